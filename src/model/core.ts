@@ -1,0 +1,95 @@
+import type * as apiextensions from 'kubernetes-types/apiextensions/v1.d.ts';
+import type * as coordination from 'kubernetes-types/coordination/v1.d.ts';
+import type * as core from 'kubernetes-types/core/v1.d.ts';
+import type * as policy from 'kubernetes-types/policy/v1.d.ts';
+import type * as scheduling from 'kubernetes-types/scheduling/v1.d.ts';
+import type { Condition, KubeObject, ResourceType } from './meta.ts';
+
+/** The standard kinds Fermata works with: the upstream shapes, with metadata and conditions in this project's types. */
+export type Container = core.Container;
+export type PodSpec = core.PodSpec;
+export type ContainerStatus = core.ContainerStatus;
+export type ContainerState = core.ContainerState;
+export type Toleration = core.Toleration;
+export type Taint = core.Taint;
+export type Volume = core.Volume;
+
+export interface PodStatus extends Omit<core.PodStatus, 'conditions' | 'phase'> {
+  phase?: PodPhase;
+  conditions?: Condition[];
+}
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+
+export interface Pod extends KubeObject {
+  spec: PodSpec;
+  status?: PodStatus;
+}
+
+export interface NodeStatus extends Omit<core.NodeStatus, 'conditions'> {
+  conditions?: Condition[];
+}
+
+export interface Node extends KubeObject {
+  spec?: core.NodeSpec;
+  status?: NodeStatus;
+}
+
+export interface PriorityClass extends KubeObject, Omit<scheduling.PriorityClass, keyof KubeObject> {}
+export interface Namespace extends KubeObject, Omit<core.Namespace, keyof KubeObject> {}
+export interface ConfigMap extends KubeObject, Omit<core.ConfigMap, keyof KubeObject> {}
+export interface Secret extends KubeObject, Omit<core.Secret, keyof KubeObject> {}
+export interface ServiceAccount extends KubeObject, Omit<core.ServiceAccount, keyof KubeObject> {}
+export interface KubeEvent extends KubeObject, Omit<core.Event, keyof KubeObject> {}
+export interface Lease extends KubeObject, Omit<coordination.Lease, keyof KubeObject> {}
+export interface PodDisruptionBudget extends KubeObject {
+  spec?: policy.PodDisruptionBudgetSpec;
+  status?: Omit<policy.PodDisruptionBudgetStatus, 'conditions'> & { conditions?: Condition[] };
+}
+export interface CustomResourceDefinition extends KubeObject {
+  spec: apiextensions.CustomResourceDefinitionSpec;
+  status?: Partial<apiextensions.CustomResourceDefinitionStatus>;
+}
+
+function type<T extends KubeObject>(
+  group: string,
+  version: string,
+  kind: string,
+  plural: string,
+  shortNames: readonly string[],
+  namespaced: boolean,
+): ResourceType<T> {
+  return { group, version, kind, plural, singular: kind.toLowerCase(), shortNames, namespaced };
+}
+
+export const PODS = type<Pod>('', 'v1', 'Pod', 'pods', ['po'], true);
+export const NODES = type<Node>('', 'v1', 'Node', 'nodes', ['no'], false);
+export const NAMESPACES = type<Namespace>('', 'v1', 'Namespace', 'namespaces', ['ns'], false);
+export const CONFIG_MAPS = type<ConfigMap>('', 'v1', 'ConfigMap', 'configmaps', ['cm'], true);
+export const SECRETS = type<Secret>('', 'v1', 'Secret', 'secrets', [], true);
+export const SERVICE_ACCOUNTS = type<ServiceAccount>('', 'v1', 'ServiceAccount', 'serviceaccounts', ['sa'], true);
+export const EVENTS = type<KubeEvent>('', 'v1', 'Event', 'events', ['ev'], true);
+export const LEASES = type<Lease>('coordination.k8s.io', 'v1', 'Lease', 'leases', [], true);
+export const PRIORITY_CLASSES = type<PriorityClass>(
+  'scheduling.k8s.io',
+  'v1',
+  'PriorityClass',
+  'priorityclasses',
+  ['pc'],
+  false,
+);
+export const POD_DISRUPTION_BUDGETS = type<PodDisruptionBudget>(
+  'policy',
+  'v1',
+  'PodDisruptionBudget',
+  'poddisruptionbudgets',
+  ['pdb'],
+  true,
+);
+export const CUSTOM_RESOURCE_DEFINITIONS = type<CustomResourceDefinition>(
+  'apiextensions.k8s.io',
+  'v1',
+  'CustomResourceDefinition',
+  'customresourcedefinitions',
+  ['crd', 'crds'],
+  false,
+);

@@ -1,0 +1,36 @@
+/** Marks that Fermata sets on, or reads from, standard objects. */
+export const GROUP = 'fermata.dev';
+export const VERSION = 'v1alpha1';
+
+/** On a PriorityClass: `CheckpointLowerPriority` lets its pods interrupt lower ones by checkpoint. */
+export const PREEMPTION_POLICY_ANNOTATION = 'fermata.dev/preemption-policy';
+/** On a pod: name of the PodCheckpoint (same namespace) this incarnation starts from. */
+export const RESTORE_FROM_ANNOTATION = 'fermata.dev/restore-from';
+/** On a pod: the identity that outlives its incarnations; absent means the pod's own name. */
+export const WORKLOAD_ANNOTATION = 'fermata.dev/workload';
+/** On a pod: 1 for the first incarnation, one more at each restore. */
+export const INCARNATION_ANNOTATION = 'fermata.dev/incarnation';
+/** On a pod: expected run time as a Kubernetes duration (`90m`), counted over all incarnations. */
+export const WALLTIME_ANNOTATION = 'fermata.dev/walltime';
+/** On a restored pod: RFC 3339 time at which the workload first entered the queue; it keeps its place by it. */
+export const FIRST_ENQUEUED_ANNOTATION = 'fermata.dev/first-enqueued';
+/** On a restored pod: seconds its earlier incarnations ran. */
+export const RAN_SECONDS_ANNOTATION = 'fermata.dev/ran-seconds';
+/** On a restored pod: how many restores of this checkpoint failed in a row. */
+export const RESTORE_FAILURES_ANNOTATION = 'fermata.dev/restore-failures';
+/** On a restored pod: RFC 3339 time before which no further restore is tried. */
+export const NOT_BEFORE_ANNOTATION = 'fermata.dev/not-before';
+/** On a restored pod: comma-separated nodes on which the restore failed; tried again only when no other node is left. */
+export const AVOID_NODES_ANNOTATION = 'fermata.dev/avoid-nodes';
+/** On a pod or PodCheckpoint: the scheduler's latest decision about it with its numbers, as JSON (`fermata explain`). */
+export const DECISION_ANNOTATION = 'fermata.dev/decision';
+/** Scheduling gate that holds a pod suspended until somebody resumes it. */
+export const SUSPENDED_GATE = 'fermata.dev/suspended';
+/** Finalizer that keeps a PodCheckpoint until its data may go and is gone. */
+export const CHECKPOINT_FINALIZER = 'fermata.dev/checkpoint-data';
+/** Label on PodCheckpoints and restored pods: the workload they belong to (value cut to 63 characters). */
+export const WORKLOAD_LABEL = 'fermata.dev/workload';
+/** Condition of a restored pod: True once the runtime runs it again, False with the reason when the restore failed. */
+export const RESTORED_CONDITION = 'fermata.dev/Restored';
+/** The literal preemption policy, as an annotation value and (in the sandbox) as `preemptionPolicy`. */
+export const CHECKPOINT_LOWER_PRIORITY = 'CheckpointLowerPriority';

@@ -1,0 +1,120 @@
+import type { Pod } from '../model/index.ts';
+
+/**
+ * The hands on one node. `PodRunner` runs pods (in a real cluster the kubelet does that), `PodCheckpointer` freezes and
+ * thaws them. Implementations: `podman` (one machine), `simulated`; one compliance suite holds for both.
+ */
+export interface PodRunner {
+  /**
+   * Makes the pod's namespaces and containers without starting any. Idempotent by UID. Throws FermataError with code
+   * `ImageNotFound`, `VolumeMissing`, `ContainerCreateFailed`.
+   */
+  createPod(pod: PodToRun, signal?: AbortSignal): Promise<void>;
+  /** Starts a created container, or an exited one again (restart policy is the caller's business). */
+  startContainer(uid: string, container: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Stops every container (SIGTERM, after `graceSeconds` SIGKILL), removes pod and containers, and resolves only when
+   * they are seen gone. Idempotent; unknown UIDs resolve at once. Checkpoint directories stay.
+   */
+  removePod(uid: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
+  /** What truly exists on this node now, read from the system, not from memory. */
+  list(signal?: AbortSignal): Promise<PodObservation[]>;
+  /** UIDs of pods whose observation may have changed (a container exited, was started …); ends when aborted. */
+  changes(signal: AbortSignal): AsyncIterable<string>;
+  /** The container's log as written so far, then, with `follow`, as it grows until the container ends. */
+  logs(uid: string, container: string, options: LogOptions): AsyncIterable<Uint8Array>;
+}
+
+export interface PodCheckpointer {
+  /**
+   * Dumps all containers of the pod into `directory` (made by the callee, 0700, absent before), one subfolder a container.
+   * With `leaveRunning` the processes go on; else, **from the instant of the dump, no process of the pod runs again**.
+   * On failure, timeout or abort every container runs on as before and `directory` is gone. Throws FermataError with
+   * code `DumpFailed` (message: CRIU's own reason), `DumpTimeout`, `CheckpointUnsupported`, `PodNotRunning`.
+   */
+  checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport>;
+  /**
+   * Makes the pod and brings its containers to life from `directory` instead of from their images. On failure nothing of
+   * the pod is left. Throws FermataError `RestoreFailed` (message: CRIU's own reason), or as `createPod`.
+   */
+  restorePod(pod: PodToRun, directory: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Called once when the agent starts, for a dump that a crash may have cut: waits for orphaned dumps of the pod to end
+   * and says what became of it. `running`: nothing happened, or it was undone. `dumped`: `directory` is complete and no
+   * process runs. `lost`: neither (the pod must be started anew).
+   */
+  recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'>;
+}
+
+export type Runtime = PodRunner & PodCheckpointer & { readonly name: RuntimeName; stop(): Promise<void> };
+export type RuntimeName = 'podman' | 'simulated';
+
+export interface PodToRun {
+  pod: Pod;
+  /** Volume name → folder on the host, made and filled by the caller (ConfigMaps, Secrets, emptyDirs, hostPaths). */
+  volumes: Readonly<Record<string, string>>;
+  /** Container name → environment, with every `valueFrom` and `envFrom` resolved by the caller. */
+  environment: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+export interface CheckpointOptions {
+  /** Absolute; its parent exists. */
+  directory: string;
+  leaveRunning: boolean;
+  timeoutMilliseconds: number;
+  signal?: AbortSignal;
+}
+
+export interface DumpReport {
+  containers: ContainerDump[];
+}
+
+export interface ContainerDump {
+  name: string;
+  image: string;
+  sizeBytes: number;
+  /** From CRIU's `stats-dump`, microseconds; absent only for the simulated runtime's zero-cost dumps. */
+  freezingMicroseconds: number;
+  frozenMicroseconds: number;
+  memdumpMicroseconds: number;
+  memwriteMicroseconds: number;
+}
+
+export interface PodObservation {
+  uid: string;
+  namespace: string;
+  name: string;
+  /** Address inside the pod network; absent when the pod has loopback only. */
+  podIP?: string;
+  containers: ContainerObservation[];
+}
+
+export interface ContainerObservation {
+  name: string;
+  /** Runtime's id, e.g. `podman://<64 hex>`. */
+  id: string;
+  image: string;
+  imageID?: string;
+  /** `frozen`: stopped by a dump (its checkpoint exists), it never runs again by itself. */
+  state: 'created' | 'running' | 'exited' | 'frozen';
+  /** ms since the epoch. */
+  startedAt?: number;
+  finishedAt?: number;
+  exitCode?: number;
+  /** Resident memory, bytes, while running; absent when unknown. */
+  memoryBytes?: number;
+  /** `OOMKilled` when the memory limit ended it. */
+  reason?: string;
+}
+
+export interface LogOptions {
+  follow?: boolean;
+  /** Log of the run before the last restart. */
+  previous?: boolean;
+  tailLines?: number;
+  /** ms since the epoch. */
+  since?: number;
+  timestamps?: boolean;
+  limitBytes?: number;
+  signal?: AbortSignal;
+}

@@ -1,0 +1,102 @@
+import type {
+  InterruptionPolicy,
+  Node,
+  Pod,
+  PodCheckpoint,
+  PodDisruptionBudget,
+  PriorityClass,
+} from '../model/index.ts';
+
+/** What the engine is told. Updates carry the whole object; the engine keeps what it needs. */
+export type ClusterEvent =
+  | { type: 'PodChanged'; pod: Pod }
+  | { type: 'PodDeleted'; pod: Pod }
+  | { type: 'NodeChanged'; node: Node }
+  | { type: 'NodeDeleted'; node: Node }
+  | { type: 'PriorityClassChanged'; priorityClass: PriorityClass }
+  | { type: 'PriorityClassDeleted'; priorityClass: PriorityClass }
+  | { type: 'PodDisruptionBudgetChanged'; budget: PodDisruptionBudget }
+  | { type: 'PodDisruptionBudgetDeleted'; budget: PodDisruptionBudget }
+  | { type: 'InterruptionPolicyChanged'; policy: InterruptionPolicy }
+  | { type: 'InterruptionPolicyDeleted'; policy: InterruptionPolicy }
+  | { type: 'CheckpointChanged'; checkpoint: PodCheckpoint }
+  | { type: 'CheckpointDeleted'; checkpoint: PodCheckpoint }
+  /** Measured resident memory of a running pod, bytes: better than its request for the cost of a dump. */
+  | { type: 'UsageObserved'; uid: string; memoryBytes: number }
+  /** A decided bind could not be carried out: the assumption is undone and the pod tried again. */
+  | { type: 'BindFailed'; uid: string; reason: string }
+  /** A decided interruption could not even be asked for (its object was refused). */
+  | { type: 'InterruptionFailed'; preemptorUID: string; victimUID: string; reason: string };
+
+export interface PodRef {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** What the engine wants done. Decisions are data: the caller carries them out and reports back by events. */
+export type Decision =
+  /** The pod fits: bind it. The engine assumes it bound from now on. */
+  | { type: 'Bind'; pod: PodRef; nodeName: string; explanation: Explanation }
+  /** Make room for the pod: nominate the node, interrupt the victims. */
+  | { type: 'Interrupt'; pod: PodRef; nodeName: string; victims: VictimDecision[]; explanation: Explanation }
+  /** The cheapest is to wait for a natural end: nominate the node, do nothing. */
+  | { type: 'Wait'; pod: PodRef; nodeName: string; until: number; explanation: Explanation }
+  /** Nothing can be done now. `message` is kube-scheduler's sentence (`0/3 nodes are available: …`). */
+  | { type: 'Unschedulable'; pod: PodRef; message: string; clearNomination: boolean; explanation: Explanation };
+
+export interface VictimDecision {
+  pod: PodRef;
+  action: 'Checkpoint' | 'Terminate';
+  /** Of the policy that holds for the victim; absent: the default of PodCheckpoint. */
+  timeoutSeconds?: number;
+  costs: VictimCosts;
+}
+
+/** Resource-seconds, weighed as dominant share of the node × seconds; `undefined` where the action is not possible. */
+export interface VictimCosts {
+  checkpoint?: number;
+  terminate?: number;
+  wait?: number;
+  /** What the checkpoint estimate rests on. */
+  memoryBytes: number;
+  dumpSeconds: number;
+  restoreSeconds: number;
+  /** Why an action is not possible, e.g. `policy Never`, `dump failed 12 s ago: …`. */
+  excluded?: string;
+}
+
+/** The numbers behind a decision, JSON-safe; kept in the annotation `fermata.dev/decision`. */
+export interface Explanation {
+  /** ms since the epoch. */
+  at: number;
+  outcome: Decision['type'];
+  /** One sentence for people. */
+  summary: string;
+  /** Filter → nodes it turned down (reason → count). */
+  filtered: Record<string, number>;
+  /** The best nodes with their scores by plugin (at most 5). */
+  scores: { node: string; total: number; byPlugin: Record<string, number> }[];
+  /** Victim sets considered (at most 5), the one taken first. */
+  plans: {
+    node: string;
+    pdbViolations: number;
+    highestVictimPriority: number;
+    cost: number;
+    victims: { pod: string; priority: number; action: 'Checkpoint' | 'Terminate' | 'Wait'; costs: VictimCosts }[];
+  }[];
+}
+
+/**
+ * The engine: pure and deterministic. Same events and times in, same decisions out. It never reads a clock, does I/O or
+ * draws random numbers other than from `EngineOptions.random`.
+ */
+export interface SchedulingEngine {
+  observe(event: ClusterEvent, now: number): void;
+  /** Decides about every pod that is due, in queue order; at most `limit` pods are looked at. */
+  decide(now: number, limit?: number): Decision[];
+  /** The next instant at which time alone makes `decide` worth calling (backoff over, wait over, flush); undefined: none. */
+  nextWakeup(): number | undefined;
+  /** Pods by queue, for metrics and `explain`. */
+  queueLengths(): { active: number; backoff: number; unschedulable: number; gated: number; suspended: number };
+}
