@@ -33,9 +33,12 @@ export class SupervisedProcess {
   #startedAt = 0;
   #stopping = false;
   #ended: (() => void) | undefined;
+  readonly #onStarted: () => void;
   restarts = 0;
 
-  constructor(dependencies: { clock: Clock; log: Log }, description: ProcessDescription) {
+  /** @param dependencies.onStarted called after each start, also a repeated one */
+  constructor(dependencies: { clock: Clock; log: Log; onStarted?: () => void }, description: ProcessDescription) {
+    this.#onStarted = dependencies.onStarted ?? (() => undefined);
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.description = description;
@@ -50,12 +53,14 @@ export class SupervisedProcess {
     const { name, command, arguments: parameters, environment, logFile } = this.description;
     const output = openSync(logFile, 'a', 0o600);
     const child = spawn(command, parameters, {
-      stdio: ['ignore', output, output],
+      // The child's standard input ends when this process dies, however it dies: that is its order to stop.
+      stdio: ['pipe', output, output],
       env: { ...process.env, ...environment },
     });
     closeSync(output);
     this.#child = child;
     this.#startedAt = this.#clock.now();
+    this.#onStarted();
     let over = false;
     const onEnd = (how: string): void => {
       if (over) return;
