@@ -1,0 +1,313 @@
+import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
+import { type EventRecorder, isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
+import {
+  type Condition,
+  conditionOf,
+  FermataError,
+  isConditionTrue,
+  keyOf,
+  type Log,
+  POD_CHECKPOINTS,
+  PODS,
+  type Pod,
+  type PodCheckpoint,
+  type PodCheckpointStatus,
+  RESTORE_FROM_ANNOTATION,
+  RESTORED_CONDITION,
+  SUSPENDED_GATE,
+  withCondition,
+} from '../../model/index.ts';
+import { nextIncarnation } from './incarnation.ts';
+
+export interface ControllerDependencies {
+  store: ObjectStore;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  events: EventRecorder;
+}
+
+/** First wait after a failed restore; it doubles with each failure in a row. */
+const RESTORE_BACKOFF_MILLISECONDS = 10_000;
+/** Longest wait between two tries of a restore: whatever kept it from working may be repaired at any time. */
+const RESTORE_BACKOFF_LIMIT_MILLISECONDS = 300_000;
+/** How soon to look again whether a name that somebody else's pod took is free. */
+const NAME_TAKEN_RETRY_MILLISECONDS = 10_000;
+/** Grace for a victim that is frozen already: the node needs no longer, but must still confirm, so never 0. */
+const FROZEN_POD_GRACE_SECONDS = 1;
+
+/**
+ * Follows every checkpoint that stops its pod from `Ready` to `Restored`: deletes the source pod (and only that pod), and
+ * once the agent has seen its resources free, creates the next incarnation; when a restore fails, the one after it. Each
+ * step is derived from the objects as they are, so it may be cut off anywhere and run again.
+ */
+export class InterruptionController {
+  readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: EventRecorder;
+  readonly #checkpoints: Reflector<PodCheckpoint>;
+  readonly #pods: Reflector<Pod>;
+  readonly #loop: ReconcileLoop;
+  readonly #stopping = new AbortController();
+
+  constructor(dependencies: ControllerDependencies) {
+    this.#store = dependencies.store;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#events = dependencies.events;
+    this.#loop = new ReconcileLoop(dependencies, {
+      name: 'interruption',
+      concurrency: 8,
+      reconcile: (key, signal) => this.#reconcile(key, signal),
+    });
+    this.#checkpoints = new Reflector<PodCheckpoint>(dependencies, POD_CHECKPOINTS, {
+      onChange: (checkpoint) => this.#loop.enqueue(keyOf(checkpoint)),
+    });
+    this.#pods = new Reflector<Pod>(dependencies, PODS, {
+      onChange: (pod) => this.#enqueueCheckpointsOf(pod),
+      onDelete: (pod) => this.#enqueueCheckpointsOf(pod),
+    });
+  }
+
+  start(): void {
+    this.#checkpoints.start();
+    this.#pods.start();
+    Promise.all([this.#checkpoints.synced(this.#stopping.signal), this.#pods.synced(this.#stopping.signal)]).then(
+      () => this.#loop.start(),
+      () => undefined, // only when stopped before the first list came
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the interruption controller stops'));
+    await Promise.all([this.#checkpoints.stop(), this.#pods.stop(), this.#loop.stop()]);
+  }
+
+  #enqueueCheckpointsOf(pod: Pod): void {
+    const namespace = pod.metadata.namespace;
+    const from = pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION];
+    if (from !== undefined) this.#loop.enqueue(`${namespace}/${from}`);
+    for (const checkpoint of this.#checkpoints.items()) {
+      if (checkpoint.metadata.namespace === namespace && checkpoint.spec.sourcePod.name === pod.metadata.name) {
+        this.#loop.enqueue(keyOf(checkpoint));
+      }
+    }
+  }
+
+  async #reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | void> {
+    const checkpoint = this.#checkpoints.get(key);
+    if (checkpoint === undefined || checkpoint.spec.postCheckpointState !== 'Stopped') return;
+    const conditions = checkpoint.status?.conditions;
+    if (!isConditionTrue(conditions, 'Ready')) return;
+    if (!isConditionTrue(conditions, 'Released')) return this.#deleteSource(checkpoint, signal);
+    if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return;
+    const restored = conditionOf(conditions, 'Restored');
+    if (restored?.reason === 'Abandoned') return;
+    if (restored?.reason === 'Suspended') return this.#watchIncarnation(checkpoint, signal);
+    if (restored?.reason === 'RestoreFailed' && (await this.#removeFailedIncarnation(checkpoint, signal))) return;
+    return this.#createIncarnation(checkpoint, signal);
+  }
+
+  /** Step 4: only the very pod that was dumped, and only now that its dump is verified. */
+  async #deleteSource(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
+    const key = { namespace: checkpoint.metadata.namespace, name: checkpoint.spec.sourcePod.name };
+    const uid = checkpoint.status?.sourcePodUID ?? checkpoint.spec.sourcePod.uid;
+    const pod = this.#pods.get(keyOf({ metadata: key }));
+    if (uid === undefined || pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined) return;
+    try {
+      await this.#store.delete(PODS, key, { uid, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+
+  /** Step 6: the workload waits as a pod of its own, by which its owner sees it, holds it or gives it up. */
+  async #createIncarnation(
+    seen: PodCheckpoint,
+    signal: AbortSignal,
+  ): Promise<{ requeueAfterMilliseconds?: number } | void> {
+    // A stalled watch may show a workload as waiting that was restored, finished and removed long ago: creating its pod
+    // again would run it twice. So what the server holds now decides, not the cache.
+    const checkpoint = await this.#store.get(
+      POD_CHECKPOINTS,
+      { namespace: seen.metadata.namespace, name: seen.metadata.name },
+      { signal },
+    );
+    if (checkpoint.metadata.resourceVersion !== seen.metadata.resourceVersion) return { requeueAfterMilliseconds: 0 };
+    const draft = nextIncarnation(checkpoint);
+    const pod = await this.#createOrAdopt(checkpoint, draft, signal);
+    if (pod === undefined) {
+      this.#events.record(
+        checkpoint,
+        'Warning',
+        'NameTaken',
+        `pod ${checkpoint.spec.sourcePod.name} exists and is not this workload: the workload stays suspended until that name is free`,
+      );
+      return { requeueAfterMilliseconds: NAME_TAKEN_RETRY_MILLISECONDS };
+    }
+    const held = (pod.spec.schedulingGates ?? []).some((gate) => gate.name === SUSPENDED_GATE);
+    const message = held
+      ? `suspended until resumed: fermata resume pod/${pod.metadata.name}`
+      : `suspended; waits for room as pod ${pod.metadata.name} (${pod.metadata.uid})`;
+    await this.#writeStatus(
+      checkpoint,
+      { type: 'Restored', status: 'False', reason: 'Suspended', message },
+      { ...checkpoint.status?.restoration, podName: pod.metadata.name, podUID: pod.metadata.uid },
+      signal,
+    );
+    this.#events.record(pod, 'Normal', 'Suspended', `Checkpoint ${checkpoint.metadata.name} holds its state; ${message}`);
+    if (pod.spec.nodeName === undefined) await this.#showSuspended(pod, message, signal);
+  }
+
+  async #createOrAdopt(
+    checkpoint: PodCheckpoint,
+    draft: ReturnType<typeof nextIncarnation>,
+    signal: AbortSignal,
+  ): Promise<Pod | undefined> {
+    try {
+      return await this.#store.create(PODS, draft, { signal });
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
+    // An earlier try may have created it and been cut off before that was recorded.
+    const existing = await this.#store.get(
+      PODS,
+      { namespace: checkpoint.metadata.namespace, name: checkpoint.spec.sourcePod.name },
+      { signal },
+    );
+    const mine =
+      existing.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === checkpoint.metadata.name &&
+      existing.metadata.uid !== checkpoint.status?.restoration?.podUID &&
+      existing.metadata.deletionTimestamp === undefined;
+    return mine ? existing : undefined;
+  }
+
+  /** `kubectl get pods` shows `Suspended` instead of `Pending`; only for people, so a conflict with the node is let be. */
+  async #showSuspended(pod: Pod, message: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#store.patch(
+        PODS,
+        { namespace: pod.metadata.namespace, name: pod.metadata.name },
+        { metadata: { uid: pod.metadata.uid, resourceVersion: pod.metadata.resourceVersion }, status: { reason: 'Suspended', message } },
+        { subresource: 'status', signal },
+      );
+    } catch (error) {
+      if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+
+  /** Watches the waiting incarnation: it may fail to restore, or its owner may delete it. */
+  async #watchIncarnation(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
+    const restoration = checkpoint.status?.restoration;
+    if (restoration?.podUID === undefined) return;
+    const key = { namespace: checkpoint.metadata.namespace, name: restoration.podName };
+    const seen = this.#pods.get(keyOf({ metadata: key }));
+    const pod = seen?.metadata.uid === restoration.podUID ? seen : await this.#current(key, signal);
+    if (pod === undefined || pod.metadata.uid !== restoration.podUID) {
+      await this.#writeStatus(
+        checkpoint,
+        {
+          type: 'Restored',
+          status: 'False',
+          reason: 'Abandoned',
+          message: `pod ${restoration.podName} was deleted while it was suspended`,
+        },
+        restoration,
+        signal,
+      );
+      this.#events.record(
+        checkpoint,
+        'Normal',
+        'Abandoned',
+        `pod ${restoration.podName} was deleted while suspended: its state is kept for a while, then let go`,
+      );
+      return;
+    }
+    const failed = conditionOf(pod.status?.conditions, RESTORED_CONDITION);
+    if (failed?.status !== 'False') return;
+    await this.#recordFailure(checkpoint, pod, failed.message ?? 'the restore failed', signal);
+  }
+
+  /** The cache may lag behind; what leads to giving up state is read from the server itself. */
+  async #current(key: { namespace: string | undefined; name: string }, signal: AbortSignal): Promise<Pod | undefined> {
+    try {
+      return await this.#store.get(PODS, key, { signal });
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
+  async #recordFailure(checkpoint: PodCheckpoint, pod: Pod, reason: string, signal: AbortSignal): Promise<void> {
+    const restoration = checkpoint.status?.restoration;
+    const failures = (restoration?.failures ?? 0) + 1;
+    const wait = Math.min(RESTORE_BACKOFF_MILLISECONDS * 2 ** (failures - 1), RESTORE_BACKOFF_LIMIT_MILLISECONDS);
+    const avoidNodes = [...new Set([...(restoration?.avoidNodes ?? []), ...(pod.spec.nodeName ? [pod.spec.nodeName] : [])])];
+    await this.#writeStatus(
+      checkpoint,
+      {
+        type: 'Restored',
+        status: 'False',
+        reason: 'RestoreFailed',
+        message: `try ${failures} on node ${pod.spec.nodeName ?? 'unknown'} failed: ${reason}; next try in ${wait / 1000} s, elsewhere where possible`,
+      },
+      {
+        podName: pod.metadata.name,
+        podUID: pod.metadata.uid,
+        failures,
+        lastFailure: reason,
+        avoidNodes,
+        notBefore: rfc3339(this.#clock.now() + wait),
+      },
+      signal,
+    );
+    this.#events.record(checkpoint, 'Warning', 'RestoreFailed', `Restore on node ${pod.spec.nodeName} failed: ${reason}`);
+    this.#log.warn(
+      { checkpoint: keyOf(checkpoint), pod: keyOf(pod), node: pod.spec.nodeName, failures, reason },
+      'a restore failed; the workload stays suspended and is tried again',
+    );
+  }
+
+  /** True while the incarnation that failed is still there (its deletion brings this checkpoint back here). */
+  async #removeFailedIncarnation(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<boolean> {
+    const restoration = checkpoint.status?.restoration;
+    if (restoration?.podUID === undefined) return false;
+    const key = { namespace: checkpoint.metadata.namespace, name: restoration.podName };
+    const pod = await this.#current(key, signal);
+    if (pod?.metadata.uid !== restoration.podUID) return false;
+    if (pod.metadata.deletionTimestamp === undefined) {
+      try {
+        await this.#store.delete(PODS, key, { uid: restoration.podUID, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal });
+      } catch (error) {
+        if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+      }
+    }
+    return (await this.#current(key, signal))?.metadata.uid === restoration.podUID;
+  }
+
+  async #writeStatus(
+    checkpoint: PodCheckpoint,
+    condition: Condition,
+    restoration: NonNullable<PodCheckpointStatus['restoration']>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { namespace, name, uid, resourceVersion } = checkpoint.metadata;
+    if (namespace === undefined) {
+      throw new FermataError('CheckpointWithoutNamespace', `checkpoint ${name} has no namespace`);
+    }
+    await this.#store.patch(
+      POD_CHECKPOINTS,
+      { namespace, name },
+      {
+        // The agent writes conditions too: a lost update would forget one of them.
+        metadata: { uid, resourceVersion },
+        status: {
+          conditions: withCondition(checkpoint.status?.conditions, condition, rfc3339(this.#clock.now())),
+          restoration,
+        },
+      },
+      { subresource: 'status', signal },
+    );
+  }
+}

@@ -1,0 +1,94 @@
+import { Reflector, type ObjectStore } from '../../kubernetes/index.ts';
+import type { Clock, Random } from '../../clock/index.ts';
+import {
+  INTERRUPTION_POLICIES,
+  type KubeObject,
+  type Log,
+  NODES,
+  POD_CHECKPOINTS,
+  POD_DISRUPTION_BUDGETS,
+  PODS,
+  PRIORITY_CLASSES,
+  type Pod,
+  type PodCheckpoint,
+  type ResourceType,
+} from '../../model/index.ts';
+import type { ClusterEvent } from '../../scheduling/index.ts';
+
+export interface ClusterFeedDependencies {
+  store: ObjectStore;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/** Everything the engine decides by, mirrored from the API and handed on as {@link ClusterEvent}s. */
+export class ClusterFeed {
+  readonly pods: Reflector<Pod>;
+  readonly checkpoints: Reflector<PodCheckpoint>;
+  readonly #all: { start(): void; stop(): Promise<void>; synced(signal?: AbortSignal): Promise<void> }[] = [];
+
+  constructor(
+    dependencies: ClusterFeedDependencies,
+    handlers: { onEvent: (event: ClusterEvent) => void; concerns: (pod: Pod) => boolean },
+  ) {
+    const { onEvent, concerns } = handlers;
+    const mirror = <T extends KubeObject>(
+      type: ResourceType<T>,
+      changed: (object: T) => ClusterEvent | undefined,
+      deleted: (object: T) => ClusterEvent | undefined,
+    ): Reflector<T> => {
+      const emit = (event: ClusterEvent | undefined): void => {
+        if (event !== undefined) onEvent(event);
+      };
+      const reflector = new Reflector<T>(dependencies, type, {
+        onChange: (object) => emit(changed(object)),
+        onDelete: (object) => emit(deleted(object)),
+      });
+      this.#all.push(reflector);
+      return reflector;
+    };
+    mirror(
+      PRIORITY_CLASSES,
+      (priorityClass) => ({ type: 'PriorityClassChanged', priorityClass }),
+      (priorityClass) => ({ type: 'PriorityClassDeleted', priorityClass }),
+    );
+    mirror(
+      INTERRUPTION_POLICIES,
+      (policy) => ({ type: 'InterruptionPolicyChanged', policy }),
+      (policy) => ({ type: 'InterruptionPolicyDeleted', policy }),
+    );
+    mirror(
+      POD_DISRUPTION_BUDGETS,
+      (budget) => ({ type: 'PodDisruptionBudgetChanged', budget }),
+      (budget) => ({ type: 'PodDisruptionBudgetDeleted', budget }),
+    );
+    this.checkpoints = mirror(
+      POD_CHECKPOINTS,
+      (checkpoint) => ({ type: 'CheckpointChanged', checkpoint }),
+      (checkpoint) => ({ type: 'CheckpointDeleted', checkpoint }),
+    );
+    mirror(
+      NODES,
+      (node) => ({ type: 'NodeChanged', node }),
+      (node) => ({ type: 'NodeDeleted', node }),
+    );
+    this.pods = mirror(
+      PODS,
+      (pod) => (concerns(pod) ? { type: 'PodChanged', pod } : undefined),
+      (pod) => (concerns(pod) ? { type: 'PodDeleted', pod } : undefined),
+    );
+  }
+
+  start(): void {
+    for (const reflector of this.#all) reflector.start();
+  }
+
+  async synced(signal?: AbortSignal): Promise<void> {
+    await Promise.all(this.#all.map((reflector) => reflector.synced(signal)));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#all.map((reflector) => reflector.stop()));
+  }
+}

@@ -1,0 +1,239 @@
+import type { Clock, Random } from '../../clock/index.ts';
+import { rfc3339 } from '../../clock/index.ts';
+import { type EventRecorder, isApiError, type ObjectStore } from '../../kubernetes/index.ts';
+import {
+  conditionOf,
+  DECISION_ANNOTATION,
+  type Log,
+  POD_CHECKPOINTS,
+  PODS,
+  type Pod,
+  type PodCheckpoint,
+  reasonOf,
+  withCondition,
+} from '../../model/index.ts';
+import type { ClusterEvent, Decision, Explanation, PodRef, VictimDecision } from '../../scheduling/index.ts';
+import { draftCheckpoint } from './draft-checkpoint.ts';
+import { WriteLanes } from './write-lanes.ts';
+
+export interface ExecutorContext {
+  checkpointsOf(podUID: string): readonly PodCheckpoint[];
+  podOf(key: string): Pod | undefined;
+  onFailure(event: ClusterEvent): void;
+  signal: AbortSignal;
+}
+
+/** Between two tries of a bind whose answer never came: the write may have happened, so it must be found out. */
+const UNCERTAIN_BIND_RETRY_MILLISECONDS = 100;
+
+/** Carries out what the engine decided, and reports back by event what could not be carried out. */
+export class DecisionExecutor {
+  readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: EventRecorder;
+  readonly #context: ExecutorContext;
+  readonly #lanes = new WriteLanes();
+
+  constructor(
+    dependencies: { store: ObjectStore; clock: Clock; random: Random; log: Log; events: EventRecorder },
+    context: ExecutorContext,
+  ) {
+    this.#store = dependencies.store;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#events = dependencies.events;
+    this.#context = context;
+  }
+
+  execute(decision: Decision): void {
+    void this.#lanes.run(decision.pod.uid, async () => {
+      if (this.#context.signal.aborted) return;
+      try {
+        await this.#carryOut(decision);
+      } catch (error) {
+        if (this.#context.signal.aborted || isApiError(error, 'NotFound')) return;
+        this.#log.warn(
+          { pod: nameOf(decision.pod), decision: decision.type, error: reasonOf(error) },
+          'a decision could not be recorded; it will be taken again',
+        );
+      }
+    });
+  }
+
+  idle(): Promise<void> {
+    return this.#lanes.idle();
+  }
+
+  async #carryOut(decision: Decision): Promise<void> {
+    switch (decision.type) {
+      case 'Bind':
+        return this.#bind(decision.pod, decision.nodeName);
+      case 'Interrupt':
+        return this.#interrupt(decision);
+      case 'Wait':
+        return this.#report(decision.pod, decision.explanation, {
+          message: decision.explanation.summary,
+          nominatedNodeName: decision.nodeName,
+        });
+      case 'Unschedulable':
+        return this.#report(decision.pod, decision.explanation, {
+          message: decision.message,
+          ...(decision.clearNomination ? { nominatedNodeName: null } : {}),
+        });
+    }
+  }
+
+  async #bind(pod: PodRef, nodeName: string): Promise<void> {
+    for (;;) {
+      try {
+        await this.#store.bind(pod, nodeName, { signal: this.#context.signal });
+        break;
+      } catch (error) {
+        if (this.#context.signal.aborted) return;
+        if (isApiError(error, 'Conflict') && (await this.#isBoundTo(pod, nodeName))) break;
+        if (isDefinite(error)) {
+          this.#log.warn({ pod: nameOf(pod), node: nodeName, error: reasonOf(error) }, 'bind was refused');
+          this.#context.onFailure({ type: 'BindFailed', uid: pod.uid, reason: reasonOf(error) });
+          return;
+        }
+        await this.#clock.sleep(UNCERTAIN_BIND_RETRY_MILLISECONDS, this.#context.signal);
+      }
+    }
+    this.#eventOn(pod, 'Normal', 'Scheduled', `Successfully assigned ${nameOf(pod)} to ${nodeName}`);
+  }
+
+  async #isBoundTo(pod: PodRef, nodeName: string): Promise<boolean> {
+    const current = await this.#store.get(PODS, pod, { signal: this.#context.signal });
+    return current.metadata.uid === pod.uid && current.spec.nodeName === nodeName;
+  }
+
+  async #interrupt(decision: Extract<Decision, { type: 'Interrupt' }>): Promise<void> {
+    const { pod, nodeName, victims, explanation } = decision;
+    // The orders go out first, and together: the dump is what the preemptor waits for, the rest is for people to read.
+    const orders = victims.map((victim) => this.#order(victim, decision));
+    const nomination = this.#report(pod, explanation, { message: explanation.summary, nominatedNodeName: nodeName });
+    await Promise.all([...orders, nomination]);
+  }
+
+  async #order(victim: VictimDecision, decision: Extract<Decision, { type: 'Interrupt' }>): Promise<void> {
+    const preemptor = decision.pod;
+    try {
+      if (victim.action === 'Checkpoint') await this.#orderCheckpoint(victim, decision);
+      else await this.#terminate(victim.pod, preemptor);
+      this.#eventOn(
+        victim.pod,
+        'Normal',
+        'Preempted',
+        `${victim.action === 'Checkpoint' ? 'To be checkpointed' : 'To be terminated'} on node ${decision.nodeName} to make room for ${nameOf(preemptor)}`,
+      );
+    } catch (error) {
+      if (this.#context.signal.aborted) return;
+      // A victim that is gone needs no order; its deletion reaches the engine by the watch.
+      if (isApiError(error, 'NotFound')) return;
+      this.#log.warn({ victim: nameOf(victim.pod), preemptor: nameOf(preemptor), error: reasonOf(error) }, 'interruption was refused');
+      this.#context.onFailure({
+        type: 'InterruptionFailed',
+        preemptorUID: preemptor.uid,
+        victimUID: victim.pod.uid,
+        reason: reasonOf(error),
+      });
+    }
+  }
+
+  async #orderCheckpoint(victim: VictimDecision, decision: Extract<Decision, { type: 'Interrupt' }>): Promise<void> {
+    const source = this.#context.podOf(nameOf(victim.pod));
+    for (let number = this.#context.checkpointsOf(victim.pod.uid).length + 1; ; number++) {
+      const draft = draftCheckpoint({
+        victim,
+        source,
+        number,
+        preemptor: decision.pod,
+        explanation: decision.explanation,
+      });
+      try {
+        await this.#store.create(POD_CHECKPOINTS, draft, { signal: this.#context.signal });
+        return;
+      } catch (error) {
+        if (!isApiError(error, 'AlreadyExists')) throw error;
+        const existing = await this.#store.get(
+          POD_CHECKPOINTS,
+          { namespace: victim.pod.namespace, name: draft.metadata.name ?? '' },
+          { signal: this.#context.signal },
+        );
+        // The answer to an earlier try may have been lost: the same order stands already.
+        const pending = conditionOf(existing.status?.conditions, 'Ready')?.reason !== 'CheckpointFailed';
+        if (existing.spec.preemptor?.uid === decision.pod.uid && pending) return;
+      }
+    }
+  }
+
+  async #terminate(victim: PodRef, preemptor: PodRef): Promise<void> {
+    const signal = this.#context.signal;
+    const pod = await this.#store.get(PODS, victim, { signal });
+    if (pod.metadata.uid !== victim.uid || pod.metadata.deletionTimestamp !== undefined) return;
+    const conditions = withCondition(
+      pod.status?.conditions,
+      {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'PreemptionByScheduler',
+        message: `preempting to accommodate a higher priority pod: ${nameOf(preemptor)}`,
+      },
+      rfc3339(this.#clock.now()),
+    );
+    await this.#store.patch(PODS, victim, { metadata: { uid: victim.uid }, status: { conditions } }, { subresource: 'status', signal });
+    await this.#store.delete(PODS, victim, { uid: victim.uid, signal });
+  }
+
+  /** Writes why the pod is not running yet: condition PodScheduled, nomination, the decision's numbers, an event. */
+  async #report(
+    ref: PodRef,
+    explanation: Explanation,
+    outcome: { message: string; nominatedNodeName?: string | null },
+  ): Promise<void> {
+    const signal = this.#context.signal;
+    const known = this.#context.podOf(nameOf(ref));
+    if (known === undefined || known.metadata.uid !== ref.uid) return;
+    const previous = conditionOf(known.status?.conditions, 'PodScheduled');
+    const nomination = outcome.nominatedNodeName;
+    const sameNomination = nomination === undefined || (nomination ?? undefined) === known.status?.nominatedNodeName;
+    if (previous?.status === 'False' && previous.message === outcome.message && sameNomination) return;
+    const conditions = withCondition(
+      known.status?.conditions,
+      { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: outcome.message },
+      rfc3339(this.#clock.now()),
+    );
+    await this.#store.patch(
+      PODS,
+      ref,
+      {
+        metadata: { uid: ref.uid },
+        status: { conditions, ...(nomination === undefined ? {} : { nominatedNodeName: nomination }) },
+      },
+      { subresource: 'status', signal },
+    );
+    await this.#store.patch(
+      PODS,
+      ref,
+      { metadata: { uid: ref.uid, annotations: { [DECISION_ANNOTATION]: JSON.stringify(explanation) } } },
+      { signal },
+    );
+    this.#eventOn(ref, 'Warning', 'FailedScheduling', outcome.message);
+  }
+
+  #eventOn(ref: PodRef, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const pod = this.#context.podOf(nameOf(ref));
+    if (pod?.metadata.uid === ref.uid) this.#events.record(pod, type, reason, message);
+  }
+}
+
+/** A refusal the server meant, as against an answer that never came (the write may have happened). */
+function isDefinite(error: unknown): boolean {
+  if (!isApiError(error)) return false;
+  return error.status >= 400 && error.status < 500 && !isApiError(error, 'TooManyRequests', 'Timeout');
+}
+
+function nameOf(pod: { namespace: string; name: string }): string {
+  return `${pod.namespace}/${pod.name}`;
+}

@@ -1,0 +1,54 @@
+import {
+  DECISION_ANNOTATION,
+  type Draft,
+  type Pod,
+  type PodCheckpoint,
+  WORKLOAD_ANNOTATION,
+  WORKLOAD_LABEL,
+} from '../../model/index.ts';
+import type { Explanation, PodRef, VictimDecision } from '../../scheduling/index.ts';
+
+const MAX_NAME_LENGTH = 253;
+const MAX_LABEL_LENGTH = 63;
+
+/**
+ * The order to checkpoint one victim. Its name is a function of the victim and the number of checkpoints asked of it
+ * before, so that an order whose answer was lost is found again instead of being given twice.
+ */
+export function draftCheckpoint(order: {
+  victim: VictimDecision;
+  source: Pod | undefined;
+  number: number;
+  preemptor: PodRef;
+  explanation: Explanation;
+}): Draft<PodCheckpoint> {
+  const { victim, source, number, preemptor, explanation } = order;
+  return {
+    metadata: {
+      name: checkpointName(victim.pod, number),
+      namespace: victim.pod.namespace,
+      labels: { [WORKLOAD_LABEL]: workloadLabel(source, victim.pod.name) },
+      annotations: { [DECISION_ANNOTATION]: JSON.stringify(explanation) },
+    },
+    spec: {
+      sourcePod: { name: victim.pod.name, uid: victim.pod.uid },
+      postCheckpointState: 'Stopped',
+      reason: 'Preemption',
+      preemptor: { namespace: preemptor.namespace, name: preemptor.name, uid: preemptor.uid },
+      restore: 'Automatic',
+      ...(victim.timeoutSeconds === undefined ? {} : { timeoutSeconds: victim.timeoutSeconds }),
+    },
+  };
+}
+
+/** `<pod>-<first 8 of its UID>-<number>`, the pod's name cut where the whole would be too long. */
+export function checkpointName(pod: { name: string; uid: string }, number: number): string {
+  const suffix = `-${pod.uid.slice(0, 8)}-${number}`;
+  return `${pod.name.slice(0, MAX_NAME_LENGTH - suffix.length)}${suffix}`;
+}
+
+export function workloadLabel(pod: Pod | undefined, fallback: string): string {
+  const workload = pod?.metadata.annotations?.[WORKLOAD_ANNOTATION] ?? pod?.metadata.name ?? fallback;
+  // A label value must end in a letter or digit.
+  return workload.slice(0, MAX_LABEL_LENGTH).replace(/[^A-Za-z0-9]+$/, '');
+}

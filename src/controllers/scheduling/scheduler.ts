@@ -1,0 +1,125 @@
+import type { Clock, Random, Timer } from '../../clock/index.ts';
+import type { EventRecorder, ObjectStore } from '../../kubernetes/index.ts';
+import { type Log, type Pod, reasonOf } from '../../model/index.ts';
+import type { ClusterEvent, SchedulingEngine } from '../../scheduling/index.ts';
+import { ClusterFeed } from './cluster-feed.ts';
+import { DecisionExecutor } from './decision-executor.ts';
+
+export interface SchedulerDependencies {
+  store: ObjectStore;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  engine: SchedulingEngine;
+  events: EventRecorder;
+}
+
+export interface SchedulerOptions {
+  /** Values of `spec.schedulerName` this scheduler answers to. Default: `fermata`. */
+  schedulerNames?: readonly string[];
+}
+
+export const DEFAULT_SCHEDULER_NAMES: readonly string[] = ['fermata'];
+
+/** Pods looked at in one pass before what was decided is carried out: keeps the first of a large backlog from waiting for the last. */
+const PODS_PER_PASS = 256;
+
+/**
+ * The scheduler around the engine: feeds it what the API says, carries out what it decides, reports back what failed.
+ * Holds no state that matters: after a restart the same decisions follow from the API objects alone.
+ */
+export class Scheduler {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #engine: SchedulingEngine;
+  readonly #feed: ClusterFeed;
+  readonly #executor: DecisionExecutor;
+  readonly #stopping = new AbortController();
+  #ready = false;
+  #passPending = false;
+  #wakeup: { at: number; timer: Timer } | undefined;
+
+  constructor(dependencies: SchedulerDependencies, options: SchedulerOptions = {}) {
+    const names = new Set(options.schedulerNames ?? DEFAULT_SCHEDULER_NAMES);
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#engine = dependencies.engine;
+    this.#feed = new ClusterFeed(dependencies, {
+      onEvent: (event) => this.#observe(event),
+      // A bound pod takes room whoever bound it; an unbound one is only this scheduler's business when it says so.
+      concerns: (pod: Pod) => pod.spec.nodeName !== undefined || names.has(pod.spec.schedulerName ?? 'default-scheduler'),
+    });
+    this.#executor = new DecisionExecutor(dependencies, {
+      checkpointsOf: (podUID) => this.#feed.checkpoints.items().filter((checkpoint) => checkpoint.spec.sourcePod.uid === podUID),
+      podOf: (key) => this.#feed.pods.get(key),
+      onFailure: (event) => this.#observe(event),
+      signal: this.#stopping.signal,
+    });
+  }
+
+  start(): void {
+    this.#feed.start();
+    this.#feed.synced(this.#stopping.signal).then(
+      () => {
+        this.#ready = true;
+        this.#log.info({ queues: this.#engine.queueLengths() }, 'scheduler has the state of the cluster and begins to decide');
+        this.#requestPass();
+      },
+      (error: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#log.error({ error: reasonOf(error) }, 'scheduler could not read the cluster');
+      },
+    );
+  }
+
+  /** True once the whole cluster was read and decisions are being taken. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the scheduler stops'));
+    this.#wakeup?.timer.cancel();
+    this.#wakeup = undefined;
+    await this.#feed.stop();
+    await this.#executor.idle();
+  }
+
+  #observe(event: ClusterEvent): void {
+    this.#engine.observe(event, this.#clock.now());
+    this.#requestPass();
+  }
+
+  #requestPass(): void {
+    if (!this.#ready || this.#passPending || this.#stopping.signal.aborted) return;
+    this.#passPending = true;
+    queueMicrotask(() => {
+      this.#passPending = false;
+      if (!this.#stopping.signal.aborted) this.#pass();
+    });
+  }
+
+  #pass(): void {
+    const decisions = this.#engine.decide(this.#clock.now(), PODS_PER_PASS);
+    for (const decision of decisions) this.#executor.execute(decision);
+    this.#armWakeup();
+    if (decisions.length >= PODS_PER_PASS) this.#requestPassSoon();
+  }
+
+  /** Lets I/O through between two passes over a long backlog. */
+  #requestPassSoon(): void {
+    this.#clock.setTimer(0, () => this.#requestPass());
+  }
+
+  #armWakeup(): void {
+    const at = this.#engine.nextWakeup();
+    if (this.#wakeup?.at === at) return;
+    this.#wakeup?.timer.cancel();
+    this.#wakeup = undefined;
+    if (at === undefined) return;
+    const timer = this.#clock.setTimer(Math.max(0, at - this.#clock.now()), () => {
+      this.#wakeup = undefined;
+      this.#requestPass();
+    });
+    this.#wakeup = { at, timer };
+  }
+}
