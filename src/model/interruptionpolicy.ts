@@ -1,39 +1,6 @@
-import { type Static, Type } from 'typebox';
+import type { Static } from 'typebox';
 import type { KubeObject, ResourceType } from './meta.ts';
-import { LabelSelectorSchema } from './selectors.ts';
-
-/** What may be done to the pods of a selector. The policy whose selector matches and whose name sorts first holds. */
-export const InterruptionPolicySpecSchema = Type.Object(
-  {
-    selector: Type.Optional(LabelSelectorSchema),
-    onPreemption: Type.Optional(
-      Type.Union(
-        [
-          Type.Literal('Checkpoint'),
-          Type.Literal('CheckpointElseTerminate'),
-          Type.Literal('Terminate'),
-          Type.Literal('Never'),
-        ],
-        {
-          default: 'Checkpoint',
-          description:
-            'Checkpoint: interrupted by checkpoint only. CheckpointElseTerminate: the cheaper of both, and terminated when it cannot be dumped. Terminate: never checkpointed. Never: not interrupted.',
-        },
-      ),
-    ),
-    maxCheckpointSize: Type.Optional(
-      Type.String({ description: 'Quantity; a pod using more memory than this is not checkpointed.' }),
-    ),
-    timeoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: 'Seconds a dump may take.' })),
-    minimumRunSeconds: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'An incarnation younger than this is not interrupted.' }),
-    ),
-    maxInterruptionsPerDay: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'A workload interrupted this often in 24 hours is left alone.' }),
-    ),
-  },
-  { additionalProperties: false },
-);
+import type { InterruptionPolicySpecSchema } from './schemas/interruption-policy.ts';
 
 export type InterruptionPolicySpec = Static<typeof InterruptionPolicySpecSchema>;
 export type OnPreemption = NonNullable<InterruptionPolicySpec['onPreemption']>;

@@ -61,7 +61,7 @@ export interface ResourceType<T extends KubeObject = KubeObject> {
 }
 
 /** `namespace/name`, or `name` for cluster-wide objects. */
-export function keyOf(object: { metadata: Pick<ObjectMeta, 'name' | 'namespace'> }): string {
+export function keyOf(object: { metadata: { name: string; namespace?: string | undefined } }): string {
   const { namespace, name } = object.metadata;
   return namespace === undefined ? name : `${namespace}/${name}`;
 }

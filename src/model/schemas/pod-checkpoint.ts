@@ -1,0 +1,159 @@
+import { Type } from 'typebox';
+import { ConditionSchema } from './condition.ts';
+
+/**
+ * One checkpoint of one pod, asked for and recorded. Field names and the reasons of `Ready` mirror KEP-5823, so that a
+ * cluster which serves the upstream object can be used underneath.
+ */
+export const PodCheckpointSpecSchema = Type.Object(
+  {
+    sourcePod: Type.Object(
+      {
+        name: Type.String({ minLength: 1, maxLength: 253, description: 'Name of the pod to checkpoint.' }),
+        uid: Type.Optional(
+          Type.String({
+            description: 'UID of the pod; another pod of the same name is then refused (SourcePodReplaced).',
+          }),
+        ),
+      },
+      { additionalProperties: false, description: 'The pod to checkpoint, in the namespace of this object.' },
+    ),
+    timeoutSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 3600,
+        default: 300,
+        description: 'Seconds the dump may take; then it is given up and the pod runs on.',
+      }),
+    ),
+    postCheckpointState: Type.Optional(
+      Type.Union([Type.Literal('Running'), Type.Literal('Stopped')], {
+        default: 'Running',
+        description:
+          'Running: the pod goes on after the dump. Stopped: it never runs again after the instant of the dump, and its resources are released.',
+      }),
+    ),
+    reason: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal('Preemption'),
+          Type.Literal('Idle'),
+          Type.Literal('Drain'),
+          Type.Literal('Migration'),
+          Type.Literal('Periodic'),
+          Type.Literal('Manual'),
+        ],
+        { default: 'Manual', description: 'Why the checkpoint was asked for.' },
+      ),
+    ),
+    preemptor: Type.Optional(
+      Type.Object(
+        { namespace: Type.String(), name: Type.String(), uid: Type.String() },
+        { additionalProperties: false, description: 'The pod the room is made for.' },
+      ),
+    ),
+    group: Type.Optional(Type.String({ description: 'Name of the PodGroupCheckpoint this one is a member of.' })),
+    restore: Type.Optional(
+      Type.Union([Type.Literal('Automatic'), Type.Literal('Manual'), Type.Literal('Never')], {
+        default: 'Automatic',
+        description:
+          'What becomes of a Stopped pod. Automatic: restored as soon as there is room. Manual: held suspended until resumed. Never: not recreated.',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'What is asked for; immutable.' },
+);
+
+export const CheckpointedContainerSchema = Type.Object(
+  {
+    name: Type.String({ description: 'Name of the container.' }),
+    image: Type.Optional(Type.String({ description: 'Image it ran.' })),
+    sizeBytes: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Bytes of its images and file system difference.' }),
+    ),
+    freezingMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's freezing_time." })),
+    frozenMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's frozen_time." })),
+    memdumpMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's memdump_time." })),
+    memwriteMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's memwrite_time." })),
+  },
+  { additionalProperties: false },
+);
+
+export const CheckpointLocationSchema = Type.Object(
+  {
+    type: Type.Union([Type.Literal('NodeLocal'), Type.Literal('Store')], {
+      description: 'Which member of the union is set.',
+    }),
+    nodeLocal: Type.Optional(
+      Type.Object(
+        { path: Type.String({ description: "Folder, relative to the node's checkpoint directory." }) },
+        { additionalProperties: false },
+      ),
+    ),
+    store: Type.Optional(
+      Type.Object(
+        {
+          url: Type.String(),
+          digest: Type.String(),
+          sizeBytes: Type.Integer({ minimum: 0 }),
+          encrypted: Type.Boolean(),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false, description: 'Where the data is.' },
+);
+
+export const PodCheckpointStatusSchema = Type.Object(
+  {
+    nodeName: Type.Optional(Type.String({ description: 'Node the dump was made on.' })),
+    sourcePodUID: Type.Optional(Type.String({ description: 'UID of the pod that was dumped.' })),
+    startTime: Type.Optional(Type.String({ format: 'date-time', description: 'When the dump began.' })),
+    completionTime: Type.Optional(Type.String({ format: 'date-time', description: 'When the dump was verified.' })),
+    checkpointedPodTemplate: Type.Optional(
+      Type.Object(
+        {
+          metadata: Type.Optional(Type.Unknown()),
+          spec: Type.Unknown(),
+        },
+        {
+          additionalProperties: false,
+          description: 'The pod as it ran, without what ties it to its node: what the next incarnation is made from.',
+          'x-kubernetes-preserve-unknown-fields': true,
+        },
+      ),
+    ),
+    checkpointedContainers: Type.Optional(Type.Array(CheckpointedContainerSchema)),
+    dumpMilliseconds: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'From the order to the runtime to the verified dump.' }),
+    ),
+    restoreMilliseconds: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'From the order to the runtime to running again.' }),
+    ),
+    checkpointLocation: Type.Optional(CheckpointLocationSchema),
+    restoration: Type.Optional(
+      Type.Object(
+        {
+          podName: Type.String({ description: 'The incarnation that waits for, or came from, this checkpoint.' }),
+          podUID: Type.Optional(Type.String()),
+          failures: Type.Optional(Type.Integer({ minimum: 0, description: 'Restores that failed in a row.' })),
+          lastFailure: Type.Optional(Type.String({ description: 'Why the last one failed.' })),
+          avoidNodes: Type.Optional(Type.Array(Type.String(), { description: 'Nodes on which it failed.' })),
+          notBefore: Type.Optional(Type.String({ format: 'date-time', description: 'Next try at the earliest.' })),
+        },
+        { additionalProperties: false, description: 'How the workload comes back; written by the controller.' },
+      ),
+    ),
+    manifestDigest: Type.Optional(
+      Type.String({ description: 'sha256 of the manifest that lists every file with its digest.' }),
+    ),
+    conditions: Type.Optional(
+      Type.Array(ConditionSchema, {
+        description:
+          'Ready (Pending, CheckpointInProgress, CheckpointCompleted, CheckpointFailed, SourcePodReplaced), Stored, Released, Restored.',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'What was done; written by the agent of the node.' },
+);
