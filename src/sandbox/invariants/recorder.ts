@@ -12,7 +12,11 @@ export class InvariantRecorder {
     const record = <T extends KubeObject>(type: ResourceType<T>): Reflector<T> =>
       new Reflector<T>(dependencies, type, {
         onChange: (object, previous) => {
-          this.#add({ kind: type.kind, type: previous === undefined ? 'ADDED' : 'MODIFIED', object } as unknown as HistoryEntry);
+          this.#add({
+            kind: type.kind,
+            type: previous === undefined ? 'ADDED' : 'MODIFIED',
+            object,
+          } as unknown as HistoryEntry);
         },
         onDelete: (object) => this.#add({ kind: type.kind, type: 'DELETED', object } as unknown as HistoryEntry),
       });

@@ -1,20 +1,20 @@
 import {
+  addResources,
   conditionOf,
   formatAmount,
   insufficientResources,
   isConditionTrue,
   keyOf,
-  type Node,
+  NO_RESOURCES,
   NODES,
-  type Pod,
+  type Node,
   POD_CHECKPOINTS,
+  type PODS,
+  type Pod,
   type PodCheckpoint,
-  PODS,
   parseResources,
   podRequests,
   type Resources,
-  addResources,
-  NO_RESOURCES,
   WORKLOAD_ANNOTATION,
 } from '../../model/index.ts';
 
@@ -58,7 +58,12 @@ class World {
       const checkpoint = entry.object as PodCheckpoint;
       put(this.#checkpoints, key, entry.type, checkpoint);
       return entry.type === 'DELETED' && holdsOnlyCopy(checkpoint)
-        ? [found(5, `checkpoint ${key} was deleted while workload ${checkpoint.spec.sourcePod.name} was suspended on it`)]
+        ? [
+            found(
+              5,
+              `checkpoint ${key} was deleted while workload ${checkpoint.spec.sourcePod.name} was suspended on it`,
+            ),
+          ]
         : [];
     }
     const pod = entry.object as Pod;
@@ -71,7 +76,9 @@ class World {
       if (lacking !== undefined) violations.push(found(1, `${lacking} when pod ${key} was bound`));
       const held = this.#unreleased(pod);
       if (held !== undefined) {
-        violations.push(found(6, `pod ${key} was bound to ${pod.spec.nodeName} before checkpoint ${held} was Released`));
+        violations.push(
+          found(6, `pod ${key} was bound to ${pod.spec.nodeName} before checkpoint ${held} was Released`),
+        );
       }
     }
     const twin = this.#runningTwin(key, pod);
@@ -89,7 +96,9 @@ class World {
     }
     const lacking = insufficientResources(held, allocatable);
     if (lacking.length === 0) return undefined;
-    const amounts = lacking.map((name) => `${formatAmount(name, held[name] ?? 0)} of ${formatAmount(name, allocatable[name] ?? 0)} ${name}`);
+    const amounts = lacking.map(
+      (name) => `${formatAmount(name, held[name] ?? 0)} of ${formatAmount(name, allocatable[name] ?? 0)} ${name}`,
+    );
     return `node ${nodeName} was given ${amounts.join(', ')}`;
   }
 
@@ -98,7 +107,9 @@ class World {
     for (const [key, { spec, status }] of this.#checkpoints) {
       if (spec.preemptor?.uid !== pod.metadata.uid || spec.postCheckpointState !== 'Stopped') continue;
       if (status?.nodeName !== undefined && status.nodeName !== pod.spec.nodeName) continue;
-      const failed = ['CheckpointFailed', 'SourcePodReplaced'].includes(conditionOf(status?.conditions, 'Ready')?.reason ?? '');
+      const failed = ['CheckpointFailed', 'SourcePodReplaced'].includes(
+        conditionOf(status?.conditions, 'Ready')?.reason ?? '',
+      );
       if (!failed && !isConditionTrue(status?.conditions, 'Released')) return key;
     }
     return undefined;
@@ -140,4 +151,3 @@ function holdsOnlyCopy({ spec, status }: PodCheckpoint): boolean {
   const restored = conditionOf(status?.conditions, 'Restored');
   return restored?.status !== 'True' && restored?.reason !== 'Abandoned';
 }
-

@@ -71,7 +71,10 @@ export class SupervisedProcess {
         return;
       }
       if (this.#clock.now() - this.#startedAt >= STEADY_MILLISECONDS) this.#wait = FIRST_RESTART_MILLISECONDS;
-      this.#log.warn({ process: name, ended: how, restartInMilliseconds: this.#wait, log: logFile }, 'a part of the sandbox ended; it is started again');
+      this.#log.warn(
+        { process: name, ended: how, restartInMilliseconds: this.#wait, log: logFile },
+        'a part of the sandbox ended; it is started again',
+      );
       this.#restart = this.#clock.setTimer(this.#wait, () => {
         this.restarts++;
         this.start();
