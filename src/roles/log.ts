@@ -6,7 +6,12 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** One JSON line an entry on standard error. Standard output stays free for what a command prints. */
 export function createLog(role: string, level: LogLevel = 'info'): Log {
   const logger: Logger = pino(
-    { level, base: { role }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level,
+      base: { role },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     pino.destination({ fd: 2, sync: true }),
   );
   return {

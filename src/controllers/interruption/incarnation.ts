@@ -1,16 +1,16 @@
 import {
+  AVOID_NODES_ANNOTATION,
+  DECISION_ANNOTATION,
   type Draft,
   FermataError,
   FIRST_ENQUEUED_ANNOTATION,
   INCARNATION_ANNOTATION,
-  DECISION_ANNOTATION,
-  AVOID_NODES_ANNOTATION,
   NOT_BEFORE_ANNOTATION,
-  RESTORE_FAILURES_ANNOTATION,
   type ObjectMeta,
   type Pod,
   type PodCheckpoint,
   type PodSpec,
+  RESTORE_FAILURES_ANNOTATION,
   RESTORE_FROM_ANNOTATION,
   SUSPENDED_GATE,
   WORKLOAD_ANNOTATION,
@@ -28,7 +28,10 @@ export function nextIncarnation(checkpoint: PodCheckpoint): Draft<Pod> {
     throw new FermataError(
       'CheckpointWithoutTemplate',
       `checkpoint ${checkpoint.metadata.namespace}/${checkpoint.metadata.name} is Ready but records no pod template`,
-      { nextStep: 'the workload cannot be recreated by itself: create its pod with the annotation fermata.dev/restore-from' },
+      {
+        nextStep:
+          'the workload cannot be recreated by itself: create its pod with the annotation fermata.dev/restore-from',
+      },
     );
   }
   const metadata = (template.metadata ?? {}) as Partial<ObjectMeta>;

@@ -95,38 +95,42 @@ export class InterruptionController {
     }
   }
 
-  async #reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | void> {
+  async #reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
     const checkpoint = this.#checkpoints.get(key);
-    if (checkpoint === undefined || checkpoint.spec.postCheckpointState !== 'Stopped') return;
+    if (checkpoint === undefined || checkpoint.spec.postCheckpointState !== 'Stopped') return undefined;
     const conditions = checkpoint.status?.conditions;
-    if (!isConditionTrue(conditions, 'Ready')) return;
+    if (!isConditionTrue(conditions, 'Ready')) return undefined;
     if (!isConditionTrue(conditions, 'Released')) return this.#deleteSource(checkpoint, signal);
-    if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return;
+    if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return undefined;
     const restored = conditionOf(conditions, 'Restored');
-    if (restored?.reason === 'Abandoned') return;
+    if (restored?.reason === 'Abandoned') return undefined;
     if (restored?.reason === 'Suspended') return this.#watchIncarnation(checkpoint, signal);
-    if (restored?.reason === 'RestoreFailed' && (await this.#removeFailedIncarnation(checkpoint, signal))) return;
+    if (restored?.reason === 'RestoreFailed' && (await this.#removeFailedIncarnation(checkpoint, signal))) {
+      return undefined;
+    }
     return this.#createIncarnation(checkpoint, signal);
   }
 
   /** Step 4: only the very pod that was dumped, and only now that its dump is verified. */
-  async #deleteSource(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
+  async #deleteSource(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<undefined> {
     const key = { namespace: checkpoint.metadata.namespace, name: checkpoint.spec.sourcePod.name };
     const uid = checkpoint.status?.sourcePodUID ?? checkpoint.spec.sourcePod.uid;
     const pod = this.#pods.get(keyOf({ metadata: key }));
-    if (uid === undefined || pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined) return;
+    if (uid === undefined || pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined)
+      return undefined;
     try {
       await this.#store.delete(PODS, key, { uid, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal });
     } catch (error) {
       if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
     }
+    return undefined;
   }
 
   /** Step 6: the workload waits as a pod of its own, by which its owner sees it, holds it or gives it up. */
   async #createIncarnation(
     seen: PodCheckpoint,
     signal: AbortSignal,
-  ): Promise<{ requeueAfterMilliseconds?: number } | void> {
+  ): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
     // A stalled watch may show a workload as waiting that was restored, finished and removed long ago: creating its pod
     // again would run it twice. So what the server holds now decides, not the cache.
     const checkpoint = await this.#store.get(
@@ -156,8 +160,14 @@ export class InterruptionController {
       { ...checkpoint.status?.restoration, podName: pod.metadata.name, podUID: pod.metadata.uid },
       signal,
     );
-    this.#events.record(pod, 'Normal', 'Suspended', `Checkpoint ${checkpoint.metadata.name} holds its state; ${message}`);
+    this.#events.record(
+      pod,
+      'Normal',
+      'Suspended',
+      `Checkpoint ${checkpoint.metadata.name} holds its state; ${message}`,
+    );
     if (pod.spec.nodeName === undefined) await this.#showSuspended(pod, message, signal);
+    return undefined;
   }
 
   async #createOrAdopt(
@@ -189,7 +199,10 @@ export class InterruptionController {
       await this.#store.patch(
         PODS,
         { namespace: pod.metadata.namespace, name: pod.metadata.name },
-        { metadata: { uid: pod.metadata.uid, resourceVersion: pod.metadata.resourceVersion }, status: { reason: 'Suspended', message } },
+        {
+          metadata: { uid: pod.metadata.uid, resourceVersion: pod.metadata.resourceVersion },
+          status: { reason: 'Suspended', message },
+        },
         { subresource: 'status', signal },
       );
     } catch (error) {
@@ -198,9 +211,9 @@ export class InterruptionController {
   }
 
   /** Watches the waiting incarnation: it may fail to restore, or its owner may delete it. */
-  async #watchIncarnation(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
+  async #watchIncarnation(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<undefined> {
     const restoration = checkpoint.status?.restoration;
-    if (restoration?.podUID === undefined) return;
+    if (restoration?.podUID === undefined) return undefined;
     const key = { namespace: checkpoint.metadata.namespace, name: restoration.podName };
     const seen = this.#pods.get(keyOf({ metadata: key }));
     const pod = seen?.metadata.uid === restoration.podUID ? seen : await this.#current(key, signal);
@@ -222,11 +235,12 @@ export class InterruptionController {
         'Abandoned',
         `pod ${restoration.podName} was deleted while suspended: its state is kept for a while, then let go`,
       );
-      return;
+      return undefined;
     }
     const failed = conditionOf(pod.status?.conditions, RESTORED_CONDITION);
-    if (failed?.status !== 'False') return;
+    if (failed?.status !== 'False') return undefined;
     await this.#recordFailure(checkpoint, pod, failed.message ?? 'the restore failed', signal);
+    return undefined;
   }
 
   /** The cache may lag behind; what leads to giving up state is read from the server itself. */
@@ -243,7 +257,9 @@ export class InterruptionController {
     const restoration = checkpoint.status?.restoration;
     const failures = (restoration?.failures ?? 0) + 1;
     const wait = Math.min(RESTORE_BACKOFF_MILLISECONDS * 2 ** (failures - 1), RESTORE_BACKOFF_LIMIT_MILLISECONDS);
-    const avoidNodes = [...new Set([...(restoration?.avoidNodes ?? []), ...(pod.spec.nodeName ? [pod.spec.nodeName] : [])])];
+    const avoidNodes = [
+      ...new Set([...(restoration?.avoidNodes ?? []), ...(pod.spec.nodeName ? [pod.spec.nodeName] : [])]),
+    ];
     await this.#writeStatus(
       checkpoint,
       {
@@ -262,7 +278,12 @@ export class InterruptionController {
       },
       signal,
     );
-    this.#events.record(checkpoint, 'Warning', 'RestoreFailed', `Restore on node ${pod.spec.nodeName} failed: ${reason}`);
+    this.#events.record(
+      checkpoint,
+      'Warning',
+      'RestoreFailed',
+      `Restore on node ${pod.spec.nodeName} failed: ${reason}`,
+    );
     this.#log.warn(
       { checkpoint: keyOf(checkpoint), pod: keyOf(pod), node: pod.spec.nodeName, failures, reason },
       'a restore failed; the workload stays suspended and is tried again',
@@ -278,7 +299,11 @@ export class InterruptionController {
     if (pod?.metadata.uid !== restoration.podUID) return false;
     if (pod.metadata.deletionTimestamp === undefined) {
       try {
-        await this.#store.delete(PODS, key, { uid: restoration.podUID, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal });
+        await this.#store.delete(PODS, key, {
+          uid: restoration.podUID,
+          gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS,
+          signal,
+        });
       } catch (error) {
         if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
       }

@@ -1,5 +1,5 @@
-import { Reflector, type ObjectStore } from '../../kubernetes/index.ts';
 import type { Clock, Random } from '../../clock/index.ts';
+import { type ObjectStore, Reflector } from '../../kubernetes/index.ts';
 import {
   INTERRUPTION_POLICIES,
   type KubeObject,
@@ -8,9 +8,9 @@ import {
   POD_CHECKPOINTS,
   POD_DISRUPTION_BUDGETS,
   PODS,
-  PRIORITY_CLASSES,
   type Pod,
   type PodCheckpoint,
+  PRIORITY_CLASSES,
   type ResourceType,
 } from '../../model/index.ts';
 import type { ClusterEvent } from '../../scheduling/index.ts';

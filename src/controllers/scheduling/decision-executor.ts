@@ -131,7 +131,10 @@ export class DecisionExecutor {
       if (this.#context.signal.aborted) return;
       // A victim that is gone needs no order; its deletion reaches the engine by the watch.
       if (isApiError(error, 'NotFound')) return;
-      this.#log.warn({ victim: nameOf(victim.pod), preemptor: nameOf(preemptor), error: reasonOf(error) }, 'interruption was refused');
+      this.#log.warn(
+        { victim: nameOf(victim.pod), preemptor: nameOf(preemptor), error: reasonOf(error) },
+        'interruption was refused',
+      );
       this.#context.onFailure({
         type: 'InterruptionFailed',
         preemptorUID: preemptor.uid,
@@ -182,7 +185,12 @@ export class DecisionExecutor {
       },
       rfc3339(this.#clock.now()),
     );
-    await this.#store.patch(PODS, victim, { metadata: { uid: victim.uid }, status: { conditions } }, { subresource: 'status', signal });
+    await this.#store.patch(
+      PODS,
+      victim,
+      { metadata: { uid: victim.uid }, status: { conditions } },
+      { subresource: 'status', signal },
+    );
     await this.#store.delete(PODS, victim, { uid: victim.uid, signal });
   }
 

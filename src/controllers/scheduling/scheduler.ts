@@ -47,10 +47,12 @@ export class Scheduler {
     this.#feed = new ClusterFeed(dependencies, {
       onEvent: (event) => this.#observe(event),
       // A bound pod takes room whoever bound it; an unbound one is only this scheduler's business when it says so.
-      concerns: (pod: Pod) => pod.spec.nodeName !== undefined || names.has(pod.spec.schedulerName ?? 'default-scheduler'),
+      concerns: (pod: Pod) =>
+        pod.spec.nodeName !== undefined || names.has(pod.spec.schedulerName ?? 'default-scheduler'),
     });
     this.#executor = new DecisionExecutor(dependencies, {
-      checkpointsOf: (podUID) => this.#feed.checkpoints.items().filter((checkpoint) => checkpoint.spec.sourcePod.uid === podUID),
+      checkpointsOf: (podUID) =>
+        this.#feed.checkpoints.items().filter((checkpoint) => checkpoint.spec.sourcePod.uid === podUID),
       podOf: (key) => this.#feed.pods.get(key),
       onFailure: (event) => this.#observe(event),
       signal: this.#stopping.signal,
@@ -62,11 +64,15 @@ export class Scheduler {
     this.#feed.synced(this.#stopping.signal).then(
       () => {
         this.#ready = true;
-        this.#log.info({ queues: this.#engine.queueLengths() }, 'scheduler has the state of the cluster and begins to decide');
+        this.#log.info(
+          { queues: this.#engine.queueLengths() },
+          'scheduler has the state of the cluster and begins to decide',
+        );
         this.#requestPass();
       },
       (error: unknown) => {
-        if (!this.#stopping.signal.aborted) this.#log.error({ error: reasonOf(error) }, 'scheduler could not read the cluster');
+        if (!this.#stopping.signal.aborted)
+          this.#log.error({ error: reasonOf(error) }, 'scheduler could not read the cluster');
       },
     );
   }

@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { type ClusterFlags, clusterOptions, podName, withCluster } from './cluster.ts';
+import { outputOption, printResult, type OutputFormat } from './output.ts';
+
+export function register(program: Command): void {
+  clusterOptions(program.command('checkpoint'))
+    .description('take a checkpoint of a running pod; with --stop, stop it there and release its resources')
+    .argument('<pod>', 'pod/NAME or NAME')
+    .option('--stop', 'stop the pod at the instant of the dump; it is restored when there is room')
+    .option('--timeout <seconds>', 'give the dump up after this long; the pod then runs on', '300')
+    .addOption(outputOption())
+    .action(async (pod: string, flags: ClusterFlags & { stop?: boolean; timeout: string; output?: OutputFormat }) => {
+      const { takeCheckpoint, describeCheckpoint, seconds } = await import('./take-checkpoint.ts');
+      const checkpoint = await withCluster(flags, (cluster) =>
+        takeCheckpoint(cluster, podName(pod), {
+          stop: flags.stop === true,
+          restore: 'Automatic',
+          timeoutSeconds: seconds(flags.timeout, '--timeout'),
+        }),
+      );
+      await printResult(checkpoint, flags.output, () => describeCheckpoint(checkpoint));
+    });
+}

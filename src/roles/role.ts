@@ -1,0 +1,42 @@
+import { type Clock, type Random, SystemClock } from '../clock/index.ts';
+import { EventRecorder, HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
+import type { Log } from '../model/index.ts';
+import { createLog, type LogLevel } from './log.ts';
+
+/** A long-running process: what was started, and how to end it. */
+export interface Running {
+  stop(): Promise<void>;
+}
+
+/** What every role that talks to an API server is made from. */
+export interface RoleDependencies {
+  store: HttpStore;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+export interface ClusterOptions {
+  /** Kubeconfig file; default as kubectl: $KUBECONFIG, ~/.kube/config, in-cluster. */
+  kubeconfig?: string;
+  context?: string;
+  logLevel?: LogLevel;
+}
+
+/** The real clock, real chance, and the cluster the kubeconfig names. */
+export async function connect(role: string, options: ClusterOptions): Promise<RoleDependencies> {
+  const access = await loadKubeconfig({
+    ...(options.kubeconfig === undefined ? {} : { path: options.kubeconfig }),
+    ...(options.context === undefined ? {} : { context: options.context }),
+  });
+  return {
+    store: new HttpStore(access, { userAgent: `fermata-${role}` }),
+    clock: new SystemClock(),
+    random: Math.random,
+    log: createLog(role, options.logLevel),
+  };
+}
+
+export function recorderFor(dependencies: RoleDependencies, component: string): EventRecorder {
+  return new EventRecorder(dependencies, { component });
+}

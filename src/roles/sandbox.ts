@@ -1,0 +1,126 @@
+import { join } from 'node:path';
+import { type Clock, SystemClock } from '../clock/index.ts';
+import { HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
+import { FermataError, isConditionTrue, type Log, NODES } from '../model/index.ts';
+import {
+  Sandbox,
+  type SandboxConfiguration,
+  SandboxDirectory,
+  type SandboxParts,
+  writeAtomically,
+} from '../sandbox/index.ts';
+import type { Running } from './role.ts';
+
+/** How this very program is started again for the parts of the sandbox. */
+export interface OwnCommand {
+  command: string;
+  arguments: readonly string[];
+}
+
+/** The program that is running now: its Node and its main file. */
+export function ownCommand(): OwnCommand {
+  return { command: process.execPath, arguments: [...process.execArgv, process.argv[1] ?? ''] };
+}
+
+export interface SandboxOptions {
+  directory: string;
+  /** For a folder that holds no sandbox yet; one that does keeps its own. */
+  configuration: SandboxConfiguration;
+  own?: OwnCommand;
+  log: Log;
+  signal?: AbortSignal;
+}
+
+export interface RunningSandbox extends Running {
+  directory: SandboxDirectory;
+  configuration: SandboxConfiguration;
+  /** Connected as the sandbox's administrator. */
+  store: HttpStore;
+  processes(): { name: string; pid: number | undefined; restarts: number }[];
+}
+
+/** Longest wait for every node to report Ready. */
+const NODES_READY_MILLISECONDS = 60_000;
+
+/** Starts every part as a process of its own and resolves when all nodes are Ready. */
+export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
+  const directory = new SandboxDirectory(options.directory);
+  directory.create();
+  const configuration = directory.readConfiguration() ?? options.configuration;
+  directory.writeConfiguration(configuration);
+  const clock = new SystemClock();
+  let store: HttpStore | undefined;
+  const sandbox: Sandbox = new Sandbox(
+    {
+      clock,
+      log: options.log,
+      isServing: async () => {
+        store ??= new HttpStore(await loadKubeconfig({ path: directory.kubeconfig }));
+        await store.list(NODES, { limit: 1 });
+      },
+      onStarted: () => recordProcesses(directory, sandbox, clock),
+    },
+    directory,
+    partsOf(directory, options.own ?? ownCommand()),
+  );
+  const stop = async (): Promise<void> => {
+    await store?.close();
+    await sandbox.stop();
+  };
+  try {
+    await sandbox.start(options.signal);
+    if (store === undefined) throw new FermataError('SandboxNotServing', 'the API server was never reached');
+    await nodesReady(store, configuration, clock, options.signal);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { directory, configuration, store, processes: () => sandbox.processes(), stop };
+}
+
+function partsOf(directory: SandboxDirectory, own: OwnCommand): SandboxParts {
+  const part = (name: string, ...parameters: string[]): SandboxParts['apiServer'] => ({
+    name,
+    command: own.command,
+    arguments: [...own.arguments, name, '--supervised', ...parameters],
+    logFile: directory.logFile(name),
+  });
+  const toCluster = ['--kubeconfig', directory.kubeconfig];
+  return {
+    apiServer: part('apiserver', '--dir', directory.root),
+    others: [
+      part('node', '--dir', directory.root),
+      part('scheduler', ...toCluster, '--scheduler-name', 'fermata', '--scheduler-name', 'default-scheduler'),
+      part('controller', ...toCluster),
+    ],
+  };
+}
+
+/** Who runs, for `fermata down` and for people; `up.json` names the supervisor, so that a second one is refused. */
+function recordProcesses(directory: SandboxDirectory, sandbox: Sandbox, clock: Clock): void {
+  const record = { pid: process.pid, writtenAt: clock.now(), processes: sandbox.processes() };
+  writeAtomically(join(directory.run, 'up.json'), `${JSON.stringify(record, undefined, 2)}\n`);
+}
+
+async function nodesReady(
+  store: HttpStore,
+  configuration: SandboxConfiguration,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const deadline = clock.now() + NODES_READY_MILLISECONDS;
+  for (;;) {
+    const { items } = await store.list(NODES);
+    const ready = new Set(
+      items.filter((node) => isConditionTrue(node.status?.conditions, 'Ready')).map((node) => node.metadata.name),
+    );
+    const missing = configuration.nodes.filter(({ name }) => !ready.has(name)).map(({ name }) => name);
+    if (missing.length === 0) return;
+    if (clock.now() > deadline) {
+      throw new FermataError('SandboxNodesNotReady', `not Ready after 60 s: ${missing.join(', ')}`, {
+        nextStep: 'read logs/node.log in the folder of the sandbox',
+      });
+    }
+    await clock.sleep(20, signal);
+  }
+}
