@@ -69,11 +69,16 @@ export function matchesFields(requirements: readonly FieldRequirement[], object:
   );
 }
 
+/** Booleans that the server selects by as `false` when they are absent. */
+const FALSE_WHEN_ABSENT: ReadonlySet<string> = new Set(['spec.hostNetwork', 'spec.unschedulable']);
+
 /** The value at a dotted path as a selector sees it: text; '' when absent or not a scalar. */
 export function fieldText(object: object, path: string): string {
   let value: unknown = object;
   for (const step of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return '';
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) {
+      return FALSE_WHEN_ABSENT.has(path) ? 'false' : '';
+    }
     value = (value as Record<string, unknown>)[step];
   }
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';

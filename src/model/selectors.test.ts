@@ -111,6 +111,7 @@ describe('a field selector', () => {
     'status.ready=true': true,
     'status.list=': true,
     'metadata.name!=q': true,
+    'spec.unschedulable=false': true,
   };
   for (const [selector, want] of Object.entries(cases)) {
     test(`"${selector}" ${want ? 'matches' : 'does not match'}`, () =>

@@ -109,6 +109,9 @@ export const PodCheckpointStatusSchema = Type.Object(
   {
     nodeName: Type.Optional(Type.String({ description: 'Node the dump was made on.' })),
     sourcePodUID: Type.Optional(Type.String({ description: 'UID of the pod that was dumped.' })),
+    sourceStartTime: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When the incarnation that was dumped began to run.' }),
+    ),
     startTime: Type.Optional(Type.String({ format: 'date-time', description: 'When the dump began.' })),
     completionTime: Type.Optional(Type.String({ format: 'date-time', description: 'When the dump was verified.' })),
     checkpointedPodTemplate: Type.Optional(
