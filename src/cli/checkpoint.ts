@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type ClusterFlags, clusterOptions, podName, withCluster } from './cluster.ts';
-import { outputOption, printResult, type OutputFormat } from './output.ts';
+import { type OutputFormat, outputOption, printResult } from './output.ts';
 
 export function register(program: Command): void {
   clusterOptions(program.command('checkpoint'))

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { type ClusterAccess, HttpStore, isApiError, loadKubeconfig } from '../kubernetes/index.ts';
 import { FermataError, PODS, type Pod } from '../model/index.ts';
-import { sandboxKubeconfig } from './sandbox-options.ts';
 import { UsageError } from './program.ts';
+import { sandboxKubeconfig } from './sandbox-options.ts';
 
 export interface ClusterFlags {
   kubeconfig?: string;

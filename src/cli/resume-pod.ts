@@ -33,10 +33,15 @@ async function removeGate(cluster: Cluster, name: string): Promise<Pod> {
     const gates = pod.spec.schedulingGates ?? [];
     const others = gates.filter((gate) => gate.name !== SUSPENDED_GATE);
     if (others.length === gates.length) {
-      if (pod.status?.phase === 'Running' || pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== undefined) return pod;
-      throw new FermataError('PodNotSuspended', `pod ${name} is not suspended (phase ${pod.status?.phase ?? 'unknown'})`, {
-        nextStep: `see: fermata explain pod/${name}`,
-      });
+      if (pod.status?.phase === 'Running' || pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== undefined)
+        return pod;
+      throw new FermataError(
+        'PodNotSuspended',
+        `pod ${name} is not suspended (phase ${pod.status?.phase ?? 'unknown'})`,
+        {
+          nextStep: `see: fermata explain pod/${name}`,
+        },
+      );
     }
     try {
       return await cluster.store.patch(
@@ -65,7 +70,11 @@ async function untilRunning(
   while (!limit.aborted) {
     const list = await cluster.store.list(PODS, selector);
     if (list.items[0]?.status?.phase === 'Running') return 'running';
-    for await (const event of cluster.store.watch(PODS, { ...selector, resourceVersion: list.resourceVersion, signal: limit })) {
+    for await (const event of cluster.store.watch(PODS, {
+      ...selector,
+      resourceVersion: list.resourceVersion,
+      signal: limit,
+    })) {
       if (event.type === 'BOOKMARK') continue;
       if (event.type === 'DELETED') break;
       if (event.object.status?.phase === 'Running') return 'running';

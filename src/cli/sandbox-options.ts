@@ -5,7 +5,7 @@ import { FermataError } from '../model/index.ts';
 
 /** Where `up` and `down` work unless told otherwise. */
 export function defaultSandboxFolder(): string {
-  const state = process.env['XDG_STATE_HOME'];
+  const state = process.env.XDG_STATE_HOME;
   return join(state === undefined || state === '' ? join(homedir(), '.local', 'state') : state, 'fermata', 'sandbox');
 }
 

@@ -25,12 +25,20 @@ const ANSWER_GRACE_SECONDS = 30;
 const MAX_TIMEOUT_SECONDS = 3600;
 
 /** Asks for a checkpoint and waits until it is Ready (and, when stopping, the pod's resources are Released). */
-export async function takeCheckpoint(cluster: Cluster, name: string, request: CheckpointRequest): Promise<PodCheckpoint> {
+export async function takeCheckpoint(
+  cluster: Cluster,
+  name: string,
+  request: CheckpointRequest,
+): Promise<PodCheckpoint> {
   const pod = await getPod(cluster, name);
   if (pod.status?.phase !== 'Running') {
-    throw new FermataError('PodNotRunning', `pod ${name} is ${pod.status?.phase ?? 'not started'}: only a running pod can be checkpointed`, {
-      nextStep: `see: fermata explain pod/${name}`,
-    });
+    throw new FermataError(
+      'PodNotRunning',
+      `pod ${name} is ${pod.status?.phase ?? 'not started'}: only a running pod can be checkpointed`,
+      {
+        nextStep: `see: fermata explain pod/${name}`,
+      },
+    );
   }
   const created = await createCheckpoint(cluster, pod, request);
   const progress = new Progress();
@@ -74,7 +82,10 @@ async function followCheckpoint(
   const limit = AbortSignal.timeout((request.timeoutSeconds + ANSWER_GRACE_SECONDS) * 1000);
   let last = created;
   while (!limit.aborted) {
-    const list = await cluster.store.list(POD_CHECKPOINTS, { ...(namespace === undefined ? {} : { namespace }), fieldSelector: `metadata.name=${name}` });
+    const list = await cluster.store.list(POD_CHECKPOINTS, {
+      ...(namespace === undefined ? {} : { namespace }),
+      fieldSelector: `metadata.name=${name}`,
+    });
     last = list.items.find((item) => item.metadata.uid === uid) ?? last;
     if (isSettled(last, request)) return last;
     for await (const event of cluster.store.watch(POD_CHECKPOINTS, {
@@ -101,7 +112,12 @@ function isSettled(checkpoint: PodCheckpoint, request: CheckpointRequest): boole
     throw new FermataError(
       ready.reason,
       `pod ${checkpoint.spec.sourcePod.name} was not checkpointed: ${ready.message ?? ready.reason}`,
-      { nextStep: ready.reason === 'CheckpointFailed' ? 'the pod runs on, untouched' : 'ask again for the pod that is there now' },
+      {
+        nextStep:
+          ready.reason === 'CheckpointFailed'
+            ? 'the pod runs on, untouched'
+            : 'ask again for the pod that is there now',
+      },
     );
   }
   if (ready?.status !== 'True') return false;
@@ -111,7 +127,9 @@ function isSettled(checkpoint: PodCheckpoint, request: CheckpointRequest): boole
 function stepOf({ status, spec }: PodCheckpoint): string {
   const ready = conditionOf(status?.conditions, 'Ready');
   if (ready?.status === 'True') return `releasing the resources of pod ${spec.sourcePod.name}`;
-  return ready?.reason === 'CheckpointInProgress' ? `dumping pod ${spec.sourcePod.name}` : 'waiting for the agent of the node';
+  return ready?.reason === 'CheckpointInProgress'
+    ? `dumping pod ${spec.sourcePod.name}`
+    : 'waiting for the agent of the node';
 }
 
 export function describeCheckpoint(checkpoint: PodCheckpoint): string {

@@ -1,0 +1,1 @@
+export { runGate } from './gate.ts';

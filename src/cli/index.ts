@@ -1,0 +1,11 @@
+export { COMMANDS, type CommandEntry, type CommandModule } from './commands.ts';
+export { EXIT, ExitStatus, UsageError } from './exit.ts';
+export { run } from './program.ts';
+export {
+  type CriuTool,
+  locateToolchain,
+  type RuntimeChoice,
+  type Tool,
+  type Toolchain,
+  type ToolProblem,
+} from './toolchain.ts';

@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import { ExitStatus } from './exit.ts';
+
+/** `fermata test`: the gate that every change passes. */
+export function register(program: Command): void {
+  program
+    .command('test')
+    .description(
+      'Run the gate: lint, types, doors, unit and property tests, end-to-end tests, and a look for what they left behind.\n' +
+        'The last line is "N passed, N failed, N skipped".',
+    )
+    .option(
+      '--only <part...>',
+      'only these stages (lint, types, doors, unit, end-to-end), or the test files whose path contains this',
+    )
+    .action(async (options: { only?: string[] }) => {
+      const { runGate } = await import('../../scripts/gate/index.ts');
+      throw new ExitStatus(await runGate({ only: options.only ?? [] }));
+    });
+}
