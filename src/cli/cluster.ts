@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type ClusterAccess, HttpStore, isApiError, loadKubeconfig } from '../kubernetes/index.ts';
 import { FermataError, PODS, type Pod } from '../model/index.ts';
-import { UsageError } from './program.ts';
+import { UsageError } from './exit.ts';
 import { sandboxKubeconfig } from './sandbox-options.ts';
 
 export interface ClusterFlags {
@@ -48,7 +48,7 @@ export function podName(argument: string): string {
   const kind = argument.slice(0, slash);
   const name = argument.slice(slash + 1);
   if (!['pod', 'pods', 'po'].includes(kind) || name === '') {
-    throw new UsageError(`"${argument}" does not name a pod`, 'write pod/NAME, or just NAME');
+    throw new UsageError(`"${argument}" does not name a pod: write pod/NAME, or just NAME`);
   }
   return name;
 }

@@ -50,11 +50,11 @@ export function systemProber(): Prober {
     },
     isExecutable: (file) => succeeds(access(file, constants.X_OK)),
     run: (command, args) => probe(command, args, { ...environment, PATH: path.join(':'), LC_ALL: 'C' }),
-    readText: (file) => valueOf(readFile(file, 'utf8')),
-    list: async (directory) => ((await valueOf(readdir(directory))) ?? []).sort(),
+    readText: (file) => orUndefined(readFile(file, 'utf8')),
+    list: async (directory) => ((await orUndefined(readdir(directory))) ?? []).sort(),
     async freeBytes(directory) {
       const existing = await nearestExisting(directory);
-      const figures = await valueOf(statfs(existing));
+      const figures = await orUndefined(statfs(existing));
       return figures === undefined ? undefined : figures.bavail * figures.bsize;
     },
   };
@@ -63,14 +63,14 @@ export function systemProber(): Prober {
 
 async function nearestExisting(directory: string): Promise<string> {
   for (let path = directory; path !== '/' && path !== '.'; path = join(path, '..')) {
-    const real = await valueOf(realpath(path));
+    const real = await orUndefined(realpath(path));
     if (real !== undefined) return real;
   }
   return '/';
 }
 
 /** A probe's answer "it is not there" is undefined. */
-async function valueOf<T>(promise: Promise<T>): Promise<T | undefined> {
+async function orUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
   return await promise.then(
     (value) => value,
     () => undefined,

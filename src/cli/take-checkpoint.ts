@@ -11,7 +11,7 @@ import {
   WORKLOAD_LABEL,
 } from '../model/index.ts';
 import { type Cluster, getPod } from './cluster.ts';
-import { UsageError } from './program.ts';
+import { UsageError } from './exit.ts';
 import { Progress } from './progress.ts';
 
 export interface CheckpointRequest {
