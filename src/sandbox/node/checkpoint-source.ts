@@ -1,0 +1,30 @@
+import type { Pod } from '../../model/index.ts';
+
+/**
+ * What a node needs from whoever makes and keeps checkpoints (the agent of the same node). A pod that is being dumped,
+ * or whose dump a crash may have cut, must be left alone until that is settled: what looks like a crashed container may
+ * be a dumped one.
+ */
+export interface CheckpointSource {
+  /** Whether a dump of the pod is under way, or was and has not been recovered since the last start. */
+  dumping(podUid: string): boolean;
+  /** Resolves as soon as {@link dumping} is false (at once when it is); rejects with the signal's reason. */
+  settled(podUid: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Brings the data of the PodCheckpoint of that name (in the pod's namespace) to this node and verifies it. Throws
+   * FermataError: `CheckpointNotReady`, `CheckpointMissing`, `CheckpointCorrupt`.
+   */
+  open(pod: Pod, checkpointName: string, signal: AbortSignal): Promise<OpenCheckpoint>;
+  /**
+   * The pod runs again. Idempotent; `milliseconds`, from the order to the runtime to running, is unknown when a node
+   * finds that out only after it was started again itself.
+   */
+  restored(pod: Pod, checkpointName: string, milliseconds: number | undefined): Promise<void>;
+}
+
+export interface OpenCheckpoint {
+  /** Absolute: what the runtime restores from. */
+  directory: string;
+  /** Puts what the pod's `emptyDir` volumes held at the dump into the new folders (volume name → folder). */
+  fillVolumes(folders: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
+}
