@@ -1,6 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Backing, BackingState, Version } from '../../kubernetes/index.ts';
 import { FermataError, type KubeObject, reasonOf } from '../../model/index.ts';
+import { jsonOf } from './http/json-text.ts';
 
 /** `Ferm`: marks the file as Fermata's in its header (`PRAGMA application_id`). */
 const APPLICATION_ID = 0x4665726d;
@@ -133,7 +134,7 @@ export class SqliteBacking implements Backing {
   }
 
   #append(version: Version): void {
-    const value = version.value === undefined ? null : JSON.stringify(version.value);
+    const value = version.value === undefined ? null : jsonOf(version.value);
     this.#insert.run(version.revision, version.key, value);
   }
 
