@@ -20,6 +20,23 @@ export interface CommandEntry {
 /** Every command, in the order of the help. A new one is a file beside this one and a line here. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'demo',
+    summary: 'see an urgent pod take the place of a computing one, which then goes on without a step lost',
+    load: () => import('./demo.ts'),
+  },
+  {
+    name: 'up',
+    summary: 'start a cluster with Fermata on this machine, to try it out',
+    load: () => import('./up.ts'),
+  },
+  { name: 'down', summary: 'stop a sandbox and remove all of it', load: () => import('./down.ts') },
+  { name: 'checkpoint', summary: 'take a checkpoint of a running pod', load: () => import('./checkpoint.ts') },
+  { name: 'suspend', summary: 'checkpoint a pod, release its resources, hold it', load: () => import('./suspend.ts') },
+  { name: 'resume', summary: 'let a suspended pod go on', load: () => import('./resume.ts') },
+  { name: 'explain', summary: 'say why a pod waits, or why it was interrupted', load: () => import('./explain.ts') },
+  { name: 'timeline', summary: 'draw what ran where and when', load: () => import('./timeline.ts') },
+  { name: 'get', summary: 'list checkpoints', load: () => import('./get.ts') },
+  {
     name: 'doctor',
     summary: 'show what this machine has, what works, and how to fix what does not',
     load: () => import('./doctor.ts'),
@@ -29,4 +46,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'run the gate: lint, types, doors, unit, property and end-to-end tests',
     load: () => import('./test.ts'),
   },
+  { name: 'bench', summary: 'measure: preemption, engine', load: () => import('./bench.ts') },
+  { name: 'scheduler', summary: 'run the scheduler', hidden: true, load: () => import('./scheduler.ts') },
+  { name: 'controller', summary: 'run the controllers', hidden: true, load: () => import('./controller.ts') },
+  { name: 'apiserver', summary: 'run the API server of a sandbox', hidden: true, load: () => import('./apiserver.ts') },
+  { name: 'node', summary: 'run the nodes of a sandbox', hidden: true, load: () => import('./node.ts') },
 ];

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { type Clock, SystemClock } from '../clock/index.ts';
-import { HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
+import { type ClusterAccess, HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
 import { FermataError, isConditionTrue, type Log, NODES } from '../model/index.ts';
 import {
+  claim,
+  release,
   Sandbox,
   type SandboxConfiguration,
   SandboxDirectory,
@@ -36,6 +38,7 @@ export interface RunningSandbox extends Running {
   configuration: SandboxConfiguration;
   /** Connected as the sandbox's administrator. */
   store: HttpStore;
+  access: ClusterAccess;
   processes(): { name: string; pid: number | undefined; restarts: number }[];
 }
 
@@ -46,16 +49,19 @@ const NODES_READY_MILLISECONDS = 60_000;
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const directory = new SandboxDirectory(options.directory);
   directory.create();
+  claim(directory);
   const configuration = directory.readConfiguration() ?? options.configuration;
   directory.writeConfiguration(configuration);
   const clock = new SystemClock();
   let store: HttpStore | undefined;
+  let access: ClusterAccess | undefined;
   const sandbox: Sandbox = new Sandbox(
     {
       clock,
       log: options.log,
       isServing: async () => {
-        store ??= new HttpStore(await loadKubeconfig({ path: directory.kubeconfig }));
+        access ??= await loadKubeconfig({ path: directory.kubeconfig });
+        store ??= new HttpStore(access);
         await store.list(NODES, { limit: 1 });
       },
       onStarted: () => recordProcesses(directory, sandbox, clock),
@@ -66,16 +72,19 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   const stop = async (): Promise<void> => {
     await store?.close();
     await sandbox.stop();
+    await cleanSandbox(directory, options.log);
+    release(directory);
   };
   try {
     await sandbox.start(options.signal);
-    if (store === undefined) throw new FermataError('SandboxNotServing', 'the API server was never reached');
+    if (store === undefined || access === undefined)
+      throw new FermataError('SandboxNotServing', 'the API server was never reached');
     await nodesReady(store, configuration, clock, options.signal);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { directory, configuration, store, processes: () => sandbox.processes(), stop };
+  return { directory, configuration, store, access, processes: () => sandbox.processes(), stop };
 }
 
 function partsOf(directory: SandboxDirectory, own: OwnCommand): SandboxParts {

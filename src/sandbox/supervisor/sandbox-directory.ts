@@ -17,6 +17,16 @@ export interface SandboxConfiguration {
   runtime: RuntimeName;
   nodes: SandboxNodeConfiguration[];
   network: 'none' | 'bridge';
+  /** For the podman runtime: where its programs are. */
+  tools?: SandboxTools;
+}
+
+export interface SandboxTools {
+  podman: string;
+  runc: string;
+  conmon: string;
+  /** Folder of the `criu` to be found first on PATH. */
+  criuDirectory: string;
 }
 
 export interface SandboxNodeConfiguration {

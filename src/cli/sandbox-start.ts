@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { canonicalQuantity, FermataError, reasonOf } from '../model/index.ts';
+import { createLog, ownCommand, type RunningSandbox, startSandbox, untilStopped } from '../roles/index.ts';
+import type { RuntimeName } from '../runtime/index.ts';
+import { type SandboxConfiguration, SandboxDirectory } from '../sandbox/index.ts';
+import { UsageError } from './exit.ts';
+import { Progress } from './progress.ts';
+import { defaultSandboxFolder } from './sandbox-options.ts';
+import { locateToolchain, type Toolchain } from './toolchain.ts';
+
+export interface UpFlags {
+  dir?: string;
+  detach?: boolean;
+  runtime?: RuntimeName;
+  nodes: string;
+  nodeCpu: string;
+  nodeMemory: string;
+  nodePods: string;
+  network: 'none' | 'bridge';
+}
+
+const MAX_NODES = 100;
+const DETACH_START_MILLISECONDS = 120_000;
+
+export async function up(flags: UpFlags): Promise<void> {
+  const directory = new SandboxDirectory(flags.dir ?? defaultSandboxFolder());
+  const configuration = directory.readConfiguration() ?? (await sandboxConfiguration(flags));
+  if (flags.detach === true) return detach(directory, configuration);
+  const progress = new Progress();
+  let sandbox: RunningSandbox;
+  try {
+    progress.step('starting the sandbox');
+    sandbox = await startSandbox({ directory: directory.root, configuration, log: createLog('up', 'warn') });
+  } finally {
+    progress.stop();
+  }
+  process.stdout.write(introduction(directory, sandbox.configuration));
+  const why = await untilStopped();
+  process.stderr.write(`${why}: stopping the sandbox\n`);
+  await sandbox.stop();
+}
+
+/** The configuration the flags ask for; throws UsageError naming the flag. */
+export async function sandboxConfiguration(flags: Omit<UpFlags, 'dir' | 'detach'>): Promise<SandboxConfiguration> {
+  const toolchain = await locateToolchain();
+  const runtime = flags.runtime ?? toolchain.runtime.name;
+  if (runtime === 'podman' && toolchain.problems.length > 0) {
+    throw new FermataError(
+      'RuntimeUnusable',
+      `the podman runtime cannot be used here: ${toolchain.problems.map(({ part, problem }) => `${part}: ${problem}`).join('; ')}`,
+      {
+        nextStep: `${toolchain.problems[0]?.fix ?? 'fermata doctor says how'} Or use --runtime simulated.`,
+      },
+    );
+  }
+  const count = wholeNumber(flags.nodes, '--nodes', MAX_NODES);
+  const node = {
+    cpu: quantity(flags.nodeCpu, '--node-cpu'),
+    memory: quantity(flags.nodeMemory, '--node-memory'),
+    pods: wholeNumber(flags.nodePods, '--node-pods', 1_000),
+  };
+  const tools = toolsOf(toolchain);
+  return {
+    runtime,
+    network: flags.network,
+    nodes: Array.from({ length: count }, (_, index) => ({ name: `node-${index + 1}`, ...node })),
+    ...(tools === undefined || runtime !== 'podman' ? {} : { tools }),
+  };
+}
+
+function toolsOf({ podman, runc, conmon, criu }: Toolchain): SandboxConfiguration['tools'] {
+  if (podman === undefined || runc === undefined || conmon === undefined || criu === undefined) return undefined;
+  return { podman: podman.path, runc: runc.path, conmon: conmon.path, criuDirectory: criu.binDirectory };
+}
+
+function wholeNumber(text: string, option: string, largest: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > largest) {
+    throw new UsageError(`${option} takes a whole number from 1 to ${largest}, not "${text}"`);
+  }
+  return value;
+}
+
+function quantity(text: string, option: string): string {
+  try {
+    return canonicalQuantity(text);
+  } catch (error) {
+    throw new UsageError(`${option}: ${reasonOf(error)}`);
+  }
+}
+
+function introduction(directory: SandboxDirectory, configuration: SandboxConfiguration): string {
+  const simulated =
+    configuration.runtime === 'simulated'
+      ? 'Runtime: simulated. No container runs here; what pods do is imagined.\n'
+      : '';
+  const nodes = configuration.nodes.length;
+  return `${simulated}Sandbox with ${nodes} ${nodes === 1 ? 'node' : 'nodes'} in ${directory.root} is ready. To use it:\n  export KUBECONFIG=${directory.kubeconfig}\n`;
+}
+
+/** Starts `fermata up` as a process of its own and returns when it says that it is ready. */
+async function detach(directory: SandboxDirectory, configuration: SandboxConfiguration): Promise<void> {
+  directory.create();
+  directory.writeConfiguration(configuration);
+  const own = ownCommand();
+  const logFile = directory.logFile('up');
+  const log = openSync(logFile, 'a', 0o600);
+  const child = spawn(own.command, [...own.arguments, 'up', '--dir', directory.root], {
+    detached: true,
+    stdio: ['ignore', 'pipe', log],
+  });
+  closeSync(log);
+  const progress = new Progress();
+  progress.step('starting the sandbox');
+  try {
+    const text = await firstOutput(child);
+    process.stdout.write(text);
+  } catch (error) {
+    child.kill('SIGTERM');
+    throw new FermataError('SandboxNotStarted', `the sandbox did not start: ${reasonOf(error)}`, {
+      cause: error,
+      nextStep: `read ${logFile}`,
+    });
+  } finally {
+    progress.stop();
+    child.stdout?.destroy();
+    child.unref();
+  }
+}
+
+function firstOutput(child: ReturnType<typeof spawn>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const limit = setTimeout(() => reject(new Error('no sign of life within 2 minutes')), DETACH_START_MILLISECONDS);
+    const end = (settle: () => void): void => {
+      clearTimeout(limit);
+      settle();
+    };
+    child.stdout?.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+      if (text.includes('KUBECONFIG=') && text.endsWith('\n')) end(() => resolve(text));
+    });
+    child.once('error', (error) => end(() => reject(error)));
+    child.once('exit', (code, signal) => end(() => reject(new Error(signal ?? `exit status ${code}`))));
+  });
+}

@@ -1,0 +1,31 @@
+import { type Command, Option } from 'commander';
+import type { UpFlags } from './sandbox-start.ts';
+
+export function register(program: Command): void {
+  program
+    .command('up')
+    .description(
+      'start a Kubernetes-compatible cluster with Fermata on this machine, to try it out (not for production);\nCtrl-C or `fermata down` stops it',
+    )
+    .option('--dir <folder>', 'where it keeps everything (default: ~/.local/state/fermata/sandbox)')
+    .option('--detach', 'return as soon as the nodes are Ready')
+    .addOption(
+      new Option('--runtime <name>', 'podman: real containers and CRIU; simulated: neither').choices([
+        'podman',
+        'simulated',
+      ]),
+    )
+    .option('--nodes <number>', 'how many nodes the machine is split into', '1')
+    .option('--node-cpu <quantity>', 'cpu of each node', '2')
+    .option('--node-memory <quantity>', 'memory of each node', '2Gi')
+    .option('--node-pods <number>', 'most pods of each node', '110')
+    .addOption(
+      new Option('--network <name>', 'none: pods have loopback only; bridge: each pod has an address')
+        .choices(['none', 'bridge'])
+        .default('none'),
+    )
+    .action(async (flags: UpFlags) => {
+      const { up } = await import('./sandbox-start.ts');
+      await up(flags);
+    });
+}
