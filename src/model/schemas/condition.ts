@@ -4,11 +4,17 @@ import { Type } from 'typebox';
 export const ConditionSchema = Type.Object(
   {
     type: Type.String({ description: 'What the condition is about.' }),
-    status: Type.Union([Type.Literal('True'), Type.Literal('False'), Type.Literal('Unknown')]),
-    reason: Type.Optional(Type.String({ description: 'One CamelCase word.' })),
-    message: Type.Optional(Type.String({ description: 'For people.' })),
-    lastTransitionTime: Type.Optional(Type.String({ format: 'date-time' })),
-    observedGeneration: Type.Optional(Type.Integer()),
+    status: Type.Union([Type.Literal('True'), Type.Literal('False'), Type.Literal('Unknown')], {
+      description: 'Whether it holds: True, False or Unknown.',
+    }),
+    reason: Type.Optional(Type.String({ description: 'One CamelCase word: why.' })),
+    message: Type.Optional(Type.String({ description: 'For people: why.' })),
+    lastTransitionTime: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When the status changed last.' }),
+    ),
+    observedGeneration: Type.Optional(
+      Type.Integer({ description: 'Generation of the object the condition is about.' }),
+    ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'Condition', description: 'One condition of an object.' },
 );

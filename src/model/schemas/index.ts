@@ -1,22 +1,26 @@
-import { type TSchema, Type } from 'typebox';
-import { InterruptionPolicySpecSchema } from './interruption-policy.ts';
-import { PodCheckpointSpecSchema, PodCheckpointStatusSchema } from './pod-checkpoint.ts';
-
-const open = Type.Object({}, { additionalProperties: true });
+import type { TSchema } from 'typebox';
+import { NamespaceSchema, NodeSchema, PriorityClassSchema } from './cluster-objects.ts';
+import { ConfigMapSchema, LeaseSchema, SecretSchema, ServiceAccountSchema } from './configuration.ts';
+import { CustomResourceDefinitionSchema } from './custom-resource-definition.ts';
+import { EventSchema } from './event.ts';
+import { InterruptionPolicySchema } from './interruption-policy.ts';
+import { PodSchema } from './pod.ts';
+import { PodCheckpointSchema } from './pod-checkpoint.ts';
+import { PodDisruptionBudgetSchema } from './pod-disruption-budget.ts';
 
 /** Schema of each kind's whole object. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
-  Namespace: open,
-  Node: open,
-  Pod: open,
-  PriorityClass: open,
-  Event: open,
-  Lease: open,
-  ConfigMap: open,
-  Secret: open,
-  ServiceAccount: open,
-  PodDisruptionBudget: open,
-  CustomResourceDefinition: open,
-  PodCheckpoint: Type.Object({ spec: PodCheckpointSpecSchema, status: Type.Optional(PodCheckpointStatusSchema) }),
-  InterruptionPolicy: Type.Object({ spec: InterruptionPolicySpecSchema }),
+  Namespace: NamespaceSchema,
+  Node: NodeSchema,
+  Pod: PodSchema,
+  PriorityClass: PriorityClassSchema,
+  Event: EventSchema,
+  Lease: LeaseSchema,
+  ConfigMap: ConfigMapSchema,
+  Secret: SecretSchema,
+  ServiceAccount: ServiceAccountSchema,
+  PodDisruptionBudget: PodDisruptionBudgetSchema,
+  CustomResourceDefinition: CustomResourceDefinitionSchema,
+  PodCheckpoint: PodCheckpointSchema,
+  InterruptionPolicy: InterruptionPolicySchema,
 };

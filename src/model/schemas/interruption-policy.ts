@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { LabelSelectorSchema } from './label-selector.ts';
+import { wholeObject } from './whole-object.ts';
 
 /** What may be done to the pods of a selector. The policy whose selector matches and whose name sorts first holds. */
 export const InterruptionPolicySpecSchema = Type.Object(
@@ -21,7 +22,10 @@ export const InterruptionPolicySpecSchema = Type.Object(
       ),
     ),
     maxCheckpointSize: Type.Optional(
-      Type.String({ description: 'Quantity; a pod using more memory than this is not checkpointed.' }),
+      Type.String({
+        format: 'quantity',
+        description: 'Quantity; a pod using more memory than this is not checkpointed.',
+      }),
     ),
     timeoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: 'Seconds a dump may take.' })),
     minimumRunSeconds: Type.Optional(
@@ -31,5 +35,12 @@ export const InterruptionPolicySpecSchema = Type.Object(
       Type.Integer({ minimum: 0, description: 'A workload interrupted this often in 24 hours is left alone.' }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, description: 'What may be done to the pods.' },
+);
+
+export const InterruptionPolicySchema = wholeObject(
+  'InterruptionPolicy',
+  'What may be done to the pods of a selector when others need their room.',
+  ['spec'],
+  { spec: InterruptionPolicySpecSchema },
 );

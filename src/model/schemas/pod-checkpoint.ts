@@ -1,5 +1,7 @@
 import { Type } from 'typebox';
 import { ConditionSchema } from './condition.ts';
+import { byType, keyedBy, mergedSet } from './fields.ts';
+import { wholeObject } from './whole-object.ts';
 
 /**
  * One checkpoint of one pod, asked for and recorded. Field names and the reasons of `Ready` mirror KEP-5823, so that a
@@ -48,7 +50,11 @@ export const PodCheckpointSpecSchema = Type.Object(
     ),
     preemptor: Type.Optional(
       Type.Object(
-        { namespace: Type.String(), name: Type.String(), uid: Type.String() },
+        {
+          namespace: Type.String({ description: 'Namespace of the preemptor.' }),
+          name: Type.String({ description: 'Name of the preemptor.' }),
+          uid: Type.String({ description: 'UID of the preemptor.' }),
+        },
         { additionalProperties: false, description: 'The pod the room is made for.' },
       ),
     ),
@@ -76,7 +82,7 @@ export const CheckpointedContainerSchema = Type.Object(
     memdumpMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's memdump_time." })),
     memwriteMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's memwrite_time." })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, description: 'What the dump of one container came to.' },
 );
 
 export const CheckpointLocationSchema = Type.Object(
@@ -87,18 +93,18 @@ export const CheckpointLocationSchema = Type.Object(
     nodeLocal: Type.Optional(
       Type.Object(
         { path: Type.String({ description: "Folder, relative to the node's checkpoint directory." }) },
-        { additionalProperties: false },
+        { additionalProperties: false, description: 'In the checkpoint directory of the node.' },
       ),
     ),
     store: Type.Optional(
       Type.Object(
         {
-          url: Type.String(),
-          digest: Type.String(),
-          sizeBytes: Type.Integer({ minimum: 0 }),
-          encrypted: Type.Boolean(),
+          url: Type.String({ description: 'Where the archive is.' }),
+          digest: Type.String({ description: 'sha256 of the archive.' }),
+          sizeBytes: Type.Integer({ minimum: 0, description: 'Bytes of the archive.' }),
+          encrypted: Type.Boolean({ description: 'Whether the archive is encrypted.' }),
         },
-        { additionalProperties: false },
+        { additionalProperties: false, description: 'In a checkpoint store.' },
       ),
     ),
   },
@@ -117,17 +123,31 @@ export const PodCheckpointStatusSchema = Type.Object(
     checkpointedPodTemplate: Type.Optional(
       Type.Object(
         {
-          metadata: Type.Optional(Type.Unknown()),
-          spec: Type.Unknown(),
+          metadata: Type.Optional(
+            Type.Unknown({
+              type: 'object',
+              description: 'Name, labels and annotations.',
+              'x-kubernetes-preserve-unknown-fields': true,
+            }),
+          ),
+          spec: Type.Unknown({
+            type: 'object',
+            description: 'How the pod ran.',
+            'x-kubernetes-preserve-unknown-fields': true,
+          }),
         },
         {
           additionalProperties: false,
           description: 'The pod as it ran, without what ties it to its node: what the next incarnation is made from.',
-          'x-kubernetes-preserve-unknown-fields': true,
         },
       ),
     ),
-    checkpointedContainers: Type.Optional(Type.Array(CheckpointedContainerSchema)),
+    checkpointedContainers: Type.Optional(
+      Type.Array(CheckpointedContainerSchema, {
+        description: 'What the dump of each container came to.',
+        ...keyedBy('name'),
+      }),
+    ),
     dumpMilliseconds: Type.Optional(
       Type.Integer({ minimum: 0, description: 'From the order to the runtime to the verified dump.' }),
     ),
@@ -139,10 +159,12 @@ export const PodCheckpointStatusSchema = Type.Object(
       Type.Object(
         {
           podName: Type.String({ description: 'The incarnation that waits for, or came from, this checkpoint.' }),
-          podUID: Type.Optional(Type.String()),
+          podUID: Type.Optional(Type.String({ description: 'UID of that incarnation, once it exists.' })),
           failures: Type.Optional(Type.Integer({ minimum: 0, description: 'Restores that failed in a row.' })),
           lastFailure: Type.Optional(Type.String({ description: 'Why the last one failed.' })),
-          avoidNodes: Type.Optional(Type.Array(Type.String(), { description: 'Nodes on which it failed.' })),
+          avoidNodes: Type.Optional(
+            Type.Array(Type.String(), { description: 'Nodes on which it failed.', ...mergedSet }),
+          ),
           notBefore: Type.Optional(Type.String({ format: 'date-time', description: 'Next try at the earliest.' })),
         },
         { additionalProperties: false, description: 'How the workload comes back; written by the controller.' },
@@ -155,8 +177,14 @@ export const PodCheckpointStatusSchema = Type.Object(
       Type.Array(ConditionSchema, {
         description:
           'Ready (Pending, CheckpointInProgress, CheckpointCompleted, CheckpointFailed, SourcePodReplaced), Stored, Released, Restored.',
+        ...byType,
       }),
     ),
   },
   { additionalProperties: false, description: 'What was done; written by the agent of the node.' },
 );
+
+export const PodCheckpointSchema = wholeObject('PodCheckpoint', 'One checkpoint of one pod.', ['spec'], {
+  spec: PodCheckpointSpecSchema,
+  status: PodCheckpointStatusSchema,
+});
