@@ -1,0 +1,11 @@
+export { InvariantRecorder } from './invariants/recorder.ts';
+export { findViolations, type HistoryEntry, type Violation } from './invariants/violations.ts';
+export { claim, isAlive, release, type Supervisor, supervisorOf } from './supervisor/claim.ts';
+export { Sandbox, type SandboxParts } from './supervisor/sandbox.ts';
+export {
+  type SandboxConfiguration,
+  SandboxDirectory,
+  type SandboxNodeConfiguration,
+  type SandboxTools,
+  writeAtomically,
+} from './supervisor/sandbox-directory.ts';
