@@ -23,14 +23,14 @@ import {
  * - `create`: make namespaces and containers (idempotent).
  * - `restore`: bring the pod to life from its checkpoint; `again` when it ran before and crashed.
  * - `start`: start these containers; those that ran before are restarts.
- * - `clear`: remove what the runtime has of the pod; it is restored, or over, afterwards.
+ * - `clear`: remove what the runtime has of the pod (`graceful`: with its grace period); it is restored, or over, afterwards.
  */
 export type PodPlan =
   | { action: 'none'; at?: number }
   | { action: 'create' }
   | { action: 'restore'; again: boolean }
   | { action: 'start'; containers: readonly string[] }
-  | { action: 'clear'; why: string; verdict?: Verdict };
+  | { action: 'clear'; why: string; graceful: boolean; verdict?: Verdict };
 
 /** Pure: the same pod, observation, state and time give the same step. */
 export function planPod(pod: Pod, observed: PodObservation | undefined, state: PodState, now: number): PodPlan {
@@ -38,7 +38,7 @@ export function planPod(pod: Pod, observed: PodObservation | undefined, state: P
   const inits = initViews(pod, observed, state);
   const running = [...inits, ...apps].some((view) => view.state === 'running');
   if (isTerminal(pod) || state.verdict !== undefined) {
-    return running ? { action: 'clear', why: 'the pod is over' } : { action: 'none' };
+    return running ? { action: 'clear', why: 'the pod is over', graceful: true } : { action: 'none' };
   }
   // A frozen container never runs again here: whoever ordered the dump removes the pod.
   if (observed?.containers.some((container) => container.state === 'frozen')) return { action: 'none' };
@@ -49,7 +49,7 @@ export function planPod(pod: Pod, observed: PodObservation | undefined, state: P
       reason: 'DeadlineExceeded',
       message: 'Pod was active on the node longer than the specified deadline',
     };
-    return { action: 'clear', why: verdict.message, verdict };
+    return { action: 'clear', why: verdict.message, graceful: true, verdict };
   }
   const plan =
     restoreFrom(pod) === undefined
@@ -132,7 +132,8 @@ function planRestored(
   // The restore controller decides what becomes of it: another node, another time.
   if (state.restored === 'failed') return { action: 'none' };
   if (state.restored === 'no') {
-    if (observed !== undefined) return { action: 'clear', why: 'a restore was cut off before it was complete' };
+    if (observed !== undefined)
+      return { action: 'clear', why: 'a restore was cut off before it was complete', graceful: false };
     return { action: 'restore', again: false };
   }
   const backoff = state.backoffs.get(WHOLE_POD);
@@ -145,12 +146,18 @@ function planRestored(
   const allowed = Math.max(backoffUntil(backoff, failedAt), state.retryAt ?? 0);
   if (now < allowed) return { action: 'none', at: allowed };
   if (observed !== undefined)
-    return { action: 'clear', why: 'a restored container ended: it goes on from its checkpoint again' };
+    return {
+      action: 'clear',
+      why: 'a restored container ended: it goes on from its checkpoint again',
+      graceful: false,
+    };
   return { action: 'restore', again: true };
 }
 
 /** Nothing is to run any more; sidecars do not outlive the containers they serve. */
 function ended(inits: readonly ContainerView[]): PodPlan {
   const sidecar = inits.some((view) => isSidecarView(view) && view.state === 'running');
-  return sidecar ? { action: 'clear', why: 'all containers but sidecars have ended' } : { action: 'none' };
+  return sidecar
+    ? { action: 'clear', why: 'all containers but sidecars have ended', graceful: true }
+    : { action: 'none' };
 }

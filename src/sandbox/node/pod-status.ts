@@ -25,6 +25,7 @@ import {
   restartAt,
   restoreFrom,
 } from './pod-state.ts';
+import { qosClassOf } from './qos-class.ts';
 
 /**
  * The pod's status as the node sees it, on top of what others wrote into it (PodScheduled, nominatedNodeName). Probes are
@@ -47,6 +48,7 @@ export function podStatus(pod: Pod, observed: PodObservation | undefined, state:
     ...why,
     phase,
     startTime: pod.status?.startTime ?? rfc3339(state.startTime),
+    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     hostIP: HOST_IP,
     hostIPs: [{ ip: HOST_IP }],
     ...(podIP === undefined ? {} : { podIP, podIPs: [{ ip: podIP }] }),

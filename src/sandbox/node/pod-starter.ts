@@ -1,0 +1,212 @@
+import type { Clock } from '../../clock/index.ts';
+import type { EventRecorder, ObjectStore } from '../../kubernetes/index.ts';
+import { type Container, FermataError, type Pod, reasonOf } from '../../model/index.ts';
+import type { PodToRun, Runtime } from '../../runtime/index.ts';
+import type { CheckpointSource } from './checkpoint-source.ts';
+import { resolveEnvironment } from './environment.ts';
+import type { NodeFacts } from './field-reference.ts';
+import type { PodRecord } from './pod-record.ts';
+import { type Problem, restoreFrom, WHOLE_POD } from './pod-state.ts';
+import { fetchReferences } from './references.ts';
+import type { PodVolumes } from './volumes/pod-volumes.ts';
+import { type VolumeFile, volumeFiles } from './volumes/volume-files.ts';
+
+/** What is missing may be created at any moment, and looking again costs little. */
+const MISSING_RETRY_MILLISECONDS = 5_000;
+
+/** Failures that belong to the pod; anything else (API server away, container engine restarting) is simply tried again. */
+const POD_FAILURES = new Set([
+  'ImageNotFound',
+  'VolumeMissing',
+  'ContainerCreateFailed',
+  'ContainerConfigInvalid',
+  'ContainerStartFailed',
+  'RestoreFailed',
+  'QuantityInvalid',
+  'CheckpointNotReady',
+  'CheckpointMissing',
+  'CheckpointCorrupt',
+]);
+
+export interface StarterParts {
+  store: ObjectStore;
+  runtime: Runtime;
+  clock: Clock;
+  events: EventRecorder;
+  checkpoints: CheckpointSource;
+  volumes: PodVolumes;
+  node: NodeFacts;
+}
+
+/** Makes, starts and restores pods, and turns what goes wrong into what their owners see. */
+export class PodStarter {
+  readonly #parts: StarterParts;
+
+  constructor(parts: StarterParts) {
+    this.#parts = parts;
+  }
+
+  /** Makes namespaces and containers. A failure of the pod's own ends up in `record.problem`; any other is thrown. */
+  async create(record: PodRecord, pod: Pod, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.runtime.createPod(await this.#prepare(pod, signal), signal);
+    } catch (error) {
+      if (!isPodFailure(error)) throw error;
+      this.#recordProblem(record, pod, error);
+      return;
+    }
+    record.created = true;
+    record.clearProblem();
+    for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+      const image = container.image ?? '';
+      this.#event(pod, 'Normal', 'Pulled', `Container image "${image}" is present on machine`);
+      this.#event(pod, 'Normal', 'Created', `Created container: ${container.name}`);
+    }
+  }
+
+  /** Makes what a nominated pod will need; a failure is left to show when the pod is bound. */
+  async createAhead(record: PodRecord, pod: Pod, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#parts.runtime.createPod(await this.#prepare(pod, signal), signal);
+      record.created = true;
+    } catch (error) {
+      if (!isPodFailure(error)) throw error;
+    }
+  }
+
+  async start(record: PodRecord, pod: Pod, containers: readonly string[], signal: AbortSignal): Promise<void> {
+    await Promise.all(containers.map((name) => this.#startOne(record, pod, name, signal)));
+  }
+
+  async #startOne(record: PodRecord, pod: Pod, name: string, signal: AbortSignal): Promise<void> {
+    const failedAt = (record.startFailures.get(name) ?? record.histories.get(name)?.ended)?.finishedAt;
+    if (failedAt !== undefined || record.histories.has(name)) record.backOff(name, failedAt ?? this.#parts.clock.now());
+    record.startFailures.delete(name);
+    try {
+      await this.#parts.runtime.startContainer(record.uid, name, signal);
+    } catch (error) {
+      if (!isPodFailure(error)) throw error;
+      const now = this.#parts.clock.now();
+      const message = reasonOf(error);
+      record.startFailures.set(name, { exitCode: 128, reason: 'StartError', message, startedAt: now, finishedAt: now });
+      this.#event(pod, 'Warning', 'Failed', `Error: ${message}`);
+      return;
+    }
+    this.#event(pod, 'Normal', 'Started', `Started container ${name}`);
+  }
+
+  /**
+   * Brings the pod to life from its checkpoint. The first time a failure gives the pod up here (another try is the restore
+   * controller's business) and leaves nothing behind; after a crash (`again`) it is tried again with backoff.
+   */
+  async restore(record: PodRecord, pod: Pod, again: boolean, signal: AbortSignal): Promise<void> {
+    const { clock, checkpoints, runtime } = this.#parts;
+    const checkpoint = restoreFrom(pod) ?? '';
+    const cause = again ? 'A restored container ended; the pod goes on from its checkpoint again' : 'Restoring';
+    this.#event(pod, again ? 'Warning' : 'Normal', 'Restoring', `${cause}: ${checkpoint}`);
+    if (again) record.backOff(WHOLE_POD, clock.now());
+    try {
+      const opened = await checkpoints.open(pod, checkpoint, signal);
+      const run = await this.#prepare(pod, signal);
+      await opened.fillVolumes(emptyDirsOf(run), signal);
+      const ordered = clock.now();
+      await runtime.restorePod(run, opened.directory, signal);
+      const milliseconds = clock.now() - ordered;
+      record.markRestored();
+      this.#event(pod, 'Normal', 'Restored', `Restored from checkpoint ${checkpoint} in ${milliseconds} ms`);
+      if (!again) {
+        await checkpoints.restored(pod, checkpoint, milliseconds);
+        record.restoreReported = true;
+      }
+    } catch (error) {
+      if (record.restored === 'yes' && record.created) throw error; // it runs; only the report of it failed
+      if (!isPodFailure(error)) throw error;
+      const message = reasonOf(error);
+      this.#event(pod, 'Warning', 'RestoreFailed', `Restore from checkpoint ${checkpoint} failed: ${message}`);
+      if (again) {
+        const wait = record.restoreBackoff?.delayMilliseconds ?? MISSING_RETRY_MILLISECONDS;
+        record.recordProblem({ reason: 'RestoreError', message }, clock.now() + wait);
+        return;
+      }
+      await runtime.removePod(record.uid, 0, signal);
+      record.failRestore(message);
+    }
+  }
+
+  async #prepare(pod: Pod, signal: AbortSignal): Promise<PodToRun> {
+    const { store, node, volumes } = this.#parts;
+    const references = await fetchReferences(store, pod, signal);
+    const resolved = resolveEnvironment(pod, references, node);
+    const files = new Map<string, readonly VolumeFile[]>();
+    for (const volume of pod.spec.volumes ?? []) {
+      const content = volumeFiles(pod, volume, references, node);
+      if (content !== undefined) files.set(volume.name, content);
+    }
+    return { ...resolved, volumes: await volumes.prepare(pod, files) };
+  }
+
+  #recordProblem(record: PodRecord, pod: Pod, error: FermataError): void {
+    const now = this.#parts.clock.now();
+    const { message } = error;
+    if (error.code === 'VolumeMissing') {
+      this.#event(pod, 'Warning', 'FailedMount', message);
+      record.recordProblem({ reason: 'ContainerCreating', message }, now + MISSING_RETRY_MILLISECONDS);
+      return;
+    }
+    if (error.code === 'ContainerConfigInvalid') {
+      this.#event(pod, 'Warning', 'Failed', `Error: ${message}`);
+      const problem = { reason: 'CreateContainerConfigError', message, ...containersIn(pod, message) };
+      record.recordProblem(problem, now + MISSING_RETRY_MILLISECONDS);
+      return;
+    }
+    const repeated = record.backoffs.has(WHOLE_POD);
+    const wait = record.backOff(WHOLE_POD, now);
+    if (error.code === 'ImageNotFound') {
+      this.#event(pod, 'Warning', 'Failed', `Failed to pull image: ${message}`);
+      this.#event(pod, 'Warning', 'Failed', 'Error: ErrImagePull');
+      record.recordProblem(imageProblem(pod, message, repeated), now + wait);
+    } else {
+      this.#event(pod, 'Warning', 'Failed', `Error: ${message}`);
+      record.recordProblem({ reason: 'CreateContainerError', message }, now + wait);
+    }
+  }
+
+  #event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#parts.events.record(pod, type, reason, message);
+  }
+}
+
+function isPodFailure(error: unknown): error is FermataError {
+  return error instanceof FermataError && POD_FAILURES.has(error.code);
+}
+
+function imageProblem(pod: Pod, message: string, repeated: boolean): Problem {
+  const affected = allContainers(pod).filter((container) => message.includes(container.image ?? '\0'));
+  const names = affected.map((container) => container.name);
+  return {
+    reason: repeated ? 'ImagePullBackOff' : 'ErrImagePull',
+    message: repeated ? `Back-off pulling image: ${message}` : message,
+    ...(names.length === 0 ? {} : { containers: names }),
+  };
+}
+
+/** `container NAME: …` is how a configuration error says whose it is. */
+function containersIn(pod: Pod, message: string): { containers?: readonly string[] } {
+  const names = allContainers(pod)
+    .map((container) => container.name)
+    .filter((name) => message.startsWith(`container ${name}: `));
+  return names.length === 0 ? {} : { containers: names };
+}
+
+function allContainers(pod: Pod): Container[] {
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+}
+
+function emptyDirsOf(run: PodToRun): Record<string, string> {
+  const folders: Record<string, string> = {};
+  for (const volume of run.pod.spec.volumes ?? []) {
+    const folder = run.volumes[volume.name];
+    if (volume.emptyDir !== undefined && folder !== undefined) folders[volume.name] = folder;
+  }
+  return folders;
+}
