@@ -1,1 +1,1 @@
-export { runGate } from './gate.ts';
+export { type GateOptions, runGate, UnknownPart } from './gate.ts';

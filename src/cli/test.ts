@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { ExitStatus } from './exit.ts';
+import { ExitStatus, UsageError } from './exit.ts';
+import { abortOnInterrupt } from './interrupt.ts';
 
 /** `fermata test`: the gate that every change passes. */
 export function register(program: Command): void {
@@ -14,7 +15,20 @@ export function register(program: Command): void {
       'only these stages (lint, types, doors, unit, end-to-end), or the test files whose path contains this',
     )
     .action(async (options: { only?: string[] }) => {
-      const { runGate } = await import('../../scripts/gate/index.ts');
-      throw new ExitStatus(await runGate({ only: options.only ?? [] }));
+      const { runGate, UnknownPart } = await import('../../scripts/gate/index.ts');
+      const { signal, dispose } = abortOnInterrupt();
+      try {
+        const status = await runGate({
+          only: options.only ?? [],
+          signal,
+          say: (line) => process.stdout.write(`${line}\n`),
+        });
+        throw new ExitStatus(status);
+      } catch (error) {
+        if (error instanceof UnknownPart) throw new UsageError(error.message);
+        throw error;
+      } finally {
+        dispose();
+      }
     });
 }
