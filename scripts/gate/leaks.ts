@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StageContext, StageResult } from './stage.ts';
 import { oneCheck } from './stage.ts';
@@ -65,9 +65,9 @@ export async function takeSnapshot(run: Run): Promise<Snapshot> {
     controlGroups: await emptyControlGroups(),
     folders: [
       ...(await list(run.runFolder)).map((name) => join(run.runFolder, name)),
-      ...(await list('/tmp'))
+      ...(await list(dirname(run.runFolder)))
         .filter((name) => name.startsWith('fermata-'))
-        .map((name) => `/tmp/${name}`)
+        .map((name) => join(dirname(run.runFolder), name))
         .filter((path) => path !== run.runFolder),
     ],
   };
