@@ -1,5 +1,5 @@
-export { InterruptionController } from './interruption/interruption-controller.ts';
 export { nextIncarnation } from './interruption/incarnation.ts';
+export { InterruptionController } from './interruption/interruption-controller.ts';
 export { RetentionController } from './retention/retention-controller.ts';
-export { DEFAULT_SCHEDULER_NAMES, Scheduler, type SchedulerOptions } from './scheduling/scheduler.ts';
 export { checkpointName, workloadLabel } from './scheduling/draft-checkpoint.ts';
+export { DEFAULT_SCHEDULER_NAMES, Scheduler, type SchedulerOptions } from './scheduling/scheduler.ts';

@@ -56,8 +56,18 @@ export async function runDemo(
     const readOutput = ({ name, folder: own }: { name: string; folder: string }): Promise<string> =>
       options.runtime === 'simulated' ? options.readLog(name) : readIfThere(join(own, OUTPUT_FILE));
     const scenario = { store, clock, observer, readOutput, signal };
-    const checkpointed = await runScenario(scenario, { ...options, interruption: 'checkpoint' });
-    const killed = await runScenario(scenario, { ...options, interruption: 'kill' });
+    const checkpointed = await runScenario(scenario, {
+      ...options,
+      interruption: 'checkpoint',
+      victimName: 'thesis',
+      urgentName: 'urgent',
+    });
+    const killed = await runScenario(scenario, {
+      ...options,
+      interruption: 'kill',
+      victimName: 'thesis-killed',
+      urgentName: 'urgent-killing',
+    });
     const violations = recorder.violations();
     return {
       result: {

@@ -17,6 +17,10 @@ export interface ScenarioOptions {
   cpu: string;
   /** Folder on this machine for the outputs. */
   folder: string;
+  victimName: string;
+  urgentName: string;
+  /** Steps of the urgent pod, each as long as the victim's. Default 20. */
+  urgentSteps?: number;
 }
 
 export interface ScenarioDependencies {
@@ -56,10 +60,7 @@ export async function runScenario(
     name: killing ? 'thesis-killed' : 'thesis',
     folder: join(options.folder, options.interruption, 'victim'),
   };
-  const urgent = {
-    name: killing ? 'urgent-killing' : 'urgent',
-    folder: join(options.folder, options.interruption, 'urgent'),
-  };
+  const urgent = { name: options.urgentName, folder: join(options.folder, options.urgentName) };
   const pod = countingPod({ ...options, name: victim.name, outputFolder: victim.folder });
   const stepsOf = async (of: typeof victim): Promise<number[]> =>
     accountSteps(await readOutput(of), options.steps).steps;
@@ -79,7 +80,7 @@ export async function runScenario(
       ...options,
       name: urgent.name,
       outputFolder: urgent.folder,
-      steps: URGENT_STEPS,
+      steps: options.urgentSteps ?? URGENT_STEPS,
       memoryMebibytes: URGENT_MEBIBYTES,
       priorityClassName: killing ? URGENT_KILLING_CLASS : URGENT_CLASS,
     }),
