@@ -15,8 +15,13 @@ export interface ReconcileOptions {
   /** How many keys are worked on at once; one key never is twice. Default 1. */
   concurrency?: number;
   /** Brings the world of `key` in line; must be safe to call at any time. A throw means: again after a backoff. */
-  reconcile: (key: string, signal: AbortSignal) => Promise<{ requeueAfterMilliseconds?: number } | undefined | void>;
+  reconcile: (key: string, signal: AbortSignal) => Promise<Requeue | undefined> | Promise<void>;
   backoff?: Backoff;
+}
+
+export interface Requeue {
+  /** Reconcile the key again after this long, though nothing failed. */
+  requeueAfterMilliseconds?: number;
 }
 
 /**

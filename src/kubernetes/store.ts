@@ -4,7 +4,7 @@ import type { Draft, KubeObject, ResourceType } from '../model/index.ts';
  * Where objects live: the Kubernetes API as controllers, agent and scheduler see it. Implementations: the in-process
  * registry (`registry/`), and the HTTP client of a real API server. One compliance suite (`store-compliance.ts`) holds
  * for all of them. Every method throws {@link ApiError} with Kubernetes' own reasons, and rejects with the signal's
- * reason when aborted.
+ * reason when aborted. Objects that come out may be shared and frozen: make a new one instead of altering one.
  */
 export interface ObjectStore {
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: CallOptions): Promise<T>;
@@ -70,7 +70,8 @@ export interface WatchOptions extends CallOptions {
 
 export type WatchEvent<T> =
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
-  | { type: 'BOOKMARK'; resourceVersion: string };
+  /** `initialEventsEnd`: what was asked for with `sendInitialEvents` is complete (KEP-3157). */
+  | { type: 'BOOKMARK'; resourceVersion: string; initialEventsEnd?: true };
 
 export interface WriteOptions extends CallOptions {
   /** `status`: only `.status` is written. Absent: everything but `.status`. */

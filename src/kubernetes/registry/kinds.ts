@@ -27,15 +27,18 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** e.g. `status`, `binding`, `eviction`, `log`. With `status`, spec and status are written separately. */
   readonly subresources: readonly string[];
   /** JSON schema of a whole object, as OpenAPI v3 (`openAPIV3Schema`) has it. */
-  readonly schema: object;
+  readonly schema: Readonly<Record<string, unknown>>;
   readonly printerColumns: readonly PrinterColumn[];
   /** Fields besides `metadata.name` and `metadata.namespace` that a field selector may name, e.g. `spec.nodeName`. */
   readonly selectableFields: readonly string[];
   readonly categories: readonly string[];
   /** True for kinds of a CustomResourceDefinition. */
   readonly custom: boolean;
-  /** The object without unknown fields and with defaults filled in, and the paths of what was unknown. */
-  prepare(object: T): { object: T; unknownFields: string[] };
+  /**
+   * The object without unknown fields and with defaults filled in, and the paths of what was unknown. Parts shared with
+   * `current`, which went through this before, are left as they are.
+   */
+  prepare(object: T, current?: T): { object: T; unknownFields: string[] };
   validate(object: T): FieldProblem[];
   validateUpdate(next: T, current: T): FieldProblem[];
 }

@@ -1,19 +1,30 @@
 import type { Clock, Random } from '../../clock/index.ts';
-import type { Draft, KubeObject, Pod, ResourceType } from '../../model/index.ts';
-import { ApiError } from '../api-error.ts';
-import type {
-  CallOptions,
-  DeleteOptions,
-  ListOptions,
-  ObjectKey,
-  ObjectList,
-  ObjectStore,
-  WatchEvent,
-  WatchOptions,
-  WriteOptions,
-} from '../store.ts';
+import {
+  type Draft,
+  type KubeObject,
+  NAMESPACES,
+  PODS,
+  type Pod,
+  PRIORITY_CLASSES,
+  type ResourceType,
+  SERVICE_ACCOUNTS,
+} from '../../model/index.ts';
+import { isApiError } from '../api-error.ts';
+import type { CallOptions, ObjectKey, ObjectStore, WatchEvent } from '../store.ts';
+import { Admission } from './admission.ts';
 import type { Backing } from './backing.ts';
+import { collectionOf, RegistryCore } from './core.ts';
+import { CustomKinds } from './custom-kinds.ts';
+import { DisruptionBudgets } from './disruption-budgets.ts';
+import { EventExpiry } from './event-expiry.ts';
+import { GarbageCollector } from './garbage-collector.ts';
 import { type KindRegistry, ServedKinds } from './kinds.ts';
+import { type HistoryLimits, Ledger } from './ledger.ts';
+import { mergePatch } from './merge-patch.ts';
+import { modelKinds } from './model-kinds.ts';
+import { INITIAL_NAMESPACES, NamespaceLifecycle } from './namespace-lifecycle.ts';
+import { ObjectReader } from './object-reader.ts';
+import { ObjectWriter } from './object-writer.ts';
 import type {
   Change,
   RegistryDeleteOptions,
@@ -22,66 +33,109 @@ import type {
   RegistryWatchOptions,
   RegistryWriteOptions,
 } from './options.ts';
+import { SYSTEM_PRIORITY_CLASSES } from './priority.ts';
+
+/** Kubernetes sends a bookmark about once a minute. */
+const BOOKMARK_EVERY_MILLISECONDS = 60_000;
 
 /**
  * The semantics of a Kubernetes API server without its transport. All objects handed out are deeply frozen and shared:
- * make a new object instead of altering one. Everything a call does happens synchronously inside the call, so that a
- * run under a virtual clock is deterministic; promises only make it an {@link ObjectStore}.
+ * make a new object instead of altering one. Everything a call does happens synchronously inside the call, including
+ * what controllers of a real cluster would do a moment later (garbage collection, emptying of namespaces, disruption
+ * budgets, service accounts), so that a run under a virtual clock is deterministic; promises only make it an
+ * {@link ObjectStore}.
  */
 export class Registry implements ObjectStore {
   /** What is served just now; changes with CustomResourceDefinitions. */
   readonly kinds: ServedKinds;
+  readonly #core: RegistryCore;
+  readonly #reader: ObjectReader;
+  readonly #writer: ObjectWriter;
+  readonly #budgets: DisruptionBudgets;
+  #lastBookmark: number;
 
-  constructor(_parts: { backing: Backing; clock: Clock; random: Random; kinds?: KindRegistry }) {
-    this.kinds = new ServedKinds({ list: () => [] });
+  /**
+   * @param parts.kinds built-in kinds; default: all of `src/model`
+   * @param options.history how far back watches can go on; default: 10,000 changes, or more when younger than 5 minutes
+   */
+  constructor(
+    parts: { backing: Backing; clock: Clock; random: Random; kinds?: KindRegistry },
+    options: { history?: Partial<HistoryLimits> } = {},
+  ) {
+    const { backing, clock, random } = parts;
+    this.kinds = new ServedKinds(parts.kinds ?? modelKinds());
+    this.#core = new RegistryCore({
+      ledger: new Ledger({ backing, clock }, options.history),
+      clock,
+      kinds: this.kinds,
+    });
+    this.#reader = new ObjectReader(this.#core);
+    this.#budgets = new DisruptionBudgets(this.#core);
+    const collector = new GarbageCollector(this.#core);
+    const customKinds = new CustomKinds(this.#core);
+    const namespaces = new NamespaceLifecycle(this.#core, {
+      createServiceAccount: (namespace) => this.#ensure(SERVICE_ACCOUNTS, { metadata: { namespace, name: 'default' } }),
+      isNamespaced: (collection) =>
+        this.kinds.list().some(({ type }) => type.namespaced && collectionOf(type) === collection),
+    });
+    this.#writer = new ObjectWriter(this.#core, {
+      reader: this.#reader,
+      admission: new Admission(this.#core, { namespaces, customKinds }),
+      namespaces,
+      collector,
+      random,
+    });
+    this.#core.add(customKinds, namespaces, collector, this.#budgets, new EventExpiry(this.#core));
+    this.#lastBookmark = clock.now();
+    this.#core.resume();
+    for (const name of INITIAL_NAMESPACES) this.#ensure(NAMESPACES, { metadata: { name } });
+    for (const draft of SYSTEM_PRIORITY_CLASSES) this.#ensure(PRIORITY_CLASSES, draft);
+    this.#core.settle();
   }
 
   /** The last revision, as a resourceVersion. */
   get resourceVersion(): string {
-    return notYet();
+    return String(this.#core.ledger.revision);
   }
 
-  get<T extends KubeObject>(_type: ResourceType<T>, _key: ObjectKey, _options?: CallOptions): Promise<T> {
-    return notYet();
+  async get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
+    return this.#call(options, () => this.#reader.get(type, key));
   }
 
-  list<T extends KubeObject>(
-    _type: ResourceType<T>,
-    _options?: ListOptions & RegistryListOptions,
-  ): Promise<ObjectList<T> & RegistryList<T>> {
-    return notYet();
+  async list<T extends KubeObject>(type: ResourceType<T>, options: RegistryListOptions = {}): Promise<RegistryList<T>> {
+    return this.#call(options, () => this.#reader.list(type, options));
   }
 
-  watch<T extends KubeObject>(
-    _type: ResourceType<T>,
-    _options: WatchOptions & RegistryWatchOptions,
-  ): AsyncIterable<WatchEvent<T>> {
-    return notYet();
+  /** Begins when it is iterated; a refusal (Expired, BadRequest, NotFound) comes out there. */
+  watch<T extends KubeObject>(type: ResourceType<T>, options: RegistryWatchOptions): AsyncIterable<WatchEvent<T>> {
+    return { [Symbol.asyncIterator]: () => this.#reader.watch(type, options) };
   }
 
-  create<T extends KubeObject>(
-    _type: ResourceType<T>,
-    _object: Draft<T>,
-    _options?: CallOptions & RegistryWriteOptions,
+  async create<T extends KubeObject>(
+    type: ResourceType<T>,
+    object: Draft<T>,
+    options: RegistryWriteOptions = {},
   ): Promise<T> {
-    return notYet();
+    return this.#call(options, () => this.#writer.create(type, object, options));
   }
 
-  replace<T extends KubeObject>(
-    _type: ResourceType<T>,
-    _object: T,
-    _options?: WriteOptions & RegistryWriteOptions,
+  async replace<T extends KubeObject>(
+    type: ResourceType<T>,
+    object: T,
+    options: RegistryWriteOptions = {},
   ): Promise<T> {
-    return notYet();
+    return this.#call(options, () => this.#writer.update(type, object.metadata, () => object, options));
   }
 
-  patch<T extends KubeObject>(
-    _type: ResourceType<T>,
-    _key: ObjectKey,
-    _patch: object,
-    _options?: WriteOptions & RegistryWriteOptions,
+  async patch<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    patch: object,
+    options: RegistryWriteOptions = {},
   ): Promise<T> {
-    return notYet();
+    return this.#call(options, () =>
+      this.#writer.update(type, key, (current) => mergePatch(current, patch) as T, options),
+    );
   }
 
   /**
@@ -89,44 +143,71 @@ export class Registry implements ObjectStore {
    * JSON or strategic merge patch or an apply needs. When the returned object carries a `metadata.resourceVersion` or
    * `metadata.uid` other than the current one, that is a Conflict. What `change` throws comes out unchanged.
    */
-  update<T extends KubeObject>(
-    _type: ResourceType<T>,
-    _key: ObjectKey,
-    _change: (current: T) => T,
-    _options?: RegistryWriteOptions,
+  async update<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    change: (current: T) => T,
+    options: RegistryWriteOptions = {},
   ): Promise<T> {
-    return notYet();
+    return this.#call(options, () => this.#writer.update(type, key, change, options));
   }
 
-  delete<T extends KubeObject>(
-    _type: ResourceType<T>,
-    _key: ObjectKey,
-    _options?: DeleteOptions & RegistryDeleteOptions,
+  async delete<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    options: RegistryDeleteOptions = {},
   ): Promise<T> {
-    return notYet();
+    return this.#call(options, () => this.#writer.delete(type, key, options));
   }
 
-  bind(_pod: ObjectKey & { uid: string }, _nodeName: string, _options?: CallOptions): Promise<void> {
-    return notYet();
+  async bind(pod: ObjectKey & { uid: string }, nodeName: string, options: CallOptions = {}): Promise<void> {
+    return this.#call(options, () => this.#writer.bind(pod, nodeName));
   }
 
   /**
    * Evicts a pod (`pods/eviction`): deletes it unless that would violate a PodDisruptionBudget (then TooManyRequests
    * with `details.retryAfterSeconds`). Gives the pod as it then is.
    */
-  evict(_key: ObjectKey, _options?: RegistryDeleteOptions): Promise<Pod> {
-    return notYet();
+  async evict(key: ObjectKey, options: RegistryDeleteOptions = {}): Promise<Pod> {
+    return this.#call(options, () => {
+      this.#budgets.admitEviction(this.#reader.get(PODS, key));
+      return this.#writer.delete(PODS, key, options);
+    });
   }
 
-  /** Calls `listener` synchronously after each committed write, in order. Returns what ends that. */
-  subscribe(_listener: (change: Change) => void): () => void {
-    return notYet();
+  /** Calls `listener` synchronously after each committed write, in order; it must not throw. Returns what ends that. */
+  subscribe(listener: (change: Change) => void): () => void {
+    return this.#core.ledger.subscribe(listener);
   }
 
   /** Ends all watches (quietly) and closes the backing. */
-  close(): void {}
-}
+  close(): void {
+    this.#reader.close();
+    this.#core.ledger.close();
+  }
 
-function notYet(): never {
-  throw new ApiError('ServiceUnavailable', 'the registry is not finished');
+  #call<R>(options: CallOptions, act: () => R): R {
+    options.signal?.throwIfAborted();
+    this.#core.settle();
+    try {
+      return act();
+    } finally {
+      this.#core.settle();
+      const now = this.#core.clock.now();
+      if (now - this.#lastBookmark >= BOOKMARK_EVERY_MILLISECONDS) {
+        this.#lastBookmark = now;
+        this.#reader.bookmark();
+      }
+    }
+  }
+
+  #ensure<T extends KubeObject>(type: ResourceType<T>, draft: Draft<T>): void {
+    if (this.kinds.of(type) === undefined) return;
+    try {
+      this.#writer.create(type, draft, {});
+    } catch (error) {
+      // It is there from before.
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
+  }
 }
