@@ -1,0 +1,12 @@
+export type { CheckpointEntry, CheckpointFiles } from './checkpoint-files.ts';
+export { diskFiles } from './disk-files.ts';
+export {
+  type CheckpointMetadata,
+  checkpointSize,
+  type ManifestOptions,
+  readManifest,
+  sealCheckpoint,
+  verifyCheckpoint,
+} from './manifest.ts';
+export { type ContainerStatistics, MANIFEST_FILE, type Manifest, type ManifestFile } from './manifest-format.ts';
+export { MemoryFiles } from './memory-files.ts';
