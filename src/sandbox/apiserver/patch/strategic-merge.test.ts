@@ -2,7 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isApiError } from '../../../kubernetes/index.ts';
 import type { JsonObject } from './json-value.ts';
-import { applyStrategicMergePatch } from './strategic-merge.ts';
+import { applyStrategicMergePatch, type PatchSchema } from './strategic-merge.ts';
+
+const merged = (key?: string): PatchSchema => ({
+  'x-kubernetes-patch-strategy': key === 'name' ? 'merge,retainKeys' : 'merge',
+  ...(key === undefined ? {} : { 'x-kubernetes-patch-merge-key': key }),
+});
+const SCHEMA: PatchSchema = {
+  properties: {
+    containers: merged('name'),
+    env: merged('name'),
+    volumes: merged('name'),
+    finalizers: merged(),
+    args: {},
+  },
+};
 
 // Behaviour of k8s.io/apimachinery/pkg/util/strategicpatch, read off its tests' cases.
 const CASES: Record<string, { original: JsonObject; patch: JsonObject; want: JsonObject | 'BadRequest' }> = {
@@ -111,11 +125,11 @@ for (const [name, { original, patch, want }] of Object.entries(CASES)) {
     const before = structuredClone(original);
     if (want === 'BadRequest') {
       assert.throws(
-        () => applyStrategicMergePatch(original, patch),
+        () => applyStrategicMergePatch(original, patch, SCHEMA),
         (error) => isApiError(error, 'BadRequest'),
       );
     } else {
-      assert.deepEqual(applyStrategicMergePatch(original, patch), want);
+      assert.deepEqual(applyStrategicMergePatch(original, patch, SCHEMA), want);
     }
     assert.deepEqual(original, before, 'the original is left alone');
   });

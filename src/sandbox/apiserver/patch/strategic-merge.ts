@@ -1,23 +1,32 @@
 import { ApiError } from '../../../kubernetes/index.ts';
 import { isJsonObject, type Json, type JsonObject, jsonEqual } from './json-value.ts';
-import { type MergeList, mergeListOf } from './merge-lists.ts';
 
 const DIRECTIVE = '$patch';
 const RETAIN_KEYS = '$retainKeys';
 const SET_ELEMENT_ORDER = '$setElementOrder/';
 const DELETE_FROM_PRIMITIVE_LIST = '$deleteFromPrimitiveList/';
 
+/** What a patch needs to know of a kind's schema. A list merges when its strategy says so: by key, or as a set. */
+export interface PatchSchema {
+  properties?: Readonly<Record<string, PatchSchema>>;
+  additionalProperties?: boolean | PatchSchema;
+  items?: PatchSchema;
+  'x-kubernetes-patch-strategy'?: string;
+  'x-kubernetes-patch-merge-key'?: string;
+}
+
 /**
  * Applies a strategic merge patch, as k8s.io/apimachinery `strategicpatch` does: maps are merged, `null` removes, lists
  * that have a merge key (or are sets) are merged by it, others replaced. Understands `$patch: replace|delete|merge`,
  * `$retainKeys`, `$setElementOrder/<field>` and `$deleteFromPrimitiveList/<field>`. `original` stays as it is.
+ * @param schema of the kind; where it ends, lists are replaced
  * @throws ApiError BadRequest when a directive is malformed or a list item lacks its merge key
  */
-export function applyStrategicMergePatch(original: JsonObject, patch: JsonObject): JsonObject {
-  return mergeObject(structuredClone(original), structuredClone(patch));
+export function applyStrategicMergePatch(original: JsonObject, patch: JsonObject, schema: PatchSchema): JsonObject {
+  return mergeObject(structuredClone(original), structuredClone(patch), schema);
 }
 
-function mergeObject(original: JsonObject, patch: JsonObject): JsonObject {
+function mergeObject(original: JsonObject, patch: JsonObject, schema: PatchSchema | undefined): JsonObject {
   const directive = patch[DIRECTIVE];
   if (directive !== undefined) {
     delete patch[DIRECTIVE];
@@ -33,32 +42,53 @@ function mergeObject(original: JsonObject, patch: JsonObject): JsonObject {
     }
   }
   for (const [field, value] of Object.entries(patch)) {
-    if (field.startsWith('$')) continue;
-    if (value === null) delete original[field];
-    else original[field] = mergeField(original[field], value, field, patch[SET_ELEMENT_ORDER + field]);
+    if (field.startsWith('$') || field === '__proto__') continue;
+    if (value === null) {
+      delete original[field];
+      continue;
+    }
+    const order = patch[SET_ELEMENT_ORDER + field];
+    original[field] = mergeField(original[field], value, { field, order, schema: fieldSchema(schema, field) });
   }
   // An order may come without the list itself, when items only changed places.
   for (const [member, order] of Object.entries(patch)) {
     if (!member.startsWith(SET_ELEMENT_ORDER)) continue;
     const field = member.slice(SET_ELEMENT_ORDER.length);
     const list = original[field];
-    if (patch[field] === undefined && Array.isArray(list))
-      original[field] = ordered(list, list, order, mergeListOf(field));
+    if (patch[field] !== undefined || !Array.isArray(list)) continue;
+    original[field] = ordered(list, list, order, fieldSchema(schema, field));
   }
   return original;
 }
 
-function mergeField(original: Json | undefined, value: Json, field: string, order: Json | undefined): Json {
-  if (isJsonObject(value)) return isJsonObject(original) ? mergeObject(original, value) : withoutDirectives(value);
-  if (!Array.isArray(value)) return value;
-  const how = mergeListOf(field);
-  if (how === undefined) return value.map(stripped);
-  const list = Array.isArray(original) ? original : [];
-  return ordered(mergeList([...list], value, how, field), list, order, how);
+interface Field {
+  field: string;
+  order: Json | undefined;
+  schema: PatchSchema | undefined;
 }
 
-function mergeList(list: Json[], patch: Json[], how: MergeList, field: string): Json[] {
-  const { key } = how;
+function fieldSchema(schema: PatchSchema | undefined, field: string): PatchSchema | undefined {
+  const { properties = {}, additionalProperties } = schema ?? {};
+  if (Object.hasOwn(properties, field)) return properties[field];
+  return typeof additionalProperties === 'object' ? additionalProperties : undefined;
+}
+
+function isMerged(schema: PatchSchema | undefined): schema is PatchSchema {
+  return schema?.['x-kubernetes-patch-strategy']?.split(',').includes('merge') === true;
+}
+
+function mergeField(original: Json | undefined, value: Json, { field, order, schema }: Field): Json {
+  if (isJsonObject(value)) {
+    return isJsonObject(original) ? mergeObject(original, value, schema) : withoutDirectives(value);
+  }
+  if (!Array.isArray(value)) return value;
+  if (!isMerged(schema)) return value.map(stripped);
+  const list = Array.isArray(original) ? original : [];
+  return ordered(mergeList([...list], value, schema, field), list, order, schema);
+}
+
+function mergeList(list: Json[], patch: Json[], schema: PatchSchema, field: string): Json[] {
+  const key = schema['x-kubernetes-patch-merge-key'];
   if (key === undefined) {
     for (const value of patch) if (!list.some((item) => jsonEqual(item, value))) list.push(value);
     return list;
@@ -80,7 +110,7 @@ function mergeList(list: Json[], patch: Json[], how: MergeList, field: string): 
     }
     const at = merged.findIndex(isSame);
     const existing = merged[at];
-    if (isJsonObject(existing)) merged[at] = mergeObject(existing, item);
+    if (isJsonObject(existing)) merged[at] = mergeObject(existing, item, schema.items);
     else merged.push(withoutDirectives(item));
   }
   return merged;
@@ -90,10 +120,10 @@ function mergeList(list: Json[], patch: Json[], how: MergeList, field: string): 
  * Puts the items named by `$setElementOrder` in that order. Items it does not name (made by somebody else) keep their
  * place relative to the ones that were there before.
  */
-function ordered(merged: Json[], before: Json[], order: Json | undefined, how: MergeList | undefined): Json[] {
-  if (order === undefined || how === undefined) return merged;
+function ordered(merged: Json[], before: Json[], order: Json | undefined, schema: PatchSchema | undefined): Json[] {
+  if (order === undefined || !isMerged(schema)) return merged;
   if (!Array.isArray(order)) throw malformed('$setElementOrder must be a list');
-  const { key } = how;
+  const key = schema['x-kubernetes-patch-merge-key'];
   const identity = (item: Json): Json => (key !== undefined && isJsonObject(item) ? (item[key] ?? null) : item);
   const place = (list: Json[], item: Json): number =>
     list.findIndex((other) => jsonEqual(identity(other), identity(item)));

@@ -4,7 +4,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
 import { isJsonObject, type Json, type JsonObject } from '../patch/json-value.ts';
 import { applyMergePatch } from '../patch/merge-patch.ts';
-import { applyStrategicMergePatch } from '../patch/strategic-merge.ts';
+import { applyStrategicMergePatch, type PatchSchema } from '../patch/strategic-merge.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -24,7 +24,7 @@ export async function readPatch(exchange: Exchange, kind: Kind): Promise<(curren
   if (contentType === JSON_PATCH) return (current) => applyJsonPatch(current as JsonObject, patch);
   if (!isJsonObject(patch)) throw new ApiError('BadRequest', 'a merge patch is a JSON object');
   if (contentType === MERGE_PATCH) return (current) => applyMergePatch(current as JsonObject, patch);
-  return (current) => applyStrategicMergePatch(current as JsonObject, patch);
+  return (current) => applyStrategicMergePatch(current as JsonObject, patch, kind.schema as PatchSchema);
 }
 
 function unsupported(contentType: string, kind: Kind): ApiError {
