@@ -1,0 +1,19 @@
+import type { Rejection } from './phases.ts';
+
+/** How many nodes gave each reason. A node with two reasons counts for both, as upstream. */
+export function countReasons(rejections: Iterable<Rejection>): Map<string, number> {
+  const byRejection = new Map<Rejection, number>();
+  for (const rejection of rejections) byRejection.set(rejection, (byRejection.get(rejection) ?? 0) + 1);
+  const counts = new Map<string, number>();
+  for (const [rejection, count] of byRejection) {
+    for (const reason of rejection.reasons) counts.set(reason, (counts.get(reason) ?? 0) + count);
+  }
+  return counts;
+}
+
+/** `0/3 nodes are available: 1 Too many pods, 2 Insufficient cpu.` — kube-scheduler's sentence (`FitError`). */
+export function unavailable(nodes: number, reasons: ReadonlyMap<string, number>): string {
+  if (nodes === 0) return 'no nodes available to schedule pods';
+  const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort();
+  return `0/${nodes} nodes are available:${parts.length === 0 ? '' : ` ${parts.join(', ')}.`}`;
+}

@@ -1,0 +1,121 @@
+import { conditionOf, isConditionTrue, type PodCheckpoint, WORKLOAD_LABEL } from '../../model/index.ts';
+import { DEFAULT_CHECKPOINT_TIMEOUT_SECONDS, RELEASE_SLACK_MS } from '../constants.ts';
+import { timeOf, workloadKey } from '../snapshot/pod-info.ts';
+
+/** Where a `Stopped` checkpoint is on its way to freed room. */
+export type StopPhase = 'UnderWay' | 'Failed' | 'Replaced' | 'Released';
+
+/** What an interruption by checkpoint has come to, read from its object alone. */
+export function stopPhaseOf(checkpoint: PodCheckpoint): StopPhase {
+  const conditions = checkpoint.status?.conditions;
+  if (isConditionTrue(conditions, 'Released')) return 'Released';
+  const ready = conditionOf(conditions, 'Ready');
+  if (ready?.status === 'False' && ready.reason === 'CheckpointFailed') return 'Failed';
+  if (ready?.status === 'False' && ready.reason === 'SourcePodReplaced') return 'Replaced';
+  return 'UnderWay';
+}
+
+export function sourceUIDOf(checkpoint: PodCheckpoint): string | undefined {
+  return checkpoint.status?.sourcePodUID ?? checkpoint.spec.sourcePod.uid;
+}
+
+/** The workload a checkpoint belongs to, as {@link workloadKey}. */
+export function workloadOf(checkpoint: PodCheckpoint): string {
+  return workloadKey(
+    checkpoint.metadata.namespace ?? 'default',
+    checkpoint.metadata.labels?.[WORKLOAD_LABEL] ?? checkpoint.spec.sourcePod.name,
+  );
+}
+
+/**
+ * The PodCheckpoints, found by what decisions ask for. From the instant such an object asks a pod to stop until its room
+ * is confirmed free, that room belongs to the pod: it is *held*.
+ */
+export class CheckpointLedger {
+  readonly #byKey = new Map<string, PodCheckpoint>();
+  readonly #stopsBySource = new Map<string, Map<string, PodCheckpoint>>();
+  readonly #stopsByPreemptor = new Map<string, Map<string, PodCheckpoint>>();
+  readonly #readyByWorkload = new Map<string, Map<string, PodCheckpoint>>();
+
+  /** By `namespace/name`. */
+  get(key: string): PodCheckpoint | undefined {
+    return this.#byKey.get(key);
+  }
+
+  put(checkpoint: PodCheckpoint): void {
+    this.delete(checkpoint);
+    this.#byKey.set(keyOf(checkpoint), checkpoint);
+    if (isConditionTrue(checkpoint.status?.conditions, 'Ready')) {
+      index(this.#readyByWorkload, workloadOf(checkpoint), checkpoint);
+    }
+    if (checkpoint.spec.postCheckpointState !== 'Stopped') return;
+    const source = sourceUIDOf(checkpoint);
+    if (source !== undefined) index(this.#stopsBySource, source, checkpoint);
+    if (checkpoint.spec.preemptor !== undefined) index(this.#stopsByPreemptor, checkpoint.spec.preemptor.uid, checkpoint);
+  }
+
+  delete(checkpoint: PodCheckpoint): void {
+    const key = keyOf(checkpoint);
+    const known = this.#byKey.get(key);
+    if (known === undefined) return;
+    this.#byKey.delete(key);
+    unindex(this.#readyByWorkload, workloadOf(known), known);
+    const source = sourceUIDOf(known);
+    if (source !== undefined) unindex(this.#stopsBySource, source, known);
+    if (known.spec.preemptor !== undefined) unindex(this.#stopsByPreemptor, known.spec.preemptor.uid, known);
+  }
+
+  /** The checkpoint that stops the pod and has not confirmed its room free yet. */
+  holding(podUID: string): PodCheckpoint | undefined {
+    for (const checkpoint of this.#stopsBySource.get(podUID)?.values() ?? []) {
+      if (stopPhaseOf(checkpoint) === 'UnderWay') return checkpoint;
+    }
+    return undefined;
+  }
+
+  /** Everything asked for on behalf of the preemptor. */
+  forPreemptor(uid: string): readonly PodCheckpoint[] {
+    return [...(this.#stopsByPreemptor.get(uid)?.values() ?? [])];
+  }
+
+  /** When the workload's newest usable checkpoint was complete, ms since the epoch. */
+  newestReady(workload: string): number | undefined {
+    let newest: number | undefined;
+    for (const { status } of this.#readyByWorkload.get(workload)?.values() ?? []) {
+      const at = timeOf(status?.completionTime);
+      if (at !== undefined && (newest === undefined || at > newest)) newest = at;
+    }
+    return newest;
+  }
+
+  /** Whether room is still being made for the preemptor. */
+  underWayFor(preemptorUID: string): boolean {
+    for (const checkpoint of this.#stopsByPreemptor.get(preemptorUID)?.values() ?? []) {
+      if (stopPhaseOf(checkpoint) === 'UnderWay') return true;
+    }
+    return false;
+  }
+}
+
+/** ms since the epoch by which the dump has ended one way or the other, and the pod is gone if it succeeded. */
+export function stopDeadlineOf(checkpoint: PodCheckpoint): number {
+  const begun = timeOf(checkpoint.status?.startTime) ?? timeOf(checkpoint.metadata.creationTimestamp) ?? 0;
+  const seconds = checkpoint.spec.timeoutSeconds ?? DEFAULT_CHECKPOINT_TIMEOUT_SECONDS;
+  return begun + seconds * 1000 + RELEASE_SLACK_MS;
+}
+
+function keyOf(checkpoint: PodCheckpoint): string {
+  return `${checkpoint.metadata.namespace ?? 'default'}/${checkpoint.metadata.name}`;
+}
+
+function index(by: Map<string, Map<string, PodCheckpoint>>, key: string, checkpoint: PodCheckpoint): void {
+  const existing = by.get(key);
+  if (existing === undefined) by.set(key, new Map([[keyOf(checkpoint), checkpoint]]));
+  else existing.set(keyOf(checkpoint), checkpoint);
+}
+
+function unindex(by: Map<string, Map<string, PodCheckpoint>>, key: string, checkpoint: PodCheckpoint): void {
+  const existing = by.get(key);
+  existing?.delete(keyOf(checkpoint));
+  if (existing?.size === 0) by.delete(key);
+}

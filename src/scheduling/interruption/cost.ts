@@ -1,0 +1,107 @@
+import { podLimits } from '../../model/index.ts';
+import {
+  DUMP_FIXED_SECONDS,
+  MINIMUM_SHARE,
+  RESTART_SECONDS,
+  RESTORE_FIXED_SECONDS,
+  UNKNOWN_MEMORY_BYTES,
+} from '../constants.ts';
+import type { VictimCosts } from '../contract.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import { dominantShareOf, MEMORY } from '../snapshot/resource-space.ts';
+import type { DumpHistory } from './dump-history.ts';
+import type { Permission } from './victim-rules.ts';
+
+export interface CostModelDependencies {
+  history: DumpHistory;
+  /** Completion of the workload's newest checkpoint it could go on from, ms since the epoch. */
+  lastCheckpointOf: (workload: string) => number | undefined;
+}
+
+/**
+ * What an interruption loses, in seconds × dominant share of the node: the rule of Li et al. (Middleware 2015) — dump if
+ * the unsaved progress is worth more than dump and restore take, else kill — with waiting as the third way.
+ */
+export class CostModel {
+  readonly #history: DumpHistory;
+  readonly #lastCheckpointOf: (workload: string) => number | undefined;
+  readonly #usage = new Map<string, number>();
+
+  constructor({ history, lastCheckpointOf }: CostModelDependencies) {
+    this.#history = history;
+    this.#lastCheckpointOf = lastCheckpointOf;
+  }
+
+  /** Measured resident memory of a running pod, bytes. */
+  observeUsage(podUID: string, memoryBytes: number): void {
+    this.#usage.set(podUID, memoryBytes);
+  }
+
+  forgetPod(podUID: string): void {
+    this.#usage.delete(podUID);
+  }
+
+  /** Bytes: measured, else requested, else allowed, else a documented guess. */
+  memoryOf(pod: PodInfo): number {
+    return (
+      this.#usage.get(pod.uid) ?? (pod.requests[MEMORY] || podLimits(pod.pod).memory || UNKNOWN_MEMORY_BYTES)
+    );
+  }
+
+  shareOf(pod: PodInfo, node: NodeInfo): number {
+    return dominantShareOf(pod.requests, node.allocatable, MINIMUM_SHARE);
+  }
+
+  /**
+   * @param dumps dumps that share the node's bandwidth, this one included
+   * @param preemptor whose waiting counts, where the victim's natural end is known
+   */
+  costsOf(
+    victim: PodInfo,
+    node: NodeInfo,
+    context: { permission: Permission; dumps: number; preemptor: PodInfo; now: number },
+  ): VictimCosts {
+    const { permission, dumps, preemptor, now } = context;
+    const memoryBytes = this.memoryOf(victim);
+    const share = this.shareOf(victim, node);
+    const { dumpSeconds, restoreSeconds } = this.#estimate(victim, node, memoryBytes, dumps);
+    const costs: VictimCosts = { memoryBytes, dumpSeconds, restoreSeconds };
+    if (permission.checkpoint) costs.checkpoint = (dumpSeconds + restoreSeconds) * share;
+    if (permission.terminate) costs.terminate = (this.#unsavedSeconds(victim, now) + RESTART_SECONDS) * share;
+    if (victim.endsAt !== undefined && victim.endsAt > now) {
+      costs.wait = ((victim.endsAt - now) / 1000) * this.shareOf(preemptor, node);
+    }
+    if (permission.excluded !== undefined) costs.excluded = permission.excluded;
+    return costs;
+  }
+
+  #unsavedSeconds(victim: PodInfo, now: number): number {
+    const saved = Math.max(victim.startedAt, this.#lastCheckpointOf(victim.workload) ?? 0);
+    return Math.max(0, (now - saved) / 1000);
+  }
+
+  /** The fixed part is each dump's own; the rest is bandwidth, shared by those that run at once. */
+  #estimate(victim: PodInfo, node: NodeInfo, memoryBytes: number, dumps: number) {
+    const measured = this.#history.of(victim.workload);
+    const ratio =
+      measured !== undefined && measured.sizeBytes > 0 && this.#usage.has(victim.uid)
+        ? memoryBytes / measured.sizeBytes
+        : 1;
+    const dump = split(measured?.dumpSeconds, ratio, DUMP_FIXED_SECONDS, memoryBytes / this.#history.dumpBandwidthOf(node.name));
+    const restore = split(
+      measured?.restoreSeconds,
+      ratio,
+      RESTORE_FIXED_SECONDS,
+      memoryBytes / this.#history.restoreBandwidthOf(node.name),
+    );
+    return { dumpSeconds: dump.fixed + dump.transfer * dumps, restoreSeconds: restore.fixed + restore.transfer };
+  }
+}
+
+/** Measured seconds divided into fixed part and transfer (scaled to today's size), or both estimated. */
+function split(measured: number | undefined, ratio: number, fixed: number, transfer: number) {
+  if (measured === undefined) return { fixed, transfer };
+  const ownFixed = Math.min(measured, fixed);
+  return { fixed: ownFixed, transfer: (measured - ownFixed) * ratio };
+}

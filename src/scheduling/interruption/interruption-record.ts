@@ -1,0 +1,103 @@
+import { conditionOf, type PodCheckpoint } from '../../model/index.ts';
+import {
+  DUMP_FAILURE_BACKOFF_MS,
+  INTERRUPTION_PROTECTION_MS,
+  INTERRUPTION_WINDOW_MS,
+  MAX_DUMP_FAILURE_BACKOFF_MS,
+  MAX_INTERRUPTION_PROTECTION_MS,
+} from '../constants.ts';
+import { timeOf } from '../snapshot/pod-info.ts';
+import { sourceUIDOf, stopPhaseOf, workloadOf } from './checkpoint-ledger.ts';
+
+/** Dumps of one pod that failed in a row. */
+export interface DumpFailures {
+  readonly count: number;
+  /** ms since the epoch. */
+  readonly lastAt: number;
+  readonly reason: string;
+}
+
+/**
+ * What was done to whom: interruptions by workload over the last 24 hours, failed dumps by pod. Rebuilt from the
+ * PodCheckpoints after a restart; remembers those that were deleted meanwhile.
+ */
+export class InterruptionRecord {
+  /** Per workload: id of the interruption → when. */
+  readonly #interruptions = new Map<string, Map<string, number>>();
+  /** Per pod UID: id of the attempt → when and why. */
+  readonly #failures = new Map<string, Map<string, { at: number; reason: string }>>();
+
+  /** Takes note of the object; returns true when it reports a failed dump not known before. */
+  observe(checkpoint: PodCheckpoint, now: number): boolean {
+    const phase = stopPhaseOf(checkpoint);
+    const ready = conditionOf(checkpoint.status?.conditions, 'Ready');
+    const source = sourceUIDOf(checkpoint);
+    if (phase === 'Failed') {
+      if (source === undefined) return false;
+      const at = timeOf(ready?.lastTransitionTime) ?? now;
+      return this.failed(source, checkpoint.metadata.uid, ready?.message ?? 'the dump failed', at);
+    }
+    if (ready?.status !== 'True') return false;
+    if (source !== undefined) this.#failures.delete(source);
+    if (checkpoint.spec.postCheckpointState === 'Stopped' && checkpoint.spec.reason === 'Preemption') {
+      const at = timeOf(checkpoint.status?.completionTime) ?? timeOf(ready.lastTransitionTime) ?? now;
+      this.interrupted(workloadOf(checkpoint), checkpoint.metadata.uid, at);
+    }
+    return false;
+  }
+
+  interrupted(workload: string, id: string, at: number): void {
+    const known = this.#interruptions.get(workload);
+    if (known === undefined) this.#interruptions.set(workload, new Map([[id, at]]));
+    else known.set(id, at);
+  }
+
+  /** Returns false when the attempt was known already. */
+  failed(podUID: string, id: string, reason: string, at: number): boolean {
+    const known = this.#failures.get(podUID);
+    if (known === undefined) this.#failures.set(podUID, new Map([[id, { at, reason }]]));
+    else if (known.has(id)) return false;
+    else known.set(id, { at, reason });
+    return true;
+  }
+
+  forgetPod(podUID: string): void {
+    this.#failures.delete(podUID);
+  }
+
+  /** Interruptions in the 24 hours before `now`; older ones are forgotten. */
+  countOf(workload: string, now: number): number {
+    const known = this.#interruptions.get(workload);
+    if (known === undefined) return 0;
+    for (const [id, at] of known) if (at <= now - INTERRUPTION_WINDOW_MS) known.delete(id);
+    if (known.size === 0) this.#interruptions.delete(workload);
+    return known.size;
+  }
+
+  /** When the oldest counted interruption stops to count; Infinity without any. */
+  oldestExpiry(workload: string): number {
+    let oldest = Infinity;
+    for (const at of this.#interruptions.get(workload)?.values() ?? []) oldest = Math.min(oldest, at);
+    return oldest + INTERRUPTION_WINDOW_MS;
+  }
+
+  /** How long an incarnation of the workload is left to run first, ms: `10 s × 2^(k−1)` after k interruptions. */
+  protectionOf(workload: string, now: number): number {
+    const count = this.countOf(workload, now);
+    if (count === 0) return 0;
+    return Math.min(INTERRUPTION_PROTECTION_MS * 2 ** Math.min(count - 1, 30), MAX_INTERRUPTION_PROTECTION_MS);
+  }
+
+  failuresOf(podUID: string): DumpFailures | undefined {
+    const known = this.#failures.get(podUID);
+    if (known === undefined) return undefined;
+    let last = { at: -Infinity, reason: '' };
+    for (const failure of known.values()) if (failure.at >= last.at) last = failure;
+    return { count: known.size, lastAt: last.at, reason: last.reason };
+  }
+}
+
+/** When a pod whose dump failed may be tried again: 30 s after the last failure, doubled with each, at most 10 minutes. */
+export function retryAfterFailures({ count, lastAt }: DumpFailures): number {
+  return lastAt + Math.min(DUMP_FAILURE_BACKOFF_MS * 2 ** Math.min(count - 1, 30), MAX_DUMP_FAILURE_BACKOFF_MS);
+}

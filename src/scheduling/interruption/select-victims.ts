@@ -1,0 +1,146 @@
+import type { Cycle } from '../framework/cycle.ts';
+import type { Framework } from '../framework/framework.ts';
+import type { FilterPlugin, Rejection } from '../framework/phases.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import type { Budgets } from './budgets.ts';
+import { byImportance, type VictimUnit } from './victim-unit.ts';
+
+/** Tries a pod on a node with some of its pods taken away; {@link restore} puts everything back. */
+export class Trial {
+  readonly #framework: Framework;
+  readonly #cycle: Cycle;
+  readonly #filters: readonly FilterPlugin[];
+  readonly #node: NodeInfo;
+  readonly #removed = new Map<string, PodInfo>();
+
+  constructor(framework: Framework, cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo) {
+    this.#framework = framework;
+    this.#cycle = cycle;
+    this.#filters = filters;
+    this.#node = node;
+  }
+
+  remove(pod: PodInfo): void {
+    // A unit may have members elsewhere: they go with it, but free nothing here.
+    if (!this.#node.pods.has(pod.uid)) return;
+    this.#framework.removePod(this.#cycle, pod, this.#node);
+    this.#removed.set(pod.uid, pod);
+  }
+
+  putBack(pod: PodInfo): void {
+    if (this.#removed.delete(pod.uid)) this.#framework.addPod(this.#cycle, pod, this.#node);
+  }
+
+  removeUnit(unit: VictimUnit): void {
+    for (const { pod } of unit.members) this.remove(pod);
+  }
+
+  putBackUnit(unit: VictimUnit): void {
+    for (const { pod } of unit.members) this.putBack(pod);
+  }
+
+  rejection(): Rejection | undefined {
+    return this.#framework.filter(this.#cycle, this.#node, this.#filters);
+  }
+
+  restore(): void {
+    for (const pod of [...this.#removed.values()]) this.putBack(pod);
+  }
+}
+
+export interface VictimSelection {
+  readonly victims: readonly VictimUnit[];
+  /** UIDs of candidates beyond their budget. */
+  readonly violating: ReadonlySet<string>;
+}
+
+/**
+ * Kube-scheduler's way to the victims on one node (`SelectVictimsOnNode`): take every candidate away; if the pod then
+ * fits, reprieve one after the other — those beyond their budget first, each group from most to least important — and
+ * what cannot come back is a victim. So the victims suffice, and each of them is needed. `trial` is left with exactly the
+ * victims removed.
+ */
+export function selectVictims(
+  trial: Trial,
+  candidates: readonly VictimUnit[],
+  budgets: Budgets,
+): VictimSelection | Rejection {
+  const ordered = [...candidates].sort(byImportance);
+  for (const unit of ordered) trial.removeUnit(unit);
+  const rejection = trial.rejection();
+  if (rejection !== undefined) return rejection;
+  const violating = budgets.violatedBy(ordered.flatMap(({ members }) => members.map(({ pod }) => pod)));
+  const beyond = (unit: VictimUnit): boolean => unit.members.some(({ pod }) => violating.has(pod.uid));
+  const victims: VictimUnit[] = [];
+  const reprieve = (unit: VictimUnit): void => {
+    trial.putBackUnit(unit);
+    if (trial.rejection() === undefined) return;
+    trial.removeUnit(unit);
+    victims.push(unit);
+  };
+  for (const unit of ordered) if (beyond(unit)) reprieve(unit);
+  for (const unit of ordered) if (!beyond(unit)) reprieve(unit);
+  return { victims, violating };
+}
+
+/**
+ * The best victim set there is on the node, by exhaustive search cut off at the set known already: fewest violations,
+ * lowest highest priority, lowest cost, fewest units. Reprieving by importance may miss it (it gives back the dearest
+ * first, which can force two cheap ones instead of one in between). Costs are taken as independent of each other here.
+ */
+export function cheapestVictims(
+  trial: Trial,
+  candidates: readonly VictimUnit[],
+  known: VictimSelection,
+): readonly VictimUnit[] {
+  const ordered = [...candidates].sort(byImportance).reverse();
+  let best = known.victims;
+  let bestRank = rankOf(best, known.violating);
+  const chosen: VictimUnit[] = [];
+  const visit = (next: number): void => {
+    const rank = rankOf(chosen, known.violating);
+    if (compareRanks(rank, bestRank) >= 0) return;
+    if (trial.rejection() === undefined) {
+      best = [...chosen];
+      bestRank = rank;
+      return;
+    }
+    for (let index = next; index < ordered.length; index++) {
+      const unit = ordered[index];
+      if (unit === undefined) continue;
+      chosen.push(unit);
+      trial.removeUnit(unit);
+      visit(index + 1);
+      trial.putBackUnit(unit);
+      chosen.pop();
+    }
+  };
+  for (const unit of candidates) trial.putBackUnit(unit);
+  visit(0);
+  return best;
+}
+
+type Rank = readonly [violations: number, highestPriority: number, cost: number, units: number];
+
+/** Every part only grows as units are added, so that a partial set bounds all sets that contain it. */
+function rankOf(units: readonly VictimUnit[], violating: ReadonlySet<string>): Rank {
+  let violations = 0;
+  let highest = -Infinity;
+  let cost = 0;
+  for (const unit of units) {
+    for (const { pod } of unit.members) if (violating.has(pod.uid)) violations += 1;
+    highest = Math.max(highest, unit.priority);
+    cost += unit.cost;
+  }
+  return [violations, highest, cost, units.length];
+}
+
+function compareRanks(one: Rank, other: Rank): number {
+  for (let index = 0; index < one.length; index++) {
+    const left = one[index] ?? 0;
+    const right = other[index] ?? 0;
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return 0;
+}

@@ -1,0 +1,58 @@
+import type { VictimCosts } from '../contract.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import type { Permission } from './victim-rules.ts';
+
+export type InterruptAction = 'Checkpoint' | 'Terminate';
+
+/** One pod of a unit, with what would be done to it. */
+export interface UnitMember {
+  readonly pod: PodInfo;
+  readonly permission: Permission;
+  readonly action: InterruptAction;
+  readonly costs: VictimCosts;
+}
+
+/**
+ * What is interrupted whole or not at all: one pod, or (once groups are coordinated) all members of a group. Priority is
+ * that of the highest member.
+ */
+export interface VictimUnit {
+  readonly id: string;
+  readonly members: readonly UnitMember[];
+  readonly priority: number;
+  readonly startedAt: number;
+  /** Of all members, each by its cheapest permitted action. */
+  readonly cost: number;
+}
+
+/** The cheaper of what is permitted; on a tie the one that loses nothing. */
+export function cheapestAction(costs: VictimCosts): { action: InterruptAction; cost: number } | undefined {
+  const { checkpoint, terminate } = costs;
+  if (checkpoint !== undefined && (terminate === undefined || checkpoint <= terminate)) {
+    return { action: 'Checkpoint', cost: checkpoint };
+  }
+  return terminate === undefined ? undefined : { action: 'Terminate', cost: terminate };
+}
+
+/** A single pod as unit; undefined when nothing may be done to it. */
+export function singleUnit(pod: PodInfo, permission: Permission, costs: VictimCosts): VictimUnit | undefined {
+  const cheapest = cheapestAction(costs);
+  if (cheapest === undefined) return undefined;
+  return {
+    id: pod.uid,
+    members: [{ pod, permission, action: cheapest.action, costs }],
+    priority: pod.priority,
+    startedAt: pod.startedAt,
+    cost: cheapest.cost,
+  };
+}
+
+/** Kube-scheduler's order of importance, with cost before age: higher priority, dearer, longer running, then by UID. */
+export function byImportance(one: VictimUnit, other: VictimUnit): number {
+  return (
+    other.priority - one.priority ||
+    other.cost - one.cost ||
+    one.startedAt - other.startedAt ||
+    (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)
+  );
+}

@@ -1,0 +1,51 @@
+import type { PodSpec } from '../../model/index.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+
+type NodeAffinitySpec = NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>;
+export type NodeSelectorTerm = NonNullable<
+  NodeAffinitySpec['requiredDuringSchedulingIgnoredDuringExecution']
+>['nodeSelectorTerms'][number];
+type Requirement = NonNullable<NodeSelectorTerm['matchExpressions']>[number];
+
+/** Whether the node meets every requirement of the term; a term without requirements matches no node (upstream). */
+export function matchesTerm(term: NodeSelectorTerm, node: NodeInfo): boolean {
+  const expressions = term.matchExpressions ?? [];
+  const fields = term.matchFields ?? [];
+  if (expressions.length === 0 && fields.length === 0) return false;
+  return (
+    expressions.every((requirement) => holds(requirement, labelOf(node, requirement.key))) &&
+    // The API knows one field, and In and NotIn with one value.
+    fields.every((requirement) => requirement.key === 'metadata.name' && holds(requirement, node.name))
+  );
+}
+
+/** A label that is inherited from Object is none. */
+export function labelOf(node: NodeInfo, key: string): string | undefined {
+  return Object.hasOwn(node.labels, key) ? node.labels[key] : undefined;
+}
+
+function holds({ operator, values = [] }: Requirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+    case 'Lt': {
+      const own = integer(value);
+      const bound = values.length === 1 ? integer(values[0]) : undefined;
+      if (own === undefined || bound === undefined) return false;
+      return operator === 'Gt' ? own > bound : own < bound;
+    }
+    default:
+      return false;
+  }
+}
+
+function integer(text: string | undefined): number | undefined {
+  return text !== undefined && /^[+-]?[0-9]+$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,54 @@
+import type { Taint } from '../../model/index.ts';
+import type { Cycle } from '../framework/cycle.ts';
+import { normalizeByLargest } from '../framework/normalize.ts';
+import type { FilterPlugin, PreScorePlugin, Rejection, ScorePlugin } from '../framework/phases.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import { tolerates } from './tolerations.ts';
+
+/** Leaves out nodes with a NoSchedule or NoExecute taint the pod does not tolerate; scores by PreferNoSchedule ones. */
+export class TaintToleration implements FilterPlugin, PreScorePlugin, ScorePlugin {
+  readonly name = 'TaintToleration';
+  readonly hints = {
+    NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => untolerated(pod, node.hardTaints) === undefined,
+  };
+  /** One object per taint, so that thousands of nodes with one taint share it. */
+  readonly #rejections = new Map<string, Rejection>();
+
+  filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {
+    if (node.hardTaints.length === 0) return undefined;
+    const taint = untolerated(cycle.pod, node.hardTaints);
+    return taint === undefined ? undefined : this.#rejection(taint);
+  }
+
+  preScore(_cycle: Cycle, nodes: readonly NodeInfo[]): 'skip' | undefined {
+    return nodes.some((node) => node.softTaints.length > 0) ? undefined : 'skip';
+  }
+
+  /** Number of PreferNoSchedule taints not tolerated; only tolerations of that effect, or of all, count. */
+  score(cycle: Cycle, node: NodeInfo): number {
+    const tolerations = (cycle.pod.pod.spec.tolerations ?? []).filter(
+      ({ effect }) => effect === undefined || effect === '' || effect === 'PreferNoSchedule',
+    );
+    return node.softTaints.filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint))).length;
+  }
+
+  normalize(_cycle: Cycle, scores: Float64Array): void {
+    normalizeByLargest(scores, true);
+  }
+
+  #rejection(taint: Taint): Rejection {
+    const text = `{${taint.key}: ${taint.value ?? ''}}`;
+    let rejection = this.#rejections.get(text);
+    if (rejection === undefined) {
+      rejection = { plugin: this.name, reasons: [`node(s) had untolerated taint ${text}`], resolvable: false };
+      this.#rejections.set(text, rejection);
+    }
+    return rejection;
+  }
+}
+
+function untolerated(pod: PodInfo, taints: readonly Taint[]): Taint | undefined {
+  const tolerations = pod.pod.spec.tolerations ?? [];
+  return taints.find((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
+}

@@ -1,0 +1,204 @@
+import { UNSCHEDULABLE_FLUSH_MS } from '../constants.ts';
+import type { Gate, Plugin, QueuedPod } from '../framework/phases.ts';
+import type { EventHint, QueueEvent } from '../framework/queue-event.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import { Heap } from './heap.ts';
+import { backoffEnd, type QueueEntry } from './queue-entry.ts';
+
+/** What the queue asks of the plugins. */
+export interface QueueRules {
+  readonly plugins: readonly Plugin[];
+  gateOf(pod: PodInfo, now: number): Gate | undefined;
+  less(one: QueuedPod, other: QueuedPod): boolean;
+}
+
+export interface QueueLengths {
+  active: number;
+  backoff: number;
+  unschedulable: number;
+  gated: number;
+  suspended: number;
+}
+
+/**
+ * Pods waiting for a node, as kube-scheduler keeps them: *active* are tried in order; *backoff* were tried and come back
+ * with time; *unschedulable* come back when an event speaks for them (or after 5 minutes); *gated* may not be tried.
+ * Suspended workloads are in these sets like any other pod, and are counted apart.
+ */
+export class SchedulingQueue {
+  readonly #rules: QueueRules;
+  readonly #entries = new Map<string, QueueEntry>();
+  readonly #active: Heap<QueueEntry>;
+  /** Everything that time alone moves on, the next first. */
+  readonly #timed = new Heap<QueueEntry>(
+    (one, other) => one.dueAt < other.dueAt || (one.dueAt === other.dueAt && one.sequence < other.sequence),
+    (entry) => entry.info.uid,
+  );
+  /** Unschedulable pods by the plugins that rejected them. */
+  readonly #rejected = new Map<string, Set<QueueEntry>>();
+  #sequence = 0;
+
+  constructor(rules: QueueRules) {
+    this.#rules = rules;
+    this.#active = new Heap<QueueEntry>(
+      (one, other) => rules.less(one, other),
+      (entry) => entry.info.uid,
+    );
+  }
+
+  get(uid: string): QueueEntry | undefined {
+    return this.#entries.get(uid);
+  }
+
+  /** Enters a new pod, or takes over a new version of a known one; `changed`: in something a decision depends on. */
+  put(info: PodInfo, changed: boolean, now: number): void {
+    const known = this.#entries.get(info.uid);
+    if (known === undefined) {
+      const entry: QueueEntry = {
+        info,
+        firstEnqueuedAt: info.firstEnqueuedAt ?? info.createdAt ?? now,
+        suspended: info.restoreFrom !== undefined,
+        sequence: this.#sequence++,
+        state: 'gated',
+        attempts: 0,
+        lastAttemptAt: 0,
+        dueAt: Infinity,
+        rejectedBy: [],
+        waitDeadline: undefined,
+      };
+      this.#entries.set(info.uid, entry);
+      this.#enter(entry, now);
+      return;
+    }
+    known.info = info;
+    known.suspended = info.restoreFrom !== undefined;
+    if (known.state === 'assumed') return;
+    if (known.state === 'active') this.#active.push(known);
+    else if (changed) this.#enter(known, now);
+  }
+
+  remove(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    this.#leave(entry);
+    this.#entries.delete(uid);
+  }
+
+  /** Brings back what time alone brings back. */
+  flush(now: number): void {
+    for (let entry = this.#timed.peek(); entry !== undefined && entry.dueAt <= now; entry = this.#timed.peek()) {
+      this.#enter(entry, now);
+    }
+  }
+
+  /** The next pod to decide about; it is *deciding* until one of the methods below says what became of it. */
+  pop(now: number): QueueEntry | undefined {
+    const entry = this.#active.pop();
+    if (entry === undefined) return undefined;
+    entry.state = 'deciding';
+    entry.attempts += 1;
+    entry.lastAttemptAt = now;
+    return entry;
+  }
+
+  /** No node took it: it waits for an event that one of `plugins` finds helpful, or for `dueAt`. */
+  reject(entry: QueueEntry, plugins: readonly string[], now: number, dueAt = Infinity): void {
+    this.#leave(entry);
+    entry.state = 'unschedulable';
+    entry.rejectedBy = plugins;
+    entry.dueAt = Math.min(dueAt, now + UNSCHEDULABLE_FLUSH_MS);
+    this.#timed.push(entry);
+    for (const plugin of plugins) {
+      const rejected = this.#rejected.get(plugin);
+      if (rejected === undefined) this.#rejected.set(plugin, new Set([entry]));
+      else rejected.add(entry);
+    }
+  }
+
+  /** Room is being made, or waited for: as {@link reject}, but the try does not count for the backoff. */
+  hold(entry: QueueEntry, plugins: readonly string[], now: number, dueAt?: number): void {
+    entry.attempts = Math.max(0, entry.attempts - 1);
+    this.reject(entry, plugins, now, dueAt);
+  }
+
+  assume(entry: QueueEntry): void {
+    this.#leave(entry);
+    entry.state = 'assumed';
+  }
+
+  /** The bind failed: it is tried again after its backoff. */
+  returnAssumed(uid: string, now: number): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.state === 'assumed') this.#enter(entry, now);
+  }
+
+  /** What an unschedulable pod waited for has come about: it is tried at once, whatever its backoff. */
+  activate(uid: string, now: number): void {
+    const entry = this.#entries.get(uid);
+    if (entry === undefined || (entry.state !== 'unschedulable' && entry.state !== 'backoff')) return;
+    entry.attempts = 0;
+    this.#enter(entry, now);
+  }
+
+  /** Brings back the pods that the event could help, by the hints of the plugins that rejected them. */
+  on(event: QueueEvent, now: number): void {
+    const helped: QueueEntry[] = [];
+    for (const plugin of this.#rules.plugins) {
+      const hint = plugin.hints?.[event.type] as EventHint<QueueEvent['type']> | undefined;
+      const rejected = hint === undefined ? undefined : this.#rejected.get(plugin.name);
+      if (hint === undefined || rejected === undefined) continue;
+      for (const entry of rejected) if (hint(entry.info, event)) helped.push(entry);
+    }
+    for (const entry of helped) if (entry.state === 'unschedulable') this.#enter(entry, now);
+  }
+
+  get hasActive(): boolean {
+    return this.#active.size > 0;
+  }
+
+  /** The next instant at which {@link flush} has something to do. */
+  nextDue(): number | undefined {
+    const dueAt = this.#timed.peek()?.dueAt;
+    return dueAt === Infinity ? undefined : dueAt;
+  }
+
+  lengths(): QueueLengths {
+    const lengths: QueueLengths = { active: 0, backoff: 0, unschedulable: 0, gated: 0, suspended: 0 };
+    for (const { state, suspended } of this.#entries.values()) {
+      if (state === 'assumed' || state === 'deciding') continue;
+      lengths[suspended ? 'suspended' : state] += 1;
+    }
+    return lengths;
+  }
+
+  /** Where a pod belongs now: behind its gate, in backoff, or active. */
+  #enter(entry: QueueEntry, now: number): void {
+    this.#leave(entry);
+    const gate = this.#rules.gateOf(entry.info, now);
+    if (gate !== undefined) {
+      entry.state = gate.until === undefined ? 'gated' : 'backoff';
+      entry.dueAt = gate.until ?? Infinity;
+      if (gate.until !== undefined) this.#timed.push(entry);
+      return;
+    }
+    const until = backoffEnd(entry);
+    if (until > now) {
+      entry.state = 'backoff';
+      entry.dueAt = until;
+      this.#timed.push(entry);
+      return;
+    }
+    entry.state = 'active';
+    entry.dueAt = Infinity;
+    this.#active.push(entry);
+  }
+
+  #leave(entry: QueueEntry): void {
+    const { uid } = entry.info;
+    this.#active.remove(uid);
+    this.#timed.remove(uid);
+    if (entry.state === 'unschedulable') {
+      for (const plugin of entry.rejectedBy) this.#rejected.get(plugin)?.delete(entry);
+    }
+  }
+}
