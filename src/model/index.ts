@@ -11,3 +11,4 @@ export * from './printing/index.ts';
 export * from './quantity.ts';
 export * from './resources.ts';
 export * from './selectors.ts';
+export * from './validation/index.ts';

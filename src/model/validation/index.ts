@@ -1,0 +1,12 @@
+export { applyDefaults } from './defaults.ts';
+export { describeFieldErrors, type FieldError, type FieldErrorType } from './field-error.ts';
+export { HIGHEST_USER_PRIORITY, SYSTEM_PRIORITIES } from './kind-rules.ts';
+export { DEFAULT_GRACE_PERIOD_SECONDS, DEFAULT_SCHEDULER_NAME } from './pod-defaults.ts';
+export type { JsonSchema } from './schema-check.ts';
+export {
+  unknownFieldMessage,
+  type Validation,
+  type ValidationOptions,
+  validateObject,
+  validateUpdate,
+} from './validate.ts';

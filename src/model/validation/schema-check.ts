@@ -1,0 +1,187 @@
+import { reasonOf } from '../errors.ts';
+import { canonicalQuantity, parseQuantity, QUANTITY_PATTERN } from '../quantity.ts';
+import type { FieldErrors } from './field-error.ts';
+
+/** The part of JSON Schema that the schemas of this project use. */
+export interface JsonSchema {
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly patternProperties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly default?: unknown;
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly title?: string;
+  readonly description?: string;
+  readonly [extension: `x-${string}`]: unknown;
+}
+
+type Members = Record<string, unknown>;
+
+/** Where a check writes what it finds. */
+export interface Findings {
+  readonly errors: FieldErrors;
+  /** Paths of fields that the schema does not know. */
+  readonly unknownFields: string[];
+}
+
+/**
+ * Checks the value against the schema and returns it as a server keeps it: without nulls and unknown fields, quantities in
+ * canonical form. The value itself is not changed; what needs no change is shared.
+ */
+export function checked(schema: JsonSchema, value: unknown, field: string, findings: Findings): unknown {
+  if (!hasType(schema, value)) {
+    findings.errors.typeInvalid(field, value, [typesOf(schema)].flat().join(' or '));
+    return value;
+  }
+  if (typeof value === 'string') return checkedText(schema, value, field, findings);
+  if (typeof value === 'number') return checkedNumber(schema, value, field, findings);
+  if (Array.isArray(value)) return checkedList(schema, value, field, findings);
+  if (isMembers(value)) return checkedObject(schema, value, field, findings);
+  return value;
+}
+
+export function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Values of a schema that lists them, either way of writing it. */
+export function valuesOf(schema: JsonSchema): readonly unknown[] | undefined {
+  if (schema.enum !== undefined) return schema.enum;
+  if (schema.anyOf?.every((member) => member.const !== undefined)) return schema.anyOf.map((member) => member.const);
+  return undefined;
+}
+
+function typesOf(schema: JsonSchema): string | readonly string[] {
+  return schema.type ?? (valuesOf(schema) === undefined ? [] : 'string');
+}
+
+function hasType(schema: JsonSchema, value: unknown): boolean {
+  const types = [typesOf(schema)].flat();
+  if (types.length === 0) return true;
+  return types.some((type) => {
+    switch (type) {
+      case 'integer':
+        return Number.isInteger(value);
+      case 'array':
+        return Array.isArray(value);
+      case 'object':
+        return isMembers(value);
+      default:
+        return typeof value === type;
+    }
+  });
+}
+
+function checkedText(schema: JsonSchema, value: string, field: string, { errors }: Findings): unknown {
+  const supported = valuesOf(schema);
+  // An empty string counts as not set, as Go's zero value does.
+  if (supported !== undefined && value !== '' && !supported.includes(value)) {
+    errors.notSupported(field, value, [...supported.filter((one) => one !== '')].sort());
+  }
+  if (schema.maxLength !== undefined && value.length > schema.maxLength) errors.tooLong(field, schema.maxLength);
+  if (value.length < (schema.minLength ?? 0)) {
+    errors.invalid(field, value, `${field} in body should be at least ${schema.minLength} chars long`);
+  }
+  if (schema.format === 'quantity') return checkedQuantity(value, field, errors);
+  if (schema.format === 'date-time' && Number.isNaN(Date.parse(value))) {
+    errors.invalid(field, value, `${field} in body must be of type date-time: ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+function checkedNumber(schema: JsonSchema, value: number, field: string, { errors }: Findings): unknown {
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
+  if (value < minimum) errors.invalid(field, value, `${field} in body should be greater than or equal to ${minimum}`);
+  if (value > maximum) errors.invalid(field, value, `${field} in body should be less than or equal to ${maximum}`);
+  if (schema.format === 'int32' && (value > 2_147_483_647 || value < -2_147_483_648)) {
+    errors.invalid(field, value, 'must fit into 32 bits');
+  }
+  return schema.format === 'quantity' ? checkedQuantity(value, field, errors) : value;
+}
+
+/** A refused quantity is told with Kubernetes' sentence first and then the suggestion (`did you mean "2Gi"`). */
+function checkedQuantity(value: string | number, field: string, errors: FieldErrors): unknown {
+  try {
+    parseQuantity(value);
+  } catch (error) {
+    const [, detail = `quantities must match the regular expression '${QUANTITY_PATTERN}'`] =
+      /is not valid: (.*)$/s.exec(reasonOf(error)) ?? [];
+    errors.invalid(field, value, detail);
+    return value;
+  }
+  return canonicalQuantity(value);
+}
+
+function checkedList(schema: JsonSchema, value: unknown[], field: string, findings: Findings): unknown {
+  const { items } = schema;
+  if (items === undefined) return value;
+  const result = value.map((item, index) => checked(items, item, `${field}[${index}]`, findings));
+  return result.some((item, index) => item !== value[index]) ? result : value;
+}
+
+function checkedObject(schema: JsonSchema, value: Members, field: string, findings: Findings): unknown {
+  const { properties, required = [] } = schema;
+  const rest = mapSchemaOf(schema);
+  if (properties === undefined && rest === undefined) return value;
+  const result: Members = {};
+  let changed = false;
+  for (const name of Object.keys(value)) {
+    const member = value[name];
+    const property = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const memberSchema = property ?? rest;
+    if (memberSchema !== undefined && member !== null && member !== undefined) {
+      const path = property === undefined ? `${field}[${name}]` : childOf(field, name);
+      // defineProperty: a key called __proto__ must stay a key.
+      Object.defineProperty(result, name, {
+        value: checked(memberSchema, member, path, findings),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+      changed ||= result[name] !== member;
+    } else if (memberSchema === undefined && schema['x-kubernetes-preserve-unknown-fields'] === true) {
+      result[name] = member;
+    } else {
+      if (memberSchema === undefined) findings.unknownFields.push(childOf(field, name));
+      changed = true;
+    }
+  }
+  for (const name of required) {
+    if (result[name] === undefined) findings.errors.required(childOf(field, name));
+  }
+  return changed ? result : value;
+}
+
+function childOf(field: string, name: string): string {
+  return field === '' ? name : `${field}.${name}`;
+}
+
+/** Schema of the values of a map. */
+export function mapSchemaOf(schema: JsonSchema): JsonSchema | undefined {
+  const [pattern] = Object.values(schema.patternProperties ?? {});
+  return pattern ?? (typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined);
+}
+
+/** The value with the schema's defaults put in where something is missing, at any depth; the value is not changed. */
+export function withSchemaDefaults(schema: JsonSchema, value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined ? value : value.map((item) => withSchemaDefaults(items, item));
+  }
+  if (!isMembers(value) || schema.properties === undefined) return value;
+  const result: Members = { ...value };
+  for (const [name, property] of Object.entries(schema.properties)) {
+    const member = result[name] ?? property.default;
+    if (member !== undefined) result[name] = withSchemaDefaults(property, member);
+  }
+  return result;
+}

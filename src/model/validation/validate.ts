@@ -1,0 +1,113 @@
+import type { KindDefinition } from '../kinds.ts';
+import type { KubeObject } from '../meta.ts';
+import { type FieldError, FieldErrors } from './field-error.ts';
+import {
+  checkConfigMap,
+  checkCustomResourceDefinition,
+  checkInterruptionPolicy,
+  checkLease,
+  checkNode,
+  checkPodCheckpoint,
+  checkPodDisruptionBudget,
+  checkPriorityClass,
+  checkSecret,
+} from './kind-rules.ts';
+import { checkMetadata } from './metadata-rules.ts';
+import { checkNewPod, checkPod } from './pod-rules.ts';
+import { checked, type JsonSchema } from './schema-check.ts';
+import {
+  checkDataUpdate,
+  checkDefinitionUpdate,
+  checkMetadataUpdate,
+  checkPodCheckpointUpdate,
+  checkPodUpdate,
+  checkPriorityClassUpdate,
+} from './update-rules.ts';
+
+export interface ValidationOptions {
+  /** `Ignore` and `Warn` keep unknown fields out of `errors`; `Strict` makes them errors. Default: `Ignore`. */
+  readonly unknownFields?: 'Ignore' | 'Warn' | 'Strict';
+  /** Whether the object is to be made now: a few things are refused only then. Default: false. */
+  readonly creating?: boolean;
+}
+
+export interface Validation<T> {
+  readonly errors: FieldError[];
+  /** Paths, e.g. `spec.contaners`; {@link unknownFieldMessage} words them. */
+  readonly unknownFields: string[];
+  /** The object as a server keeps it: without nulls and unknown fields, quantities in canonical form. */
+  readonly object: T;
+}
+
+type Rule = (object: never, errors: FieldErrors) => void;
+type UpdateRule = (old: never, next: never, errors: FieldErrors) => void;
+
+/** What a schema cannot say, by kind. */
+const RULES: Readonly<Record<string, Rule>> = {
+  Pod: checkPod,
+  PriorityClass: checkPriorityClass,
+  PodDisruptionBudget: checkPodDisruptionBudget,
+  ConfigMap: checkConfigMap,
+  Secret: checkSecret,
+  Node: checkNode,
+  Lease: checkLease,
+  CustomResourceDefinition: checkCustomResourceDefinition,
+  PodCheckpoint: checkPodCheckpoint,
+  InterruptionPolicy: checkInterruptionPolicy,
+};
+
+const UPDATE_RULES: Readonly<Record<string, UpdateRule>> = {
+  Pod: checkPodUpdate,
+  PriorityClass: checkPriorityClassUpdate,
+  ConfigMap: checkDataUpdate,
+  Secret: checkDataUpdate,
+  CustomResourceDefinition: checkDefinitionUpdate,
+  PodCheckpoint: checkPodCheckpointUpdate,
+};
+
+/**
+ * Whether the object is one of its kind: shape by schema, then what only code can say, in Kubernetes' words. Wants the
+ * object with its defaults in. Never throws; where the shape is wrong, the finer rules are left out.
+ */
+export function validateObject<T extends KubeObject>(
+  kind: KindDefinition,
+  object: T,
+  options?: ValidationOptions,
+): Validation<T>;
+export function validateObject(
+  kind: KindDefinition,
+  object: unknown,
+  options?: ValidationOptions,
+): Validation<KubeObject>;
+export function validateObject(
+  kind: KindDefinition,
+  object: unknown,
+  options: ValidationOptions = {},
+): Validation<KubeObject> {
+  const errors = new FieldErrors();
+  const unknownFields: string[] = [];
+  // Once it has passed, the schema vouches for the shape.
+  const clean = checked(kind.schema as JsonSchema, object, '', { errors, unknownFields }) as KubeObject;
+  if (options.unknownFields === 'Strict') {
+    for (const field of unknownFields) errors.invalid(field, field, unknownFieldMessage(field));
+  }
+  if (!errors.list.some(({ type }) => type === 'TypeInvalid')) {
+    checkMetadata(kind.type, clean, errors);
+    (RULES[kind.type.kind] as ((object: KubeObject, errors: FieldErrors) => void) | undefined)?.(clean, errors);
+    if (options.creating === true && kind.type.kind === 'Pod') checkNewPod(clean as never, errors);
+  }
+  return { errors: errors.list, unknownFields, object: clean };
+}
+
+/** Whether `old` may become `next`; both valid by themselves, with their defaults in. */
+export function validateUpdate<T extends KubeObject>(kind: KindDefinition, old: T, next: T): FieldError[] {
+  const errors = new FieldErrors();
+  checkMetadataUpdate(old, next, errors);
+  (UPDATE_RULES[kind.type.kind] as ((old: T, next: T, errors: FieldErrors) => void) | undefined)?.(old, next, errors);
+  return errors.list;
+}
+
+/** As kube-apiserver words it in warnings and strict decoding errors. */
+export function unknownFieldMessage(path: string): string {
+  return `unknown field ${JSON.stringify(path)}`;
+}
