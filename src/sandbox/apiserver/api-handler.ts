@@ -30,16 +30,23 @@ export class ApiHandler {
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    const closed = new Promise<void>((resolve) => {
+      response.once('close', () => {
+        gone.abort();
+        resolve();
+      });
+    });
     // A client that breaks off is no news: its `close` ends what was done for it.
     request.on('error', () => gone.abort());
     response.on('error', () => gone.abort());
     const exchange = new Exchange(request, response, AbortSignal.any([gone.signal, this.#stopping.signal]));
-    const work = this.#answer(exchange).finally(() => this.#underWay.delete(work));
+    const work = Promise.all([this.#answer(exchange), closed]).then(() => {
+      this.#underWay.delete(work);
+    });
     this.#underWay.add(work);
   };
 
-  /** Ends watches and streams, and resolves when every request has been answered. */
+  /** Ends watches and streams, and resolves when every answer has gone out, or its client. */
   async stop(): Promise<void> {
     this.#stopping.abort(new ApiError('ServiceUnavailable', 'the API server is stopping'));
     await Promise.all(this.#underWay);

@@ -7,6 +7,7 @@ import { encodeOpenApiV2 } from './openapi-protobuf.ts';
 
 /** Asked for with an `@`, which Go's MIME parser refuses in an answer: kube-apiserver answers without it, too. */
 const PROTOBUF_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const PROTOBUF_V3 = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';
 const PROTOBUF_V2_ASKED = [
   'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
   PROTOBUF_V2,
@@ -101,5 +102,3 @@ export class OpenApiHandler {
     response.end(body);
   }
 }
-
-const PROTOBUF_V3 = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';

@@ -81,7 +81,10 @@ export class Definitions {
     const reference: OpenApiSchema = { $ref: this.ref(named) };
     // OpenAPI 3.0 ignores what stands beside a $ref; kube-apiserver wraps it in allOf.
     const result: OpenApiSchema = this.#version === 2 ? reference : { allOf: [reference] };
-    if (typeof description === 'string') result.description = description;
+    // What the type says of itself need not be said again.
+    if (typeof description === 'string' && description !== this.schemas[named]?.description) {
+      result.description = description;
+    }
     if (value !== undefined) result.default = value;
     return result;
   }
