@@ -1,16 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Random, rfc3339Micro } from '../../clock/index.ts';
 import { isApiError, type ObjectStore } from '../../kubernetes/index.ts';
-import {
-  type Condition,
-  LEASES,
-  type Log,
-  NAMESPACES,
-  NODES,
-  type Node,
-  type NodeStatus,
-  reasonOf,
-} from '../../model/index.ts';
+import { type Condition, LEASES, type Log, NODES, type Node, type NodeStatus, reasonOf } from '../../model/index.ts';
 import { LEASE_DURATION_SECONDS, LEASE_RENEW_MILLISECONDS, STATUS_REPORT_MILLISECONDS } from './defaults.ts';
 import { draftNode, type NodeDescription, type NodeHealth, nodeStatus, ownLabels } from './node-object.ts';
 
@@ -119,21 +110,7 @@ export class NodeRegistration {
     }
     const owner = { apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid };
     const draft = { metadata: { ...key, ownerReferences: [owner] }, spec };
-    try {
-      await this.#store.create(LEASES, draft, { signal });
-    } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error;
-      await this.#createNamespace(signal);
-      await this.#store.create(LEASES, draft, { signal });
-    }
-  }
-
-  async #createNamespace(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#store.create(NAMESPACES, { metadata: { name: LEASE_NAMESPACE } }, { signal });
-    } catch (error) {
-      if (!isApiError(error, 'AlreadyExists')) throw error;
-    }
+    await this.#store.create(LEASES, draft, { signal });
   }
 }
 

@@ -25,7 +25,9 @@ const POD_FAILURES = new Set([
   'QuantityInvalid',
   'CheckpointNotReady',
   'CheckpointMissing',
+  'CheckpointIncomplete',
   'CheckpointCorrupt',
+  'ManifestUnreadable',
 ]);
 
 export interface StarterParts {

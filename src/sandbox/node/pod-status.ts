@@ -25,7 +25,6 @@ import {
   restartAt,
   restoreFrom,
 } from './pod-state.ts';
-import { qosClassOf } from './qos-class.ts';
 
 /**
  * The pod's status as the node sees it, on top of what others wrote into it (PodScheduled, nominatedNodeName). Probes are
@@ -48,7 +47,6 @@ export function podStatus(pod: Pod, observed: PodObservation | undefined, state:
     ...why,
     phase,
     startTime: pod.status?.startTime ?? rfc3339(state.startTime),
-    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     hostIP: HOST_IP,
     hostIPs: [{ ip: HOST_IP }],
     ...(podIP === undefined ? {} : { podIP, podIPs: [{ ip: podIP }] }),

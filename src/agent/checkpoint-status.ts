@@ -1,0 +1,121 @@
+import { rfc3339 } from '../clock/index.ts';
+import {
+  conditionOf,
+  isConditionTrue,
+  type PodCheckpoint,
+  type PodCheckpointStatus,
+  withCondition,
+} from '../model/index.ts';
+import type { JournalEntry } from './journal.ts';
+
+/** Reasons with which a checkpoint has failed for good. */
+export type FailureReason = 'CheckpointFailed' | 'SourcePodReplaced';
+
+export function isReady(checkpoint: PodCheckpoint): boolean {
+  return isConditionTrue(checkpoint.status?.conditions, 'Ready');
+}
+
+export function hasFailed(checkpoint: PodCheckpoint): boolean {
+  const ready = conditionOf(checkpoint.status?.conditions, 'Ready');
+  return ready?.status === 'False' && (ready.reason === 'CheckpointFailed' || ready.reason === 'SourcePodReplaced');
+}
+
+export function isStopped(checkpoint: PodCheckpoint): boolean {
+  return checkpoint.spec.postCheckpointState === 'Stopped';
+}
+
+/** The node takes the checkpoint up. */
+export function inProgress(
+  current: PodCheckpoint,
+  facts: { nodeName: string; podUid: string },
+  now: number,
+): PodCheckpointStatus {
+  const time = rfc3339(now);
+  const message = `node ${facts.nodeName} dumps pod ${current.spec.sourcePod.name}`;
+  return {
+    ...current.status,
+    nodeName: facts.nodeName,
+    sourcePodUID: facts.podUid,
+    startTime: time,
+    conditions: withCondition(
+      current.status?.conditions,
+      { type: 'Ready', status: 'False', reason: 'CheckpointInProgress', message },
+      time,
+    ),
+  };
+}
+
+export function failed(
+  current: PodCheckpoint,
+  failure: { reason: FailureReason; message: string; nodeName?: string },
+  now: number,
+): PodCheckpointStatus {
+  const { reason, message, nodeName } = failure;
+  return {
+    ...current.status,
+    ...(nodeName === undefined ? {} : { nodeName }),
+    conditions: withCondition(
+      current.status?.conditions,
+      { type: 'Ready', status: 'False', reason, message },
+      rfc3339(now),
+    ),
+  };
+}
+
+/** The dump is verified and sealed. */
+export function completed(current: PodCheckpoint, entry: JournalEntry, nodeName: string): PodCheckpointStatus {
+  const sealedAt = entry.sealedAt ?? entry.orderedAt;
+  const time = rfc3339(sealedAt);
+  const size = (entry.containers ?? []).reduce((sum, container) => sum + (container.sizeBytes ?? 0), 0);
+  const message = `${size} bytes of ${entry.containers?.length ?? 0} containers, verified`;
+  const ready = { type: 'Ready', status: 'True', reason: 'CheckpointCompleted', message } as const;
+  return {
+    ...current.status,
+    nodeName,
+    sourcePodUID: entry.podUid,
+    completionTime: time,
+    dumpMilliseconds: Math.max(0, Math.round(sealedAt - entry.orderedAt)),
+    checkpointedPodTemplate: entry.template,
+    checkpointedContainers: entry.containers ?? [],
+    checkpointLocation: { type: 'NodeLocal', nodeLocal: { path: entry.folder } },
+    ...(entry.manifestDigest === undefined ? {} : { manifestDigest: entry.manifestDigest }),
+    conditions: withCondition(current.status?.conditions, ready, time),
+  };
+}
+
+export function released(current: PodCheckpoint, now: number): PodCheckpointStatus {
+  const condition = {
+    type: 'Released',
+    status: 'True',
+    reason: 'PodGone',
+    message: 'the source pod is gone from the API and from its node',
+  } as const;
+  return {
+    ...current.status,
+    conditions: withCondition(current.status?.conditions, condition, rfc3339(now)),
+  };
+}
+
+export function restored(
+  current: PodCheckpoint,
+  facts: { podName: string; podUid: string; nodeName: string; milliseconds: number | undefined },
+  now: number,
+): PodCheckpointStatus {
+  const { podName, podUid, nodeName, milliseconds } = facts;
+  // What is already told stays as it was told first.
+  if (isConditionTrue(current.status?.conditions, 'Restored') && current.status?.restoration?.podUID === podUid) {
+    return current.status;
+  }
+  const condition = {
+    type: 'Restored',
+    status: 'True',
+    reason: 'Restored',
+    message: `pod ${podName} (${podUid}) goes on from it on node ${nodeName}`,
+  } as const;
+  return {
+    ...current.status,
+    ...(milliseconds === undefined ? {} : { restoreMilliseconds: Math.max(0, Math.round(milliseconds)) }),
+    restoration: { ...current.status?.restoration, podName, podUID: podUid },
+    conditions: withCondition(current.status?.conditions, condition, rfc3339(now)),
+  };
+}

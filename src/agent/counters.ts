@@ -1,0 +1,36 @@
+/** What an agent has done since it was started; read by whoever exports metrics. */
+export interface AgentCounters {
+  dumpsStarted: number;
+  dumpsCompleted: number;
+  dumpsFailed: number;
+  /** Dumps that a killed agent had left, brought to an end by this one. */
+  dumpsRecovered: number;
+  /** Bytes of completed checkpoints. */
+  bytesDumped: number;
+  dumpMilliseconds: number;
+  restores: number;
+  restoreMilliseconds: number;
+  /** Checkpoints opened for a restore that turned out altered or incomplete. */
+  corruptCheckpoints: number;
+  /** Checkpoints brought from another local node. */
+  fetches: number;
+  released: number;
+  removed: number;
+}
+
+export function newCounters(): AgentCounters {
+  return {
+    dumpsStarted: 0,
+    dumpsCompleted: 0,
+    dumpsFailed: 0,
+    dumpsRecovered: 0,
+    bytesDumped: 0,
+    dumpMilliseconds: 0,
+    restores: 0,
+    restoreMilliseconds: 0,
+    corruptCheckpoints: 0,
+    fetches: 0,
+    released: 0,
+    removed: 0,
+  };
+}

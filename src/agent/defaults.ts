@@ -1,0 +1,18 @@
+/** Seconds a dump may take when the PodCheckpoint does not say (KEP-5823). */
+export const DEFAULT_TIMEOUT_SECONDS = 300;
+/** Dumps at once on a node: more share one disk and make every freeze window longer. */
+export const DEFAULT_CONCURRENCY = 2;
+/** PodCheckpoints worked on at once, most of them waiting for something. */
+export const RECONCILE_CONCURRENCY = 64;
+/** What a dump needs on the disk beyond the memory of the processes: page maps, file system difference, manifest. */
+export const DISK_MARGIN_BYTES = 32 * 1024 * 1024;
+/** How soon to look again whether the runtime has let go of a pod whose object is gone; its own reports come sooner. */
+export const RELEASE_RETRY_MILLISECONDS = 1_000;
+/** How soon to look again whether data whose deletion was asked for is still needed. */
+export const NEED_RETRY_MILLISECONDS = 5_000;
+/** A PodCheckpoint that no agent has taken up after this long may be one of a pod that is gone. */
+export const UNCLAIMED_MILLISECONDS = 2_000;
+/** How often everything is looked at although nothing was reported. */
+export const RESYNC_MILLISECONDS = 30_000;
+/** How soon to listen again to a runtime whose reports broke off. */
+export const CHANGES_RETRY_MILLISECONDS = 1_000;

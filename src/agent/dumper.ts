@@ -1,0 +1,397 @@
+import { join } from 'node:path';
+import { sealCheckpoint } from '../checkpoint/index.ts';
+import { type Clock, rfc3339 } from '../clock/index.ts';
+import type { EventRecorder } from '../kubernetes/index.ts';
+import { FermataError, keyOf, type Log, type Pod, type PodCheckpoint, reasonOf } from '../model/index.ts';
+import type { PodObservation, Runtime } from '../runtime/index.ts';
+import { completed, failed, hasFailed, inProgress, isReady, isStopped } from './checkpoint-status.ts';
+import type { CheckpointWriter } from './checkpoint-writer.ts';
+import type { AgentCounters } from './counters.ts';
+import { DEFAULT_TIMEOUT_SECONDS, DISK_MARGIN_BYTES } from './defaults.ts';
+import { describeImages, statisticsOf, type VerifyImages } from './images.ts';
+import type { Journal, JournalEntry } from './journal.ts';
+import { podTemplate } from './pod-template.ts';
+import type { Slots } from './slots.ts';
+import type { CheckpointStorage } from './storage.ts';
+import type { UnsettledPods } from './unsettled-pods.ts';
+
+export interface DumperParts {
+  runtime: Runtime;
+  clock: Clock;
+  log: Log;
+  events: EventRecorder;
+  journal: Journal;
+  storage: CheckpointStorage;
+  writer: CheckpointWriter;
+  counters: AgentCounters;
+  unsettled: UnsettledPods;
+  slots: Slots;
+  verifyImages: VerifyImages;
+}
+
+export interface DumperOptions {
+  nodeName: string;
+  /** Absolute; the checkpoints lie right below. */
+  directory: string;
+  /** `<pods>/<pod uid>/volumes/<volume>` is where the node keeps `emptyDir` volumes; absent: they are not captured. */
+  podsDirectory?: string | undefined;
+}
+
+/** Failures of the dump itself, after which the pod runs on; anything else leaves open what became of it. */
+const DUMP_FAILURES = new Set(['DumpFailed', 'DumpTimeout', 'CheckpointUnsupported', 'PodNotRunning']);
+/** What says that the images are not a checkpoint. */
+const IMAGE_FAILURES = new Set(['CheckpointIncomplete', 'CheckpointCorrupt']);
+
+/**
+ * Carries one checkpoint from the order to `Ready`. Each step is in the journal before it is taken, so that an agent
+ * killed anywhere, and started again, brings it to the same end: a pod that still runs is dumped again, a dump that is
+ * complete is sealed, a seal that was not reported is reported.
+ */
+export class Dumper {
+  readonly #parts: DumperParts;
+  readonly #options: DumperOptions;
+  /** By UID of the PodCheckpoint: cuts its dump short, as long as it is one. */
+  readonly #cancels = new Map<string, { podUid: string; controller: AbortController }>();
+
+  constructor(parts: DumperParts, options: DumperOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Stops the dump of that PodCheckpoint, or of that pod, while the pod can still run on. */
+  cancel(uid: string, reason: string): void {
+    for (const [checkpointUid, { podUid, controller }] of this.#cancels) {
+      if (checkpointUid === uid || podUid === uid) controller.abort(new Error(reason));
+    }
+  }
+
+  /** Takes up a checkpoint of a pod of this node. Both objects are as the server has them now. */
+  async begin(checkpoint: PodCheckpoint, pod: Pod, signal: AbortSignal): Promise<void> {
+    const { clock, runtime, writer, storage, journal, unsettled } = this.#parts;
+    const podUid = pod.metadata.uid;
+    const present = (await runtime.list(signal)).find(({ uid }) => uid === podUid);
+    const refusal = refusalFor(pod, present) ?? (await this.#lackOfSpace(present));
+    if (refusal !== undefined) return this.#fail(checkpoint, refusal, signal);
+    const facts = { nodeName: this.#options.nodeName, podUid };
+    const claimed = await writer.status(checkpoint, (current) => inProgress(current, facts, clock.now()), signal);
+    if (claimed === undefined) return;
+    const held = await writer.addFinalizer(claimed, signal);
+    if (held === undefined) return;
+    if (held.metadata.deletionTimestamp !== undefined) return this.#fail(held, 'it is being deleted', signal);
+    const entry: JournalEntry = {
+      checkpointUid: checkpoint.metadata.uid,
+      namespace: checkpoint.metadata.namespace ?? '',
+      name: checkpoint.metadata.name,
+      podUid,
+      folder: folderOf(checkpoint),
+      leaveRunning: !isStopped(checkpoint),
+      timeoutMilliseconds: (checkpoint.spec.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS) * 1000,
+      step: 'dumping',
+      orderedAt: clock.now(),
+      template: podTemplate(pod, clock.now()),
+      emptyDirs: (pod.spec.volumes ?? []).filter((volume) => volume.emptyDir !== undefined).map(({ name }) => name),
+    };
+    await storage.ensure(this.#options.directory);
+    await storage.files.remove(this.#path(entry));
+    unsettled.add(podUid, entry.checkpointUid);
+    journal.put(entry);
+    await this.#dump(held, entry, pod, signal);
+  }
+
+  /**
+   * Goes on with what the journal holds, whoever began it. `pod` is the source pod while it exists and is not being
+   * deleted; `checkpoint` is undefined when the object is gone.
+   */
+  async resume(
+    checkpoint: PodCheckpoint | undefined,
+    entry: JournalEntry,
+    pod: Pod | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (checkpoint === undefined) return this.#abandon(entry, signal);
+    if (isReady(checkpoint)) return this.#settle(entry);
+    if (hasFailed(checkpoint)) return this.#cleanUp(checkpoint, entry, signal);
+    if (entry.step === 'sealed') return this.#report(checkpoint, entry, signal);
+    if (entry.step === 'dumped') return this.#seal(checkpoint, entry, signal);
+    const found = await this.#parts.runtime.recoverDump(entry.podUid, this.#orderOf(entry, signal));
+    this.#parts.log.info({ checkpoint: keyOf(checkpoint), found }, 'recovering a dump that was cut off');
+    if (found === 'lost') {
+      return this.#fail(
+        checkpoint,
+        'the dump was cut off and the pod did not survive it; it starts anew',
+        signal,
+        entry,
+      );
+    }
+    if (found === 'dumped') {
+      this.#parts.counters.dumpsRecovered++;
+      const containers = await describeImages(this.#path(entry), containersOf(entry), this.#parts.storage.files);
+      return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers }), signal);
+    }
+    await this.#parts.storage.files.remove(this.#path(entry));
+    if (pod === undefined) return this.#fail(checkpoint, 'the pod is being deleted, or gone', signal, entry);
+    if (checkpoint.metadata.deletionTimestamp !== undefined) {
+      return this.#fail(checkpoint, 'the PodCheckpoint is being deleted', signal, entry);
+    }
+    await this.#dump(checkpoint, entry, pod, signal);
+  }
+
+  async #dump(checkpoint: PodCheckpoint, entry: JournalEntry, pod: Pod, signal: AbortSignal): Promise<void> {
+    const { runtime, slots, clock, counters } = this.#parts;
+    const cancel = new AbortController();
+    this.#cancels.set(entry.checkpointUid, { podUid: entry.podUid, controller: cancel });
+    const either = AbortSignal.any([signal, cancel.signal]);
+    let dumped: JournalEntry;
+    try {
+      dumped = await slots.run(either, async () => {
+        const ordered = this.#advance(entry, { orderedAt: clock.now(), template: podTemplate(pod, clock.now()) });
+        counters.dumpsStarted++;
+        const after = ordered.leaveRunning ? 'runs on' : 'is stopped by it';
+        this.#tell(checkpoint, pod, 'Normal', 'Checkpointing', `Dump begins; the pod ${after}`);
+        const report = await runtime.checkpointPod(entry.podUid, this.#orderOf(ordered, either));
+        return { ...ordered, step: 'dumped', containers: report.containers, dumpedAt: clock.now() };
+      });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const known = error instanceof FermataError && DUMP_FAILURES.has(error.code);
+      if (!known && !cancel.signal.aborted) throw error;
+      const reason = cancel.signal.aborted ? reasonOf(cancel.signal.reason) : reasonOf(error);
+      return this.#undo(checkpoint, entry, reason, signal);
+    } finally {
+      this.#cancels.delete(entry.checkpointUid);
+    }
+    const lie = await this.#disproof(dumped, signal);
+    if (lie !== undefined) return this.#undo(checkpoint, entry, lie, signal);
+    this.#parts.journal.put(dumped);
+    await this.#seal(checkpoint, dumped, signal);
+  }
+
+  /** Success is believed only when what is seen fits it. */
+  async #disproof(entry: JournalEntry, signal: AbortSignal): Promise<string | undefined> {
+    const { runtime, storage, verifyImages } = this.#parts;
+    if (!entry.leaveRunning) {
+      const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
+      const running = present?.containers.find((container) => container.state === 'running');
+      if (running !== undefined) return `the runtime reported a dump, but container ${running.name} still runs`;
+    }
+    try {
+      await verifyImages(this.#path(entry), namesOf(entry), storage.files);
+      return undefined;
+    } catch (error) {
+      if (error instanceof FermataError && IMAGE_FAILURES.has(error.code)) return error.message;
+      throw error;
+    }
+  }
+
+  /** The dump failed: the pod is to run on, and is looked at whether it does. */
+  async #undo(checkpoint: PodCheckpoint, entry: JournalEntry, reason: string, signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#parts;
+    const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
+    const stopped = present !== undefined && !present.containers.some((container) => container.state === 'running');
+    if (!stopped) return this.#fail(checkpoint, reason, signal, entry);
+    const found = await runtime.recoverDump(entry.podUid, this.#orderOf(entry, signal));
+    if (found === 'running') return this.#fail(checkpoint, reason, signal, entry);
+    if (found === 'dumped' && (await this.#disproof(entry, signal)) === undefined) {
+      const containers = await describeImages(this.#path(entry), containersOf(entry), this.#parts.storage.files);
+      return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers }), signal);
+    }
+    await this.#fail(checkpoint, `${reason}; the pod did not survive it and starts anew`, signal, entry);
+  }
+
+  async #seal(checkpoint: PodCheckpoint, entry: JournalEntry, signal: AbortSignal): Promise<void> {
+    const { storage, verifyImages, clock, events } = this.#parts;
+    const path = this.#path(entry);
+    const { podsDirectory } = this.#options;
+    let manifest: { digest: string };
+    try {
+      await verifyImages(path, namesOf(entry), storage.files);
+      if (podsDirectory !== undefined) {
+        for (const volume of entry.emptyDirs) {
+          const folder = join(podsDirectory, entry.podUid, 'volumes', volume);
+          await storage.packVolume(folder, path, volume, signal);
+        }
+      }
+      manifest = await sealCheckpoint(
+        path,
+        {
+          createdAt: rfc3339(entry.dumpedAt ?? entry.orderedAt),
+          containers: (entry.containers ?? []).map(statisticsOf),
+          metadata: {
+            checkpoint: `${entry.namespace}/${entry.name}`,
+            checkpointUid: entry.checkpointUid,
+            podUid: entry.podUid,
+          },
+        },
+        { files: storage.files, signal },
+      );
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const invalid = error instanceof FermataError && IMAGE_FAILURES.has(error.code);
+      if (invalid) return this.#undo(checkpoint, { ...entry, step: 'dumping' }, error.message, signal);
+      if (entry.leaveRunning) return this.#fail(checkpoint, reasonOf(error), signal, entry);
+      // The images are all there is of the pod: they are sealed as soon as that can be done.
+      events.record(
+        checkpoint,
+        'Warning',
+        'SealFailed',
+        `The dump is complete but cannot be sealed yet: ${reasonOf(error)}`,
+      );
+      throw error;
+    }
+    const sealedAt = clock.now();
+    await this.#report(
+      checkpoint,
+      this.#advance(entry, { step: 'sealed', sealedAt, manifestDigest: manifest.digest }),
+      signal,
+    );
+  }
+
+  async #report(checkpoint: PodCheckpoint, entry: JournalEntry, signal: AbortSignal): Promise<void> {
+    const { writer, counters, log } = this.#parts;
+    const { nodeName } = this.#options;
+    const done = await writer.status(checkpoint, (current) => completed(current, entry, nodeName), signal);
+    if (done === undefined) return this.#abandon(entry, signal);
+    const { dumpMilliseconds = 0 } = done.status ?? {};
+    const bytes = (entry.containers ?? []).reduce((sum, container) => sum + (container.sizeBytes ?? 0), 0);
+    counters.dumpsCompleted++;
+    counters.bytesDumped += bytes;
+    counters.dumpMilliseconds += dumpMilliseconds;
+    this.#settle(entry);
+    const what = `${bytes} bytes in ${dumpMilliseconds} ms`;
+    this.#tell(done, undefined, 'Normal', 'Checkpointed', `Checkpoint ${entry.name} is complete: ${what}`);
+    log.info({ checkpoint: keyOf(done), bytes, dumpMilliseconds }, 'checkpoint complete');
+  }
+
+  /** Says that it failed, and why; then nothing of it is left. */
+  async #fail(checkpoint: PodCheckpoint, message: string, signal: AbortSignal, entry?: JournalEntry): Promise<void> {
+    const { writer, clock, counters, log } = this.#parts;
+    const failure = { reason: 'CheckpointFailed', message, nodeName: this.#options.nodeName } as const;
+    const current = await writer.status(checkpoint, (one) => failed(one, failure, clock.now()), signal);
+    counters.dumpsFailed++;
+    this.#tell(
+      checkpoint,
+      undefined,
+      'Warning',
+      'CheckpointFailed',
+      `Checkpoint ${checkpoint.metadata.name} failed: ${message}`,
+    );
+    log.warn({ checkpoint: keyOf(checkpoint), reason: message }, 'checkpoint failed');
+    if (entry !== undefined) await this.#cleanUp(current, entry, signal);
+    else if (current !== undefined) await writer.removeFinalizer(current, signal);
+  }
+
+  async #cleanUp(checkpoint: PodCheckpoint | undefined, entry: JournalEntry, signal: AbortSignal): Promise<void> {
+    const { runtime, storage, writer } = this.#parts;
+    const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
+    // Frozen without a checkpoint it could be restored from: only removed can it be started anew.
+    if (isFrozen(present)) await runtime.removePod(entry.podUid, 0, signal);
+    await storage.files.remove(this.#path(entry));
+    if (checkpoint !== undefined) await writer.removeFinalizer(checkpoint, signal);
+    this.#settle(entry);
+  }
+
+  /**
+   * The PodCheckpoint was removed by force under the agent's hands. A pod that was stopped for it is held as long as it is
+   * there: its state is not thrown away because an object is.
+   */
+  async #abandon(entry: JournalEntry, signal: AbortSignal): Promise<void> {
+    const { runtime, storage, log } = this.#parts;
+    const found =
+      entry.step === 'dumping' ? await runtime.recoverDump(entry.podUid, this.#orderOf(entry, signal)) : 'dumped';
+    const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
+    if (found === 'dumped' && isFrozen(present)) {
+      log.error(
+        { checkpoint: `${entry.namespace}/${entry.name}`, podUid: entry.podUid, directory: this.#path(entry) },
+        'the PodCheckpoint of a stopped pod was removed by force: its state is kept until the pod is deleted',
+      );
+      this.#parts.unsettled.delete(entry.podUid, entry.checkpointUid);
+      return;
+    }
+    await storage.files.remove(this.#path(entry));
+    this.#settle(entry);
+  }
+
+  #settle(entry: JournalEntry): void {
+    this.#parts.journal.delete(entry.checkpointUid);
+    this.#parts.unsettled.delete(entry.podUid, entry.checkpointUid);
+  }
+
+  #advance(entry: JournalEntry, step: Partial<JournalEntry>): JournalEntry {
+    const next = { ...entry, ...step };
+    this.#parts.journal.put(next);
+    return next;
+  }
+
+  async #lackOfSpace(present: PodObservation | undefined): Promise<string | undefined> {
+    const { storage } = this.#parts;
+    await storage.ensure(this.#options.directory);
+    const free = await storage.freeBytes(this.#options.directory);
+    if (free === undefined) return undefined;
+    const memory = (present?.containers ?? []).reduce((sum, container) => sum + (container.memoryBytes ?? 0), 0);
+    const needed = memory + DISK_MARGIN_BYTES;
+    if (free >= needed) return undefined;
+    return `not enough disk: the dump needs about ${needed} bytes, ${this.#options.directory} has ${free}; free some, or delete checkpoints no workload needs`;
+  }
+
+  #orderOf(entry: JournalEntry, signal: AbortSignal) {
+    const { leaveRunning, timeoutMilliseconds } = entry;
+    return { directory: this.#path(entry), leaveRunning, timeoutMilliseconds, signal };
+  }
+
+  #path(entry: JournalEntry): string {
+    return join(this.#options.directory, entry.folder);
+  }
+
+  #tell(
+    checkpoint: PodCheckpoint,
+    pod: Pod | undefined,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
+    const { events } = this.#parts;
+    events.record(checkpoint, type, reason, message);
+    events.record(pod ?? sourceOf(checkpoint), type, reason, message);
+  }
+}
+
+/** `<namespace>_<name>_<uid>`, the name cut so that the whole fits a file name. */
+export function folderOf(checkpoint: PodCheckpoint): string {
+  const { namespace = '', name, uid } = checkpoint.metadata;
+  return `${namespace}_${name.slice(0, 120)}_${uid}`;
+}
+
+function refusalFor(pod: Pod, present: PodObservation | undefined): string | undefined {
+  if (pod.metadata.deletionTimestamp !== undefined) return 'the pod is being deleted';
+  const phase = pod.status?.phase;
+  if (phase === 'Succeeded' || phase === 'Failed') return `the pod has ended (${phase})`;
+  if (isFrozen(present)) return 'the pod is stopped by an earlier checkpoint already';
+  if (!present?.containers.some((container) => container.state === 'running')) return 'no container of the pod runs';
+  return undefined;
+}
+
+function isFrozen(present: PodObservation | undefined): boolean {
+  return present?.containers.some((container) => container.state === 'frozen') ?? false;
+}
+
+function namesOf(entry: JournalEntry): string[] {
+  return (entry.containers ?? []).map(({ name }) => name);
+}
+
+function containersOf(entry: JournalEntry): { name: string; image?: string }[] {
+  const { containers } = entry.template.spec as { containers: { name: string; image?: string }[] };
+  return containers;
+}
+
+/** The pod as far as an event about it needs it. */
+function sourceOf(checkpoint: PodCheckpoint): Pod {
+  const { namespace, creationTimestamp } = checkpoint.metadata;
+  const { name } = checkpoint.spec.sourcePod;
+  const uid = checkpoint.status?.sourcePodUID ?? checkpoint.spec.sourcePod.uid ?? '';
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, uid, resourceVersion: '', creationTimestamp, ...(namespace === undefined ? {} : { namespace }) },
+    spec: { containers: [] },
+  };
+}
