@@ -1,5 +1,12 @@
 export type { CheckpointEntry, CheckpointFiles } from './checkpoint-files.ts';
+export { type DumpOptions, verifyCriuImages, verifyDump } from './criu-images.ts';
 export { diskFiles } from './disk-files.ts';
+export {
+  type DumpStatistics,
+  parseDumpStatistics,
+  readDumpStatistics,
+  STATISTICS_FILE,
+} from './dump-statistics.ts';
 export {
   type CheckpointMetadata,
   checkpointSize,

@@ -92,10 +92,10 @@ function isSafePath(path: string): boolean {
 function isFile(value: unknown): value is ManifestFile {
   return (
     isRecord(value) &&
-    typeof value['path'] === 'string' &&
-    isSize(value['sizeBytes']) &&
-    typeof value['digest'] === 'string' &&
-    DIGEST_PATTERN.test(value['digest'])
+    typeof value.path === 'string' &&
+    isSize(value.sizeBytes) &&
+    typeof value.digest === 'string' &&
+    DIGEST_PATTERN.test(value.digest)
   );
 }
 
@@ -110,8 +110,8 @@ const MEASURES = [
 function isContainer(value: unknown): value is ContainerStatistics {
   return (
     isRecord(value) &&
-    typeof value['name'] === 'string' &&
-    typeof value['image'] === 'string' &&
+    typeof value.name === 'string' &&
+    typeof value.image === 'string' &&
     MEASURES.every((measure) => isSize(value[measure]))
   );
 }
