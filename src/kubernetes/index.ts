@@ -1,9 +1,11 @@
 export { ApiError, isApiError, type StatusDetails } from './api-error.ts';
+export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { HttpStore, type HttpStoreOptions } from './http-store.ts';
-export { type ClusterAccess, loadKubeconfig } from './kubeconfig.ts';
+export { type ClusterAccess, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
 export { type Backoff, ReconcileLoop, type ReconcileOptions, type Requeue } from './reconcile-loop.ts';
 export { Reflector, type ReflectorOptions } from './reflector.ts';
 export * from './registry/index.ts';
+export { statusError } from './status-error.ts';
 export type * from './store.ts';
 export { storeCompliance } from './store-compliance.ts';

@@ -34,3 +34,5 @@ export const WORKLOAD_LABEL = 'fermata.dev/workload';
 export const RESTORED_CONDITION = 'fermata.dev/Restored';
 /** The literal preemption policy, as an annotation value and (in the sandbox) as `preemptionPolicy`. */
 export const CHECKPOINT_LOWER_PRIORITY = 'CheckpointLowerPriority';
+/** Why a PodCheckpoint's spec cannot be changed. */
+export const SPEC_IMMUTABLE = 'spec is immutable: make another PodCheckpoint instead';

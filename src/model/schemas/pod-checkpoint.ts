@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { SPEC_IMMUTABLE } from '../marks.ts';
 import { ConditionSchema } from './condition.ts';
 import { byType, keyedBy, mergedSet } from './fields.ts';
 import { wholeObject } from './whole-object.ts';
@@ -67,7 +68,11 @@ export const PodCheckpointSpecSchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, description: 'What is asked for; immutable.' },
+  {
+    additionalProperties: false,
+    description: 'What is asked for; immutable.',
+    'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: SPEC_IMMUTABLE }],
+  },
 );
 
 export const CheckpointedContainerSchema = Type.Object(

@@ -2,8 +2,9 @@ export { applyDefaults } from './defaults.ts';
 export { describeFieldErrors, type FieldError, type FieldErrorType } from './field-error.ts';
 export { HIGHEST_USER_PRIORITY, SYSTEM_PRIORITIES } from './kind-rules.ts';
 export { DEFAULT_GRACE_PERIOD_SECONDS, DEFAULT_SCHEDULER_NAME } from './pod-defaults.ts';
-export type { JsonSchema } from './schema-check.ts';
+export { type JsonSchema, mapSchemaOf, valuesOf } from './schema-check.ts';
 export {
+  prepareObject,
   unknownFieldMessage,
   type Validation,
   type ValidationOptions,

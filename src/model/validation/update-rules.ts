@@ -7,6 +7,7 @@ import type {
   Secret,
   Toleration,
 } from '../core.ts';
+import { SPEC_IMMUTABLE } from '../marks.ts';
 import type { KubeObject } from '../meta.ts';
 import type { PodCheckpoint } from '../podcheckpoint.ts';
 import type { FieldErrors } from './field-error.ts';
@@ -135,8 +136,6 @@ export function checkDefinitionUpdate(
     if (old.spec.names[part] !== name) errors.invalid(`spec.names.${part}`, name, IMMUTABLE);
   }
 }
-
-export const SPEC_IMMUTABLE = 'spec is immutable: make another PodCheckpoint instead';
 
 /** A checkpoint is asked for once; changing what was asked for would make its record a lie. */
 export function checkPodCheckpointUpdate(old: PodCheckpoint, next: PodCheckpoint, errors: FieldErrors): void {

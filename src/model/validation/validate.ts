@@ -1,5 +1,6 @@
 import type { KindDefinition } from '../kinds.ts';
 import type { KubeObject } from '../meta.ts';
+import { applyDefaults } from './defaults.ts';
 import { type FieldError, FieldErrors } from './field-error.ts';
 import {
   checkConfigMap,
@@ -97,6 +98,21 @@ export function validateObject(
     if (options.creating === true && kind.type.kind === 'Pod') checkNewPod(clean as never, errors);
   }
   return { errors: errors.list, unknownFields, object: clean };
+}
+
+/**
+ * The object as a server takes it in: without nulls and unknown fields, quantities canonical, defaults filled in. What is
+ * wrong with it {@link validateObject} says; an object of a wrong shape gets no defaults.
+ */
+export function prepareObject<T extends KubeObject>(
+  kind: KindDefinition,
+  object: T,
+): { object: T; unknownFields: string[] } {
+  const errors = new FieldErrors();
+  const unknownFields: string[] = [];
+  const clean = checked(kind.schema as JsonSchema, object, '', { errors, unknownFields }) as T;
+  const shaped = !errors.list.some(({ type }) => type === 'TypeInvalid');
+  return { object: shaped ? applyDefaults(kind, clean) : clean, unknownFields };
 }
 
 /** Whether `old` may become `next`; both valid by themselves, with their defaults in. */
