@@ -45,8 +45,7 @@ export const REVIEWS: readonly Review[] = [
 ];
 
 export async function answerReview(exchange: Exchange, review: Review): Promise<void> {
-  const asked = (await exchange.readValue()) as Json | undefined;
-  const { spec } = isJsonObject(asked) ? asked : {};
+  const spec = await askedBy(exchange);
   exchange.json(201, {
     kind: review.kind,
     apiVersion: `${review.group}/${review.version}`,
@@ -54,4 +53,14 @@ export async function answerReview(exchange: Exchange, review: Review): Promise<
     ...(spec === undefined ? {} : { spec }),
     status: review.status,
   });
+}
+
+/** kubectl from 1.33 on asks in protobuf, which is not read here: the answer is the same whatever was asked. */
+async function askedBy(exchange: Exchange): Promise<Json | undefined> {
+  if (exchange.contentType === 'application/vnd.kubernetes.protobuf') {
+    await exchange.readText();
+    return undefined;
+  }
+  const asked = (await exchange.readValue()) as Json | undefined;
+  return isJsonObject(asked) ? asked.spec : undefined;
 }
