@@ -57,6 +57,8 @@ export const MAX_CONCURRENT_DUMPS_PER_NODE = 8;
 export const RELEASE_SLACK_MS = 10_000;
 /** Seconds a dump may take when its PodCheckpoint does not say (default of the CRD). */
 export const DEFAULT_CHECKPOINT_TIMEOUT_SECONDS = 300;
+/** An order whose effect the API does not show after this long is taken as lost, and planned anew. */
+export const ORDER_TIMEOUT_MS = 60_000;
 /** Time given to a pod beyond its expected end before waiting for it is given up. */
 export const WAIT_SLACK_MS = 5_000;
 

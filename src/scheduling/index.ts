@@ -1,1 +1,3 @@
 export type * from './contract.ts';
+export { Engine, type EngineOptions } from './engine.ts';
+export { DEFAULT_PROFILE, type Profile } from './framework/profile.ts';

@@ -4,8 +4,8 @@ import type { Cycle } from './cycle.ts';
 import {
   type FilterPlugin,
   type Gate,
-  implementsFilter,
   type Impasse,
+  implementsFilter,
   implementsPostFilter,
   implementsPreEnqueue,
   implementsPreFilter,

@@ -89,7 +89,11 @@ export interface Impasse {
 
 /** What PostFilter found to do; `plans` are those considered, the one taken first. */
 export type Remedy =
-  | { readonly type: 'Interrupt'; readonly plans: readonly [InterruptionPlan, ...InterruptionPlan[]]; readonly note: string }
+  | {
+      readonly type: 'Interrupt';
+      readonly plans: readonly [InterruptionPlan, ...InterruptionPlan[]];
+      readonly note: string;
+    }
   | {
       readonly type: 'Wait';
       readonly nodeName: string;

@@ -51,7 +51,8 @@ export class CheckpointLedger {
     if (checkpoint.spec.postCheckpointState !== 'Stopped') return;
     const source = sourceUIDOf(checkpoint);
     if (source !== undefined) index(this.#stopsBySource, source, checkpoint);
-    if (checkpoint.spec.preemptor !== undefined) index(this.#stopsByPreemptor, checkpoint.spec.preemptor.uid, checkpoint);
+    if (checkpoint.spec.preemptor !== undefined)
+      index(this.#stopsByPreemptor, checkpoint.spec.preemptor.uid, checkpoint);
   }
 
   delete(checkpoint: PodCheckpoint): void {
@@ -73,6 +74,15 @@ export class CheckpointLedger {
     return undefined;
   }
 
+  /** The checkpoint by which the pod has been, or is being, stopped. A pod seen with one is on its way out. */
+  stopping(podUID: string): PodCheckpoint | undefined {
+    for (const checkpoint of this.#stopsBySource.get(podUID)?.values() ?? []) {
+      const phase = stopPhaseOf(checkpoint);
+      if (phase === 'UnderWay' || phase === 'Released') return checkpoint;
+    }
+    return undefined;
+  }
+
   /** Everything asked for on behalf of the preemptor. */
   forPreemptor(uid: string): readonly PodCheckpoint[] {
     return [...(this.#stopsByPreemptor.get(uid)?.values() ?? [])];
@@ -86,14 +96,6 @@ export class CheckpointLedger {
       if (at !== undefined && (newest === undefined || at > newest)) newest = at;
     }
     return newest;
-  }
-
-  /** Whether room is still being made for the preemptor. */
-  underWayFor(preemptorUID: string): boolean {
-    for (const checkpoint of this.#stopsByPreemptor.get(preemptorUID)?.values() ?? []) {
-      if (stopPhaseOf(checkpoint) === 'UnderWay') return true;
-    }
-    return false;
   }
 }
 

@@ -44,9 +44,7 @@ export class CostModel {
 
   /** Bytes: measured, else requested, else allowed, else a documented guess. */
   memoryOf(pod: PodInfo): number {
-    return (
-      this.#usage.get(pod.uid) ?? (pod.requests[MEMORY] || podLimits(pod.pod).memory || UNKNOWN_MEMORY_BYTES)
-    );
+    return this.#usage.get(pod.uid) ?? (pod.requests[MEMORY] || podLimits(pod.pod).memory || UNKNOWN_MEMORY_BYTES);
   }
 
   shareOf(pod: PodInfo, node: NodeInfo): number {
@@ -88,7 +86,12 @@ export class CostModel {
       measured !== undefined && measured.sizeBytes > 0 && this.#usage.has(victim.uid)
         ? memoryBytes / measured.sizeBytes
         : 1;
-    const dump = split(measured?.dumpSeconds, ratio, DUMP_FIXED_SECONDS, memoryBytes / this.#history.dumpBandwidthOf(node.name));
+    const dump = split(
+      measured?.dumpSeconds,
+      ratio,
+      DUMP_FIXED_SECONDS,
+      memoryBytes / this.#history.dumpBandwidthOf(node.name),
+    );
     const restore = split(
       measured?.restoreSeconds,
       ratio,

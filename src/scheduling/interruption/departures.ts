@@ -15,8 +15,8 @@ export class Departures {
 
   /** ms since the epoch by which the pod's room should be free; undefined: it is not leaving. */
   deadlineOf(pod: PodInfo, now: number): number | undefined {
-    const holding = this.#checkpoints.holding(pod.uid);
-    if (holding !== undefined) return stopDeadlineOf(holding);
+    const stopping = this.#checkpoints.stopping(pod.uid);
+    if (stopping !== undefined) return stopDeadlineOf(stopping);
     if (pod.terminatingUntil !== undefined) return pod.terminatingUntil + RELEASE_SLACK_MS;
     return this.#orders.actionOn(pod.uid) === undefined ? undefined : now + RELEASE_SLACK_MS;
   }

@@ -7,7 +7,7 @@ const SHOWN = 3;
 
 /** Why pods of lower priority were left alone, for the preemptor's message. */
 export class Hindrances {
-  readonly #failures: { key: string; reason: string; retryAt: number | undefined }[] = [];
+  readonly #failures: { key: string; reason: string; retryAt: number | undefined; terminate: boolean }[] = [];
   readonly #others: { key: string; why: string }[] = [];
   #retryAt = Infinity;
   #unshown = 0;
@@ -15,7 +15,7 @@ export class Hindrances {
   note(pod: PodInfo, { excluded, dumpFailure, retryAt, terminate }: Permission): void {
     if (retryAt !== undefined) this.#retryAt = Math.min(this.#retryAt, retryAt);
     if (dumpFailure !== undefined && this.#failures.length < SHOWN) {
-      this.#failures.push({ key: pod.key, reason: dumpFailure, retryAt });
+      this.#failures.push({ key: pod.key, reason: dumpFailure, retryAt, terminate });
     } else if (excluded !== undefined && !terminate) {
       if (this.#others.length < SHOWN) this.#others.push({ key: pod.key, why: excluded });
       else this.#unshown += 1;
@@ -30,10 +30,11 @@ export class Hindrances {
   /** ` Victim default/a could not be checkpointed: …; next: …`, or ''. `planned`: other victims were found. */
   sentence(now: number, planned: boolean): string {
     let text = '';
-    for (const { key, reason, retryAt } of this.#failures) {
+    for (const { key, reason, retryAt, terminate } of this.#failures) {
       const seconds = retryAt === undefined ? undefined : Math.max(1, Math.ceil((retryAt - now) / 1000));
       const again = seconds === undefined ? '' : `, or again in ${formatDuration(seconds * 1000)}`;
-      text += ` Victim ${key} could not be checkpointed: ${reason}; next: ${planned ? 'it is passed over' : `other victims${again}`}.`;
+      const next = terminate ? 'it may be terminated' : planned ? 'other victims' : `other victims${again}`;
+      text += ` Victim ${key} could not be checkpointed: ${reason.replace(/\.$/, '')}; next: ${next}.`;
     }
     if (planned || this.#others.length === 0) return text;
     const named = this.#others.map(({ key, why }) => `${key} (${why})`).join(', ');

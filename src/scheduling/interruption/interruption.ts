@@ -62,7 +62,7 @@ interface SurveyedPlan {
 export class Interruption implements PostFilterPlugin {
   readonly name = 'Interruption';
   readonly hints = {
-    NodeChanged: () => true,
+    NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => hasLower(pod, node),
     RoomFreed: (pod: PodInfo, { node }: { node: NodeInfo }) => hasLower(pod, node),
     PlacedPodChanged: (pod: PodInfo, event: { pod: PodInfo }) => event.pod.priority < pod.priority,
     InterruptionRulesChanged: () => true,
@@ -136,11 +136,16 @@ export class Interruption implements PostFilterPlugin {
     for (const pod of lower) {
       let permission = rules.permissionFor(pod, mode, now);
       if (permission.checkpoint && dumping >= MAX_CONCURRENT_DUMPS_PER_NODE) {
-        permission = { ...permission, checkpoint: false, excluded: `node ${node.name} writes ${dumping} dumps already` };
+        permission = {
+          ...permission,
+          checkpoint: false,
+          excluded: `node ${node.name} writes ${dumping} dumps already`,
+        };
       }
-      const unit = permission.checkpoint || permission.terminate
-        ? singleUnit(pod, permission, costs.costsOf(pod, node, { permission, dumps: dumping + 1, preemptor, now }))
-        : undefined;
+      const unit =
+        permission.checkpoint || permission.terminate
+          ? singleUnit(pod, permission, costs.costsOf(pod, node, { permission, dumps: dumping + 1, preemptor, now }))
+          : undefined;
       if (unit !== undefined) candidates.push(unit);
       if (permission.excluded !== undefined) hindrances.note(pod, permission);
     }
@@ -174,9 +179,7 @@ export class Interruption implements PostFilterPlugin {
   ): InterruptionPlan {
     const dumps = victims.flatMap(({ members }) => members).filter(({ action }) => action === 'Checkpoint').length;
     const shared =
-      dumps <= 1
-        ? victims
-        : victims.map((unit) => this.#recosted(cycle, survey.node, unit, survey.dumping + dumps));
+      dumps <= 1 ? victims : victims.map((unit) => this.#recosted(cycle, survey.node, unit, survey.dumping + dumps));
     return makePlan(survey.node, shared, { ...survey, violating });
   }
 

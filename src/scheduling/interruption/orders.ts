@@ -1,16 +1,24 @@
+import type { InterruptAction } from './victim-unit.ts';
+
+interface Order {
+  readonly action: InterruptAction;
+  /** ms since the epoch. */
+  readonly expiresAt: number;
+}
+
 /**
  * Interruptions decided whose effect the API does not show yet, by preemptor. What the API shows counts from then on, so
  * nothing here outlives a round trip.
  */
 export class Orders {
-  readonly #byPreemptor = new Map<string, Map<string, 'Checkpoint' | 'Terminate'>>();
+  readonly #byPreemptor = new Map<string, Map<string, Order>>();
   readonly #preemptorsByVictim = new Map<string, string>();
 
-  give(preemptorUID: string, victimUID: string, action: 'Checkpoint' | 'Terminate'): void {
+  give(preemptorUID: string, victimUID: string, order: Order): void {
     this.settle(victimUID);
     const victims = this.#byPreemptor.get(preemptorUID);
-    if (victims === undefined) this.#byPreemptor.set(preemptorUID, new Map([[victimUID, action]]));
-    else victims.set(victimUID, action);
+    if (victims === undefined) this.#byPreemptor.set(preemptorUID, new Map([[victimUID, order]]));
+    else victims.set(victimUID, order);
     this.#preemptorsByVictim.set(victimUID, preemptorUID);
   }
 
@@ -25,21 +33,23 @@ export class Orders {
     return preemptorUID;
   }
 
-  forgetPreemptor(preemptorUID: string): void {
-    for (const victimUID of this.#byPreemptor.get(preemptorUID)?.keys() ?? []) this.#preemptorsByVictim.delete(victimUID);
-    this.#byPreemptor.delete(preemptorUID);
+  /** Withdraws what was ordered for the preemptor, or only what is overdue at `now`. Returns the victims' UIDs. */
+  withdraw(preemptorUID: string, now = Infinity): string[] {
+    const victims = [...(this.#byPreemptor.get(preemptorUID) ?? [])].filter(([, { expiresAt }]) => expiresAt <= now);
+    for (const [victimUID] of victims) this.settle(victimUID);
+    return victims.map(([victimUID]) => victimUID);
   }
 
   pendingFor(preemptorUID: string): boolean {
     return this.#byPreemptor.has(preemptorUID);
   }
 
-  actionOn(victimUID: string): 'Checkpoint' | 'Terminate' | undefined {
-    const preemptorUID = this.#preemptorsByVictim.get(victimUID);
-    return preemptorUID === undefined ? undefined : this.#byPreemptor.get(preemptorUID)?.get(victimUID);
+  preemptorOf(victimUID: string): string | undefined {
+    return this.#preemptorsByVictim.get(victimUID);
   }
 
-  get size(): number {
-    return this.#preemptorsByVictim.size;
+  actionOn(victimUID: string): InterruptAction | undefined {
+    const preemptorUID = this.#preemptorsByVictim.get(victimUID);
+    return preemptorUID === undefined ? undefined : this.#byPreemptor.get(preemptorUID)?.get(victimUID)?.action;
   }
 }

@@ -17,7 +17,9 @@ export class Policies {
 
   delete(policy: InterruptionPolicy): void {
     const namespace = policy.metadata.namespace ?? 'default';
-    const others = (this.#byNamespace.get(namespace) ?? []).filter(({ metadata }) => metadata.name !== policy.metadata.name);
+    const others = (this.#byNamespace.get(namespace) ?? []).filter(
+      ({ metadata }) => metadata.name !== policy.metadata.name,
+    );
     if (others.length === 0) this.#byNamespace.delete(namespace);
     else this.#byNamespace.set(namespace, others);
   }
@@ -30,6 +32,8 @@ export class Policies {
     if (own !== undefined) return own;
     return this.#byNamespace
       .get(DEFAULT_POLICY_NAMESPACE)
-      ?.find(({ metadata, spec }) => metadata.name === DEFAULT_POLICY_NAME && matchesLabelSelector(spec.selector, labels));
+      ?.find(
+        ({ metadata, spec }) => metadata.name === DEFAULT_POLICY_NAME && matchesLabelSelector(spec.selector, labels),
+      );
   }
 }

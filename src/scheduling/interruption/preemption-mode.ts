@@ -1,4 +1,9 @@
-import { CHECKPOINT_LOWER_PRIORITY, type Pod, PREEMPTION_POLICY_ANNOTATION, type PriorityClass } from '../../model/index.ts';
+import {
+  CHECKPOINT_LOWER_PRIORITY,
+  type Pod,
+  PREEMPTION_POLICY_ANNOTATION,
+  type PriorityClass,
+} from '../../model/index.ts';
 
 /** What a pod may do to pods of lower priority. */
 export type PreemptionMode = 'CheckpointLowerPriority' | 'PreemptLowerPriority' | 'Never';

@@ -1,4 +1,4 @@
-import { formatDuration, parseAmount, type InterruptionPolicy } from '../../model/index.ts';
+import { formatDuration, type InterruptionPolicy, parseAmount } from '../../model/index.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { type InterruptionRecord, retryAfterFailures } from './interruption-record.ts';
 import type { Policies } from './policies.ts';
@@ -102,8 +102,10 @@ export class VictimRules {
     const limit = policy?.spec.maxCheckpointSize;
     if (limit !== undefined) {
       const bytes = bytesOf(limit);
-      if (bytes === undefined) return { excluded: `policy ${nameOf(policy)}: maxCheckpointSize "${limit}" is not valid` };
-      if (this.#memoryOf(victim) > bytes) return { excluded: `policy ${nameOf(policy)}: larger than maxCheckpointSize ${limit}` };
+      if (bytes === undefined)
+        return { excluded: `policy ${nameOf(policy)}: maxCheckpointSize "${limit}" is not valid` };
+      if (this.#memoryOf(victim) > bytes)
+        return { excluded: `policy ${nameOf(policy)}: larger than maxCheckpointSize ${limit}` };
     }
     return undefined;
   }

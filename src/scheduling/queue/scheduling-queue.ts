@@ -132,6 +132,15 @@ export class SchedulingQueue {
     if (entry?.state === 'assumed') this.#enter(entry, now);
   }
 
+  /** What an unschedulable pod waited for went wrong: it is tried again after a backoff. */
+  retry(uid: string, now: number): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.state !== 'unschedulable') return;
+    entry.attempts += 1;
+    entry.lastAttemptAt = now;
+    this.#enter(entry, now);
+  }
+
   /** What an unschedulable pod waited for has come about: it is tried at once, whatever its backoff. */
   activate(uid: string, now: number): void {
     const entry = this.#entries.get(uid);

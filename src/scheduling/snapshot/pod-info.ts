@@ -1,5 +1,6 @@
 import {
   type Container,
+  conditionOf,
   FIRST_ENQUEUED_ANNOTATION,
   type Pod,
   parseWalltime,
@@ -34,6 +35,8 @@ export interface PodInfo {
   readonly finished: boolean;
   /** `deletionTimestamp`: the time by which it should be gone. */
   readonly terminatingUntil: number | undefined;
+  /** Has the condition DisruptionTarget with reason PreemptionByScheduler. */
+  readonly preemptedByScheduler: boolean;
   /** Natural end, from `activeDeadlineSeconds` or the walltime annotation; undefined: unknown. */
   readonly endsAt: number | undefined;
   readonly createdAt: number | undefined;
@@ -68,6 +71,7 @@ export function podInfo(pod: Pod, space: ResourceSpace): PodInfo {
     running,
     finished: pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed',
     terminatingUntil: timeOf(metadata.deletionTimestamp),
+    preemptedByScheduler: conditionOf(pod.status?.conditions, 'DisruptionTarget')?.reason === 'PreemptionByScheduler',
     endsAt: running ? endOf(pod, startedAt) : undefined,
     createdAt,
     firstEnqueuedAt: timeOf(metadata.annotations?.[FIRST_ENQUEUED_ANNOTATION]),

@@ -1,0 +1,84 @@
+import type { PriorityClass } from '../model/index.ts';
+import { Framework } from './framework/framework.ts';
+import { type Profile, pluginsOf } from './framework/profile.ts';
+import { Budgets } from './interruption/budgets.ts';
+import { CheckpointLedger, sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
+import { CostModel } from './interruption/cost.ts';
+import { Departures } from './interruption/departures.ts';
+import { DumpHistory } from './interruption/dump-history.ts';
+import { Interruption } from './interruption/interruption.ts';
+import { InterruptionRecord } from './interruption/interruption-record.ts';
+import { Orders } from './interruption/orders.ts';
+import { Policies } from './interruption/policies.ts';
+import { VictimRules } from './interruption/victim-rules.ts';
+import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { Cluster } from './snapshot/cluster.ts';
+
+/** Everything the engine remembers, wired together. */
+export class EngineState {
+  readonly cluster = new Cluster();
+  readonly checkpoints = new CheckpointLedger();
+  readonly record = new InterruptionRecord();
+  readonly history = new DumpHistory();
+  readonly policies = new Policies();
+  readonly budgets = new Budgets();
+  readonly orders = new Orders();
+  readonly priorityClasses = new Map<string, PriorityClass>();
+  readonly costs = new CostModel({
+    history: this.history,
+    lastCheckpointOf: (workload) => this.checkpoints.newestReady(workload),
+  });
+  readonly framework: Framework;
+  readonly queue: SchedulingQueue;
+
+  constructor(profile: Profile) {
+    const interruption = new Interruption({
+      framework: () => this.framework,
+      priorityClassOf: (name) => (name === undefined ? undefined : this.priorityClasses.get(name)),
+      budgets: this.budgets,
+      rules: new VictimRules({
+        policies: this.policies,
+        record: this.record,
+        memoryOf: (pod) => this.costs.memoryOf(pod),
+      }),
+      costs: this.costs,
+      departures: new Departures(this.checkpoints, this.orders),
+    });
+    this.framework = new Framework(
+      pluginsOf(profile, {
+        space: this.cluster.space,
+        checkpointOf: (key) => this.checkpoints.get(key),
+        interruption,
+      }),
+    );
+    this.queue = new SchedulingQueue(this.framework);
+  }
+
+  /** Whether a pod that is gone, or ended, still has its room: it was told to stop and nobody confirmed it free. */
+  isHeld(podUID: string): boolean {
+    return this.checkpoints.holding(podUID) !== undefined || this.orders.actionOn(podUID) === 'Checkpoint';
+  }
+
+  /**
+   * Whether room is being made for the pod: an order is out, a PodCheckpoint on its behalf has not come to its end, or a
+   * pod preempted on its node is terminating (kube-scheduler's rule). Rests on API objects alone but for the orders.
+   */
+  isRoomBeingMadeFor(podUID: string): boolean {
+    if (this.orders.pendingFor(podUID)) return true;
+    for (const checkpoint of this.checkpoints.forPreemptor(podUID)) {
+      const phase = stopPhaseOf(checkpoint);
+      // Watches of two kinds are not in step: the release may be seen before the deletion it followed.
+      const source = sourceUIDOf(checkpoint);
+      if (phase === 'UnderWay') return true;
+      if (phase === 'Released' && source !== undefined && this.cluster.placed(source) !== undefined) return true;
+    }
+    const nominated = this.cluster.nominationOf(podUID);
+    const node = nominated === undefined ? undefined : this.cluster.node(nominated);
+    const priority = this.queue.get(podUID)?.info.priority;
+    if (node === undefined || priority === undefined) return false;
+    for (const other of node.pods.values()) {
+      if (other.priority < priority && other.terminatingUntil !== undefined && other.preemptedByScheduler) return true;
+    }
+    return false;
+  }
+}

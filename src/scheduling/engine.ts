@@ -1,0 +1,63 @@
+import type { ClusterEvent, Decision, SchedulingEngine } from './contract.ts';
+import { EngineState } from './engine-state.ts';
+import { DEFAULT_PROFILE, type Profile } from './framework/profile.ts';
+import { Observer } from './observer.ts';
+import type { QueueLengths } from './queue/scheduling-queue.ts';
+import { SchedulingCycle } from './scheduling-cycle.ts';
+
+export interface EngineOptions {
+  /** Breaks ties between equally good nodes; without it the first by name is taken. */
+  random?: () => number;
+  /** Default: {@link DEFAULT_PROFILE}. */
+  profile?: Profile;
+}
+
+/**
+ * The scheduler's mind: told by events what the cluster is like, it says what to do. It keeps its snapshot up to date
+ * instead of taking one for each pod, assumes what it decided, and undoes that when told that it failed. All it knows of
+ * interruptions under way it reads from the objects, so that a new engine goes on where another one ended.
+ */
+export class Engine implements SchedulingEngine {
+  readonly #state: EngineState;
+  readonly #observer: Observer;
+  readonly #cycle: SchedulingCycle;
+  #lastNow = 0;
+
+  constructor({ random, profile = DEFAULT_PROFILE }: EngineOptions = {}) {
+    this.#state = new EngineState(profile);
+    this.#observer = new Observer(this.#state);
+    this.#cycle = new SchedulingCycle(this.#state, this.#observer, random);
+  }
+
+  observe(event: ClusterEvent, now: number): void {
+    this.#lastNow = now;
+    this.#observer.observe(event, now);
+  }
+
+  decide(now: number, limit = Infinity): Decision[] {
+    this.#lastNow = now;
+    const { queue } = this.#state;
+    queue.flush(now);
+    const decisions: Decision[] = [];
+    for (let looked = 0; looked < limit; looked++) {
+      const entry = queue.pop(now);
+      if (entry === undefined) break;
+      decisions.push(...this.#cycle.run(entry, now));
+    }
+    return decisions;
+  }
+
+  /** In the past while pods are left over from a limited {@link decide}. */
+  nextWakeup(): number | undefined {
+    return this.#state.queue.hasActive ? this.#lastNow : this.#state.queue.nextDue();
+  }
+
+  queueLengths(): QueueLengths {
+    return this.#state.queue.lengths();
+  }
+
+  /** The snapshot in a canonical form: nodes with what is requested, who is there, who is nominated. */
+  snapshot(): Record<string, unknown> {
+    return this.#state.cluster.digest();
+  }
+}
