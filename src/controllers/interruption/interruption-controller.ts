@@ -33,6 +33,8 @@ const RESTORE_BACKOFF_MILLISECONDS = 10_000;
 const RESTORE_BACKOFF_LIMIT_MILLISECONDS = 300_000;
 /** How soon to look again whether a name that somebody else's pod took is free. */
 const NAME_TAKEN_RETRY_MILLISECONDS = 10_000;
+/** How soon to create a pod again that the server refused. */
+const RECREATE_RETRY_MILLISECONDS = 30_000;
 /** Grace for a victim that is frozen already: the node needs no longer, but must still confirm, so never 0. */
 const FROZEN_POD_GRACE_SECONDS = 1;
 
@@ -139,8 +141,21 @@ export class InterruptionController {
       { signal },
     );
     if (checkpoint.metadata.resourceVersion !== seen.metadata.resourceVersion) return { requeueAfterMilliseconds: 0 };
-    const draft = nextIncarnation(checkpoint);
-    const pod = await this.#createOrAdopt(checkpoint, draft, signal);
+    let pod: Pod | undefined;
+    try {
+      pod = await this.#createOrAdopt(checkpoint, nextIncarnation(checkpoint), signal);
+    } catch (error) {
+      if (!(error instanceof FermataError) || isApiError(error, 'ServiceUnavailable', 'Timeout', 'TooManyRequests'))
+        throw error;
+      // For instance a priority class or a quota that is no more: people must mend it, the state waits for them.
+      this.#events.record(
+        checkpoint,
+        'Warning',
+        'RecreateFailed',
+        `pod ${checkpoint.spec.sourcePod.name} cannot be created again: ${error.message}; its state is kept, and it is tried again`,
+      );
+      return { requeueAfterMilliseconds: RECREATE_RETRY_MILLISECONDS };
+    }
     if (pod === undefined) {
       this.#events.record(
         checkpoint,

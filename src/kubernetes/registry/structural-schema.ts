@@ -3,6 +3,8 @@ export interface StructuralSchema {
   type?: string;
   properties?: Record<string, StructuralSchema>;
   additionalProperties?: boolean | StructuralSchema;
+  /** TypeBox writes maps this way; the pattern matches every key. */
+  patternProperties?: Record<string, StructuralSchema>;
   items?: StructuralSchema;
   default?: unknown;
   nullable?: boolean;
@@ -50,7 +52,8 @@ function structuredRecord(
 ): Members {
   const { properties = {}, additionalProperties } = schema;
   const result: Members = {};
-  const others = typeof additionalProperties === 'object' ? additionalProperties : undefined;
+  const others =
+    typeof additionalProperties === 'object' ? additionalProperties : Object.values(schema.patternProperties ?? {})[0];
   for (const name of Object.keys(value)) {
     const member = value[name];
     if (member === undefined) continue;
