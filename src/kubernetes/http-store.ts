@@ -1,13 +1,209 @@
+import { randomInt } from 'node:crypto';
+import { type Clock, type Random, SystemClock } from '../clock/index.ts';
+import { apiVersionOf, type Draft, type KubeObject, PODS, type ResourceType } from '../model/index.ts';
+import { ApiError } from './api-error.ts';
+import { HttpTransport } from './http-transport.ts';
+import { jsonLines } from './json-lines.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
-import type { ObjectStore } from './store.ts';
+import { collectionPath, objectPath } from './resource-path.ts';
+import { statusError } from './status-error.ts';
+import type {
+  CallOptions,
+  DeleteOptions,
+  ListOptions,
+  ObjectKey,
+  ObjectList,
+  ObjectStore,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from './store.ts';
+
+/** The server ends a watch after this long, so that dead connections are found; jittered, so that not all end at once. */
+const WATCH_SECONDS = { least: 300, most: 600 };
+/** How much longer a watch may stay silent than the server said it would live. */
+const WATCH_SLACK_MILLISECONDS = 30_000;
 
 export interface HttpStoreOptions {
   /** Default `fermata`. */
   userAgent?: string;
+  /** For waits the server asks for. Default: the machine's. */
+  clock?: Clock;
+  /** For the lifetimes of watches. Default: the machine's. */
+  random?: Random;
 }
 
-export interface HttpStore extends ObjectStore {
-  close(): Promise<void>;
+/** A real Kubernetes API, over HTTP. Of an object that a delete removed at once, only names and UID are sure to come back. */
+export class HttpStore implements ObjectStore {
+  readonly #transport: HttpTransport;
+  readonly #random: Random;
+
+  constructor(access: ClusterAccess, options: HttpStoreOptions = {}) {
+    const { userAgent = 'fermata', clock = new SystemClock() } = options;
+    this.#transport = new HttpTransport(access, { clock, userAgent });
+    this.#random = options.random ?? (() => randomInt(2 ** 32) / 2 ** 32);
+  }
+
+  async get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
+    return this.#object(type, { method: 'GET', path: objectPath(type, key), signal: options.signal });
+  }
+
+  async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
+    const { namespace, signal, labelSelector, fieldSelector, limit, continue: token } = options;
+    const path = collectionPath(type, namespace);
+    const query = { labelSelector, fieldSelector, limit, continue: token };
+    const body = await this.#transport.json({ method: 'GET', path, query, signal });
+    const { items, metadata } = body as {
+      items?: T[] | null;
+      metadata?: { resourceVersion?: string; continue?: string };
+    };
+    if (metadata?.resourceVersion === undefined) {
+      throw new ApiError('Unknown', `GET ${path}: the server's answer is not a list`);
+    }
+    // Items of the standard kinds come without these two.
+    const header = { apiVersion: apiVersionOf(type), kind: type.kind };
+    const page = {
+      items: (items ?? []).map((item) => ({ ...header, ...item })),
+      resourceVersion: metadata.resourceVersion,
+    };
+    return metadata.continue ? { ...page, continue: metadata.continue } : page;
+  }
+
+  async *watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
+    const { namespace, signal, labelSelector, fieldSelector, resourceVersion } = options;
+    if (signal?.aborted) return;
+    const seconds = Math.round(WATCH_SECONDS.least + this.#random() * (WATCH_SECONDS.most - WATCH_SECONDS.least));
+    const path = collectionPath(type, namespace);
+    try {
+      const body = await this.#transport.stream({
+        method: 'GET',
+        path,
+        query: {
+          watch: '1',
+          allowWatchBookmarks: 'true',
+          timeoutSeconds: seconds,
+          resourceVersion,
+          labelSelector,
+          fieldSelector,
+        },
+        signal,
+        bodyTimeoutMilliseconds: seconds * 1_000 + WATCH_SLACK_MILLISECONDS,
+      });
+      try {
+        for await (const line of jsonLines(body)) yield eventOf(type, line, path);
+      } finally {
+        body.destroy();
+      }
+    } catch (error) {
+      if (signal?.aborted) return;
+      if (error instanceof ApiError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ApiError('ServiceUnavailable', `the watch of ${path} broke off: ${why}`, { status: 0, cause: error });
+    }
+  }
+
+  async create<T extends KubeObject>(type: ResourceType<T>, object: Draft<T>, options: CallOptions = {}): Promise<T> {
+    const { namespace } = object.metadata;
+    if (type.namespaced && !namespace) {
+      throw new ApiError('BadRequest', 'an empty namespace may not be set during creation');
+    }
+    const body = { apiVersion: apiVersionOf(type), kind: type.kind, ...object };
+    return this.#object(type, { method: 'POST', path: collectionPath(type, namespace), body, signal: options.signal });
+  }
+
+  async replace<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions = {}): Promise<T> {
+    const path = objectPath(type, object.metadata, options.subresource);
+    return this.#object(type, { method: 'PUT', path, body: object, signal: options.signal });
+  }
+
+  async patch<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    patch: object,
+    options: WriteOptions = {},
+  ): Promise<T> {
+    return this.#object(type, {
+      method: 'PATCH',
+      path: objectPath(type, key, options.subresource),
+      body: patch,
+      contentType: 'application/merge-patch+json',
+      signal: options.signal,
+    });
+  }
+
+  async delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: DeleteOptions = {}): Promise<T> {
+    const { uid, resourceVersion, gracePeriodSeconds, signal } = options;
+    const preconditions = { uid, resourceVersion };
+    const body = {
+      apiVersion: 'v1',
+      kind: 'DeleteOptions',
+      gracePeriodSeconds,
+      ...(uid === undefined && resourceVersion === undefined ? {} : { preconditions }),
+    };
+    const answer = await this.#transport.json({ method: 'DELETE', path: objectPath(type, key), body, signal });
+    return deletedObject(type, key, answer);
+  }
+
+  async bind(pod: ObjectKey & { uid: string }, nodeName: string, options: CallOptions = {}): Promise<void> {
+    const { namespace, name, uid } = pod;
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { namespace, name, uid },
+      target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
+    };
+    await this.#transport.json({
+      method: 'POST',
+      path: objectPath(PODS, pod, 'binding'),
+      body,
+      signal: options.signal,
+    });
+  }
+
+  /** Ends calls and watches under way and closes every connection. */
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  async #object<T extends KubeObject>(type: ResourceType<T>, call: Parameters<HttpTransport['json']>[0]): Promise<T> {
+    const body = await this.#transport.json(call);
+    if (!isObjectOf(type, body)) {
+      throw new ApiError('Unknown', `${call.method} ${call.path}: the server's answer is not a ${type.kind}`);
+    }
+    return body;
+  }
 }
 
-export const HttpStore = class {} as unknown as new (access: ClusterAccess, options?: HttpStoreOptions) => HttpStore;
+function isObjectOf<T extends KubeObject>(type: ResourceType<T>, body: unknown): body is T {
+  const { kind, metadata } = (body ?? {}) as { kind?: unknown; metadata?: { name?: unknown } };
+  return kind === type.kind && typeof metadata?.name === 'string';
+}
+
+function eventOf<T extends KubeObject>(type: ResourceType<T>, line: unknown, path: string): WatchEvent<T> {
+  const { type: change, object } = (line ?? {}) as { type?: unknown; object?: KubeObject };
+  if (change === 'ERROR') throw statusError(object, 500, `watch of ${path}`);
+  const resourceVersion = object?.metadata?.resourceVersion;
+  if (change === 'BOOKMARK' && resourceVersion !== undefined) return { type: 'BOOKMARK', resourceVersion };
+  const known = change === 'ADDED' || change === 'MODIFIED' || change === 'DELETED';
+  if (!known || !isObjectOf(type, object)) {
+    throw new ApiError(
+      'Unknown',
+      `the server sent a watch event of ${path} that is none: ${JSON.stringify(line).slice(0, 80)}`,
+    );
+  }
+  return { type: change, object };
+}
+
+/** Real servers answer a deletion that is done with a Status that names the object. */
+function deletedObject<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, answer: unknown): T {
+  if (isObjectOf(type, answer)) return answer;
+  const { details } = (answer ?? {}) as { details?: { uid?: string } };
+  const metadata = {
+    name: key.name,
+    ...(key.namespace === undefined ? {} : { namespace: key.namespace }),
+    uid: details?.uid ?? '',
+    resourceVersion: '',
+    creationTimestamp: '',
+  };
+  return { apiVersion: apiVersionOf(type), kind: type.kind, metadata } as KubeObject as T;
+}
