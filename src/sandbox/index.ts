@@ -1,3 +1,5 @@
+export { SandboxApiServer, type SandboxApiServerOptions } from './apiserver/sandbox-api-server.ts';
+export { SqliteBacking } from './apiserver/sqlite-backing.ts';
 export { InvariantRecorder } from './invariants/recorder.ts';
 export { findViolations, type HistoryEntry, type Violation } from './invariants/violations.ts';
 export { claim, isAlive, release, type Supervisor, supervisorOf } from './supervisor/claim.ts';
