@@ -195,7 +195,8 @@ export class Dumper {
       const containers = await describeImages(this.#path(entry), containersOf(entry), this.#parts.storage.files);
       return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers }), signal);
     }
-    await this.#fail(checkpoint, `${reason}; the pod did not survive it and starts anew`, signal, entry);
+    const after = isFrozen(present) ? '; the pod did not survive it and starts anew' : '';
+    await this.#fail(checkpoint, `${reason}${after}`, signal, entry);
   }
 
   async #seal(checkpoint: PodCheckpoint, entry: JournalEntry, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import type { Clock } from '../clock/index.ts';
+import type { EventRecorder, ObjectStore } from '../kubernetes/index.ts';
+import {
+  CHECKPOINT_FINALIZER,
+  isConditionTrue,
+  keyOf,
+  type Log,
+  PODS,
+  type PodCheckpoint,
+  reasonOf,
+} from '../model/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import { hasFailed, isReady, isStopped, released } from './checkpoint-status.ts';
+import type { CheckpointWriter } from './checkpoint-writer.ts';
+import type { AgentCounters } from './counters.ts';
+import { NEED_RETRY_MILLISECONDS, RELEASE_RETRY_MILLISECONDS } from './defaults.ts';
+import { folderOf } from './dumper.ts';
+import type { Journal } from './journal.ts';
+import { reasonToKeep } from './need.ts';
+import { sourceOf } from './source-pod.ts';
+import type { CheckpointStorage } from './storage.ts';
+
+export type Requeue = { requeueAfterMilliseconds: number } | undefined;
+
+export interface KeeperParts {
+  store: ObjectStore;
+  runtime: Runtime;
+  clock: Clock;
+  log: Log;
+  events: EventRecorder;
+  journal: Journal;
+  storage: CheckpointStorage;
+  writer: CheckpointWriter;
+  counters: AgentCounters;
+}
+
+/** What becomes of a checkpoint after it is `Ready`: its pod's room is confirmed free, and one day its data goes. */
+export class Keeper {
+  readonly #parts: KeeperParts;
+  readonly #nodeName: string;
+  readonly #directory: string;
+  readonly #stopping = new AbortController();
+  readonly #flushes = new Set<Promise<void>>();
+
+  constructor(parts: KeeperParts, options: { nodeName: string; directory: string }) {
+    this.#parts = parts;
+    this.#nodeName = options.nodeName;
+    this.#directory = options.directory;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error(`the agent of node ${this.#nodeName} stops`));
+    await Promise.all(this.#flushes);
+  }
+
+  /** The preemptor may only come when the room is really free: no object, and nothing on the node. */
+  async release(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<Requeue> {
+    const { runtime, clock } = this.#parts;
+    const uid = checkpoint.status?.sourcePodUID;
+    const { namespace } = checkpoint.metadata;
+    const { name } = checkpoint.spec.sourcePod;
+    if ((await sourceOf(this.#parts.store, namespace, name, uid, signal, true)) !== undefined) return undefined;
+    if ((await runtime.list(signal)).some((pod) => pod.uid === uid)) {
+      return { requeueAfterMilliseconds: RELEASE_RETRY_MILLISECONDS };
+    }
+    const written = await this.#parts.writer.status(checkpoint, (current) => released(current, clock.now()), signal);
+    if (written === undefined) return undefined;
+    this.#parts.counters.released++;
+    this.#parts.events.record(
+      written,
+      'Normal',
+      'Released',
+      `Pod ${name} is gone from node ${this.#nodeName}: its room is free`,
+    );
+    return undefined;
+  }
+
+  /** Deletion was asked for: data first, then the finalizer, and not while a suspended workload has nothing else. */
+  async remove(seen: PodCheckpoint, signal: AbortSignal): Promise<Requeue> {
+    const { store } = this.#parts;
+    const checkpoint = await this.#parts.writer.current(seen, signal);
+    if (checkpoint === undefined || !(checkpoint.metadata.finalizers ?? []).includes(CHECKPOINT_FINALIZER)) {
+      return undefined;
+    }
+    const { namespace } = checkpoint.metadata;
+    const pods = await store.list(PODS, { signal, ...(namespace === undefined ? {} : { namespace }) });
+    const reason = reasonToKeep(checkpoint, pods.items);
+    if (reason !== undefined) {
+      this.#parts.events.record(checkpoint, 'Warning', 'DeletionHeld', `The data is kept: ${reason}`);
+      return { requeueAfterMilliseconds: NEED_RETRY_MILLISECONDS };
+    }
+    await this.#parts.storage.files.remove(join(this.#directory, folderOf(checkpoint)));
+    await this.#parts.writer.removeFinalizer(checkpoint, signal);
+    this.#parts.counters.removed++;
+    this.#parts.log.info({ checkpoint: keyOf(checkpoint) }, 'checkpoint removed');
+    return undefined;
+  }
+
+  /** Removes folders that belong to no PodCheckpoint (any more): copies of ones that were deleted, and halves. */
+  async sweep(checkpoints: readonly PodCheckpoint[], signal: AbortSignal): Promise<void> {
+    try {
+      const inWork = new Set(this.#parts.journal.entries().map((entry) => entry.folder));
+      const known = new Map(checkpoints.map((checkpoint) => [folderOf(checkpoint), checkpoint]));
+      for (const folder of await this.#parts.storage.folders(this.#directory)) {
+        const checkpoint = known.get(folder);
+        if (inWork.has(folder) || (checkpoint !== undefined && !hasFailed(checkpoint))) continue;
+        await this.#parts.storage.files.remove(join(this.#directory, folder));
+        this.#parts.log.info({ node: this.#nodeName, folder }, 'removed what no checkpoint needs');
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#parts.log.warn({ reason: reasonOf(error) }, 'left-over folders could not be removed');
+    }
+  }
+
+  /** Against a power failure, and only now that nobody waits for the disk any more. */
+  flush(folder: string): void {
+    const directory = join(this.#directory, folder);
+    const flush = (async () => {
+      try {
+        if ((await this.#parts.storage.files.list(directory)) !== undefined) {
+          await this.#parts.storage.files.flush(directory, this.#stopping.signal);
+        }
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        this.#parts.log.warn({ directory, reason: reasonOf(error) }, 'a checkpoint could not be flushed to the disk');
+      }
+    })();
+    this.#flushes.add(flush);
+    void flush.then(() => this.#flushes.delete(flush));
+  }
+}
+
+/** Its pod was stopped by it, and is not known to be gone. */
+export function awaitsRelease(checkpoint: PodCheckpoint): boolean {
+  return isStopped(checkpoint) && isReady(checkpoint) && !isConditionTrue(checkpoint.status?.conditions, 'Released');
+}

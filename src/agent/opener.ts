@@ -1,0 +1,148 @@
+import { join, relative, resolve, sep } from 'node:path';
+import { verifyCheckpoint } from '../checkpoint/index.ts';
+import { type EventRecorder, isApiError, type ObjectStore } from '../kubernetes/index.ts';
+import {
+  FermataError,
+  keyOf,
+  type Log,
+  POD_CHECKPOINTS,
+  type Pod,
+  type PodCheckpoint,
+  reasonOf,
+} from '../model/index.ts';
+import { isReady } from './checkpoint-status.ts';
+import type { AgentCounters } from './counters.ts';
+import type { CheckpointStorage } from './storage.ts';
+
+/** A checkpoint as the node gets it to restore from. */
+export interface OpenedCheckpoint {
+  /** Absolute. */
+  directory: string;
+  /** Puts what the pod's `emptyDir` volumes held at the dump into the new folders (volume name → folder). */
+  fillVolumes(folders: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
+}
+
+export interface OpenerParts {
+  store: ObjectStore;
+  storage: CheckpointStorage;
+  events: EventRecorder;
+  log: Log;
+  counters: AgentCounters;
+}
+
+export interface OpenerOptions {
+  nodeName: string;
+  directory: string;
+  peers: (nodeName: string) => string | undefined;
+}
+
+/** What says that the data is not what was sealed. */
+const CORRUPTION = new Set(['CheckpointCorrupt', 'CheckpointIncomplete', 'ManifestUnreadable']);
+
+/** Finds a checkpoint's data, brings it to this node when another local node made it, and lets nothing unverified through. */
+export class Opener {
+  readonly #parts: OpenerParts;
+  readonly #options: OpenerOptions;
+
+  constructor(parts: OpenerParts, options: OpenerOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /**
+   * Throws FermataError `CheckpointMissing` (no such object, or its data is out of reach), `CheckpointNotReady`, or what
+   * `verifyCheckpoint` throws.
+   */
+  async open(pod: Pod, checkpointName: string, signal: AbortSignal): Promise<OpenedCheckpoint> {
+    const checkpoint = await this.#find(pod, checkpointName, signal);
+    const { storage, events, log, counters } = this.#parts;
+    const directory = await this.#bringHere(checkpoint, signal);
+    try {
+      await verifyCheckpoint(directory, checkpoint.status?.manifestDigest, { files: storage.files, signal });
+    } catch (error) {
+      if (!(error instanceof FermataError) || !CORRUPTION.has(error.code)) throw error;
+      counters.corruptCheckpoints++;
+      events.record(checkpoint, 'Warning', 'CheckpointCorrupt', error.message);
+      log.error({ checkpoint: keyOf(checkpoint), reason: error.message }, 'a checkpoint was refused');
+      // A copy can be made anew; what was made here is left as it is.
+      if (checkpoint.status?.nodeName !== this.#options.nodeName) await storage.files.remove(directory);
+      throw error;
+    }
+    return {
+      directory,
+      fillVolumes: async (folders, either) => {
+        for (const [volume, folder] of Object.entries(folders)) {
+          await storage.unpackVolume(directory, volume, folder, either);
+        }
+      },
+    };
+  }
+
+  async #find(pod: Pod, name: string, signal: AbortSignal): Promise<PodCheckpoint> {
+    const { namespace = '' } = pod.metadata;
+    let checkpoint: PodCheckpoint;
+    try {
+      checkpoint = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name }, { signal });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+      throw missing(`${namespace}/${name}`, 'there is no such PodCheckpoint', error);
+    }
+    if (!isReady(checkpoint)) {
+      throw new FermataError('CheckpointNotReady', `checkpoint ${namespace}/${name} is not Ready`, {
+        nextStep: `see its conditions: kubectl describe podcheckpoint ${name} -n ${namespace}`,
+      });
+    }
+    return checkpoint;
+  }
+
+  async #bringHere(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<string> {
+    const { storage, counters } = this.#parts;
+    const { nodeName, directory, peers } = this.#options;
+    const key = keyOf(checkpoint);
+    const location = checkpoint.status?.checkpointLocation;
+    const path = location?.nodeLocal?.path;
+    if (location?.type !== 'NodeLocal' || path === undefined) throw missing(key, 'its data is on no node');
+    const here = inside(directory, path, key);
+    const origin = checkpoint.status?.nodeName ?? '';
+    if (origin === nodeName || (await storage.files.list(here)) !== undefined) return here;
+    const peer = peers(origin);
+    if (peer === undefined) throw missing(key, `its data is on node ${origin}, out of reach of node ${nodeName}`);
+    const there = inside(peer, path, key);
+    if ((await storage.files.list(there)) === undefined) throw missing(key, `node ${origin} does not have its data`);
+    await storage.ensure(directory);
+    try {
+      await storage.copy(there, here, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw missing(key, `its data could not be copied from node ${origin}: ${reasonOf(error)}`, error);
+    }
+    counters.fetches++;
+    return here;
+  }
+}
+
+/** The path comes from an API object that others can write: it must not lead out of the folder. */
+export function inside(directory: string, path: string, key: string): string {
+  const full = resolve(directory, path);
+  const way = relative(directory, full);
+  if (
+    way === '' ||
+    way === '..' ||
+    way.startsWith(`..${sep}`) ||
+    join(directory, way) !== full ||
+    path.includes('\0')
+  ) {
+    throw new FermataError(
+      'CheckpointMissing',
+      `checkpoint ${key}: its path ${JSON.stringify(path)} leads out of the node's directory`,
+    );
+  }
+  return full;
+}
+
+function missing(key: string, reason: string, cause?: unknown): FermataError {
+  return new FermataError('CheckpointMissing', `checkpoint ${key} cannot be opened: ${reason}`, {
+    ...(cause === undefined ? {} : { cause }),
+    nextStep: `see kubectl describe podcheckpoint ${key.split('/').at(-1) ?? key}`,
+  });
+}
