@@ -357,6 +357,8 @@ describe('API server', () => {
 
   test('an eviction deletes a pod, and is refused when a budget forbids it', async () => {
     await server.call('POST', PODS, { body: pod('evicted') });
+    const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+    await server.call('PATCH', `${PODS}/evicted/status`, { body: { status }, headers: MERGE_PATCH });
     const spec = { minAvailable: 1, selector: { matchLabels: { app: 'evicted' } } };
     const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
     await server.call('POST', budgets, { body: { metadata: { name: 'b' }, spec } });

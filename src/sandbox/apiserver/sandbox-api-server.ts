@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Clock, Random } from '../../clock/index.ts';
 import { Registry } from '../../kubernetes/index.ts';
@@ -41,7 +42,7 @@ export interface SandboxApiServerOptions {
 export class SandboxApiServer {
   readonly #dependencies: { clock: Clock; random: Random; log: Log };
   readonly #options: SandboxApiServerOptions;
-  #running: { registry: Registry; handler: ApiHandler; server: Server } | undefined;
+  #running: { registry: Registry; handler: ApiHandler; server: Server; sockets: ReadonlySet<Socket> } | undefined;
 
   constructor(dependencies: { clock: Clock; random: Random; log: Log }, options: SandboxApiServerOptions) {
     this.#dependencies = dependencies;
@@ -68,10 +69,11 @@ export class SandboxApiServer {
       registry = new Registry({ backing, clock, random });
       const handler = new ApiHandler({ registry, clock, random, log, nodeSocket }, credentials.token);
       const server = makeServer(credentials, handler);
+      const sockets = openSockets(server);
       const url = `https://${HOST}:${await this.#listen(server)}`;
       const kubeconfigPath = join(directory, 'kubeconfig');
       await writeKubeconfig(kubeconfigPath, { url, authority: credentials.authority, token: credentials.token });
-      this.#running = { registry, handler, server };
+      this.#running = { registry, handler, server, sockets };
       log.info({ url, directory }, 'API server listens');
       return { url, kubeconfigPath };
     } catch (error) {
@@ -86,12 +88,13 @@ export class SandboxApiServer {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
-    const { registry, handler, server } = running;
+    const { registry, handler, server, sockets } = running;
     const closed = once(server, 'close');
     server.close();
     const force = this.#dependencies.clock.setTimer(STOP_GRACE_MILLISECONDS, () => server.closeAllConnections());
     await handler.stop();
-    server.closeIdleConnections();
+    // Not destroyed: the last bytes of what was just answered may still be under way.
+    for (const socket of sockets) socket.end();
     await closed;
     force.cancel();
     registry.close();
@@ -124,6 +127,15 @@ function makeServer({ server: { certificate, key } }: Credentials, handler: ApiH
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   server.on('clientError', (_error, socket) => socket.destroy());
   return server;
+}
+
+function openSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
 }
 
 /** False when somebody else has the port. */
