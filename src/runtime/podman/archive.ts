@@ -1,0 +1,95 @@
+import { constants } from 'node:fs';
+import { copyFile, link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FermataError } from '../../model/index.ts';
+import type { PodmanContainer } from './containers.ts';
+import type { OciConfiguration } from './oci.ts';
+
+/** What a checkpoint directory says about its pod; written last, so that its presence means the dump is complete. */
+export interface PodDumpRecord {
+  version: 1;
+  uid: string;
+  namespace: string;
+  name: string;
+  /** Infra container whose namespaces the containers shared. */
+  infra?: string;
+  /** Connections between the containers were open: the network is to be locked until all are restored. */
+  tcpEstablished: boolean;
+  /** Containers that were dumped, each in the folder of its name. */
+  dumped: { name: string; id: string; image: string; imageID: string }[];
+  /** Containers that had ended before: name → `exitCode:startedAt:finishedAt`. */
+  ended: Record<string, string>;
+}
+
+const RECORD = 'pod.dump';
+
+export async function writeRecord(directory: string, record: PodDumpRecord): Promise<void> {
+  await writeFile(join(directory, `${RECORD}.new`), `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+  await rename(join(directory, `${RECORD}.new`), join(directory, RECORD));
+}
+
+/** Undefined when the directory holds no complete dump. */
+export async function readRecord(directory: string): Promise<PodDumpRecord | undefined> {
+  try {
+    return JSON.parse(await readFile(join(directory, RECORD), 'utf8')) as PodDumpRecord;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export async function forgetRecord(directory: string): Promise<void> {
+  await rm(join(directory, RECORD), { force: true });
+}
+
+/** A log up to here is copied; a longer one is linked, which costs no time, and its container never writes to it again. */
+const COPIED_LOG_BYTES = 8 * 1024 * 1024;
+
+/** The files beside CRIU's images, in the layout checkpointctl and Podman read: `config.dump`, `spec.dump`, and the log so far. */
+export async function writeContainerFiles(
+  directory: string,
+  container: PodmanContainer,
+  config: OciConfiguration,
+  log: { path: string; final: boolean },
+  now: number,
+): Promise<void> {
+  const dump = {
+    id: container.id,
+    name: container.name,
+    rootfsImage: container.image,
+    rootfsImageRef: container.imageID,
+    rootfsImageName: container.image,
+    runtime: 'runc',
+    ...(container.startedAt !== undefined && { createdTime: new Date(container.startedAt).toISOString() }),
+    checkpointedTime: new Date(now).toISOString(),
+    restored: false,
+  };
+  await writeFile(join(directory, 'config.dump'), JSON.stringify(dump), { mode: 0o600 });
+  await writeFile(join(directory, 'spec.dump'), JSON.stringify(config), { mode: 0o600 });
+  const copy = join(directory, 'ctr.log');
+  const size = await stat(log.path).then(
+    (found) => found.size,
+    () => undefined, // a container that never wrote may have no log
+  );
+  if (size === undefined) return;
+  if (log.final && size > COPIED_LOG_BYTES) {
+    try {
+      await link(log.path, copy);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
+    }
+  }
+  await copyFile(log.path, copy, constants.COPYFILE_FICLONE);
+}
+
+/** Structural check of one container's images, and their size. Throws FermataError `DumpFailed`. */
+export async function imagesSize(directory: string): Promise<number> {
+  const folder = join(directory, 'checkpoint');
+  const names = await readdir(folder);
+  const missing = ['inventory.img', 'pstree.img', 'descriptors.json'].filter((name) => !names.includes(name));
+  if (!names.some((name) => /^core-\d+\.img$/.test(name))) missing.push('core-*.img');
+  if (missing.length > 0) throw new FermataError('DumpFailed', `CRIU left no ${missing.join(', no ')} in ${folder}`);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,41 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** What we know of one container and Podman does not; kept beside its log, so that it goes when the container goes. */
+export interface ContainerMarks {
+  /** A dump was begun: an end of the processes from now on is its doing until `recoverDump` has said otherwise. */
+  dump?: { directory: string; leaveRunning: boolean };
+  /** ms since the epoch at which it was brought back from a checkpoint. */
+  restoredAt?: number;
+  /** The memory limit ended it; Podman's own flag stays false. */
+  outOfMemory?: boolean;
+}
+
+const FILE = 'fermata.json';
+
+export function readMarks(userdata: string): ContainerMarks {
+  try {
+    return JSON.parse(readFileSync(join(userdata, FILE), 'utf8')) as ContainerMarks;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    throw error;
+  }
+}
+
+/** Atomic: a reader sees the marks before or after, also when we are killed in between. */
+export function writeMarks(userdata: string, marks: ContainerMarks): void {
+  const path = join(userdata, FILE);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.new`, JSON.stringify(marks), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Changes what `change` names; undefined takes a mark away. */
+export function mark(
+  userdata: string,
+  change: { [Name in keyof ContainerMarks]?: ContainerMarks[Name] | undefined },
+): void {
+  const merged = Object.entries({ ...readMarks(userdata), ...change }).filter(([, value]) => value !== undefined);
+  if (merged.length === 0) rmSync(join(userdata, FILE), { force: true });
+  else writeMarks(userdata, Object.fromEntries(merged) as ContainerMarks);
+}

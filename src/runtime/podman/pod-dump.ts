@@ -1,0 +1,306 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../clock/index.ts';
+import { FermataError, type Log, reasonOf } from '../../model/index.ts';
+import type { CheckpointOptions, ContainerDump, DumpReport } from '../runtime.ts';
+import {
+  forgetRecord,
+  imagesSize,
+  type PodDumpRecord,
+  readRecord,
+  writeContainerFiles,
+  writeRecord,
+} from './archive.ts';
+import { ContainerCgroup } from './cgroup.ts';
+import type { ContainerIndex, PodmanContainer } from './containers.ts';
+import { dumpContainer, killGroup, orphanedDumps } from './criu-dump.ts';
+import type { PodmanLayout, PodmanTools } from './layout.ts';
+import { mark, readMarks } from './marks.ts';
+import { hasEstablishedTcp, lockNetwork, unlockNetwork } from './network-lock.ts';
+import { type OciConfiguration, readConfiguration } from './oci.ts';
+import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
+import { readDumpTimes } from './stats-dump.ts';
+
+/** A killed process of 1 GiB is gone within tens of milliseconds; one in the kernel's hands may take longer. */
+const END_TIMEOUT_MILLISECONDS = 10_000;
+const END_POLL_MILLISECONDS = 1;
+const ORPHAN_POLL_MILLISECONDS = 20;
+
+interface Target {
+  container: PodmanContainer;
+  userdata: string;
+  config: OciConfiguration;
+  cgroup: ContainerCgroup;
+  /** In the checkpoint. */
+  directory: string;
+}
+
+/**
+ * Dumps pods: all containers or none. Every container is dumped *leave running* and stays frozen behind its dump; when all are
+ * complete the frozen processes are killed, and when one failed they are let go. So nothing has to be undone, and at no
+ * instant does a process run on behind a dump that counts.
+ */
+export class PodDumper {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #layout: PodmanLayout;
+  readonly #tools: PodmanTools;
+  readonly #index: ContainerIndex;
+
+  constructor(parts: { clock: Clock; log: Log; layout: PodmanLayout; tools: PodmanTools; index: ContainerIndex }) {
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#layout = parts.layout;
+    this.#tools = parts.tools;
+    this.#index = parts.index;
+  }
+
+  async dump(uid: string, options: CheckpointOptions): Promise<DumpReport> {
+    this.#requireCriu();
+    const containers = await this.#index.list(uid, options.signal);
+    const targets = await Promise.all(
+      containers
+        .filter((container) => container.status === 'running')
+        .map((container) => this.#target(container, options.directory)),
+    );
+    const first = targets[0];
+    if (first === undefined) {
+      throw new FermataError('PodNotRunning', `Pod ${uid} has no running container to dump`, {
+        nextStep: 'Checkpoint it while it runs.',
+      });
+    }
+    await this.#makeDirectory(options.directory);
+    const timeout = new AbortController();
+    const timer = this.#clock.setTimer(options.timeoutMilliseconds, () => timeout.abort());
+    const signal = options.signal === undefined ? timeout.signal : AbortSignal.any([options.signal, timeout.signal]);
+    const shared = targets.length > 1 || first.container.podmanPod !== undefined;
+    const tcpEstablished = shared && targets.some((target) => hasEstablishedTcp(target.container.pid));
+    try {
+      if (tcpEstablished) await lockNetwork(this.#tools, first.container.pid);
+      const report = await this.#dumpAll(uid, targets, containers, options, tcpEstablished, signal);
+      signal.throwIfAborted();
+      await this.#conclude(targets, options.leaveRunning, tcpEstablished);
+      return report;
+    } catch (error) {
+      await this.#undo(targets, options.directory, tcpEstablished);
+      throw this.#explain(error, targets, options, timeout.signal.aborted);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** What became of a dump whose orderer is gone. See `PodCheckpointer.recoverDump`. */
+  async recover(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {
+    const containers = await this.#index.list(uid, options.signal);
+    const ids = containers.map((container) => container.id);
+    await this.#awaitOrphans(ids, options);
+    const fresh = await this.#index.list(uid, options.signal);
+    const marked = fresh.filter((container) => readMarks(this.#layout.userdata(container.id)).dump !== undefined);
+    const targets = await Promise.all(marked.map((container) => this.#target(container, options.directory)));
+    const record = await readRecord(options.directory);
+    const alive = targets.filter((target) => target.cgroup.processes().length > 0);
+    const others = fresh.filter((container) => !marked.includes(container) && this.#isAlive(container));
+    // Frozen since its dump: what is in the directory is all it ever did. Let go again, it has gone on beyond the dump.
+    const stands = record?.uid === uid && others.length === 0 && alive.every((target) => target.cgroup.isFrozen());
+    if (
+      record !== undefined &&
+      stands &&
+      !options.leaveRunning &&
+      (await this.#isComplete(record, options.directory))
+    ) {
+      await this.#conclude(targets, false, record.tcpEstablished);
+      return 'dumped';
+    }
+    await this.#undo(targets, options.directory, true);
+    return fresh.some((container) => this.#isAlive(container)) ? 'running' : 'lost';
+  }
+
+  async #dumpAll(
+    uid: string,
+    targets: readonly Target[],
+    containers: readonly PodmanContainer[],
+    options: CheckpointOptions,
+    tcpEstablished: boolean,
+    signal: AbortSignal,
+  ): Promise<DumpReport> {
+    const { directory, leaveRunning } = options;
+    for (const target of targets) mark(target.userdata, { dump: { directory, leaveRunning } });
+    // One failed, the others' dumps are of no use: cut them short, and wait until they are.
+    const others = new AbortController();
+    const either = AbortSignal.any([signal, others.signal]);
+    const results = await Promise.allSettled(
+      targets.map(async (target) => {
+        try {
+          return await this.#dumpOne(target, leaveRunning, either);
+        } catch (error) {
+          others.abort(error);
+          throw new NamedFailure(target.container.name, error);
+        }
+      }),
+    );
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as NamedFailure] : []));
+    const cause = failures.find((failure) => failure.cause === others.signal.reason) ?? failures[0];
+    if (cause !== undefined) throw cause;
+    const ended = containers.filter((container) => container.status === 'exited' || container.ended !== undefined);
+    const [first] = containers;
+    await writeRecord(directory, {
+      version: 1,
+      uid,
+      namespace: first?.namespace ?? '',
+      name: first?.pod ?? '',
+      ...(first?.podmanPod !== undefined && { infra: await this.#infraOf(first) }),
+      tcpEstablished,
+      dumped: targets.map(({ container: { name, id, image, imageID } }) => ({ name, id, image, imageID })),
+      ended: Object.fromEntries(ended.map((container) => [container.name, endOf(container)])),
+    });
+    return { containers: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])) };
+  }
+
+  async #dumpOne(target: Target, leaveRunning: boolean, signal: AbortSignal): Promise<ContainerDump> {
+    const { container, config, directory, userdata } = target;
+    await dumpContainer({ layout: this.#layout, tools: this.#tools }, container.id, directory, signal);
+    const mountPoints = config.mounts.map((mount) => mount.destination);
+    const [changes, sizeBytes, times] = await Promise.all([
+      rootfsChanges(config.root.path, mountPoints),
+      imagesSize(directory),
+      readDumpTimes(directory),
+      writeContainerFiles(
+        directory,
+        container,
+        config,
+        { path: join(userdata, 'ctr.log'), final: !leaveRunning },
+        this.#clock.now(),
+      ),
+    ]);
+    await writeRootfsDiff(config.root.path, changes, directory);
+    return { name: container.name, image: container.image, sizeBytes, ...times };
+  }
+
+  /** The dump counts: frozen processes end without having run again, or go on if only a copy was wanted. */
+  async #conclude(targets: readonly Target[], leaveRunning: boolean, tcpEstablished: boolean): Promise<void> {
+    if (leaveRunning) {
+      await this.#letGo(targets, tcpEstablished);
+      return;
+    }
+    for (const target of targets) target.cgroup.kill();
+    const deadline = this.#clock.now() + END_TIMEOUT_MILLISECONDS;
+    for (const target of targets) {
+      while (target.cgroup.processes().length > 0) {
+        if (this.#clock.now() > deadline) {
+          this.#log.warn({ container: target.container.id }, 'killed processes are still there; waiting on');
+          await this.#clock.sleep(END_TIMEOUT_MILLISECONDS);
+        }
+        await this.#clock.sleep(END_POLL_MILLISECONDS);
+        target.cgroup.kill();
+      }
+    }
+  }
+
+  /** No dump: every process goes on, and the directory is gone. */
+  async #undo(targets: readonly Target[], directory: string, locked: boolean): Promise<void> {
+    // The record first: a crash between the two must not leave a dump that seems to count behind processes that went on.
+    await forgetRecord(directory);
+    await this.#letGo(targets, locked);
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  async #letGo(targets: readonly Target[], locked: boolean): Promise<void> {
+    // All are let go before the network is, and a lock without an nft to undo it was never set.
+    for (const target of targets) target.cgroup.thaw();
+    const [first] = targets;
+    if (locked && first !== undefined) await unlockNetwork(this.#tools, first.container.pid);
+    for (const target of targets) mark(target.userdata, { dump: undefined });
+  }
+
+  async #awaitOrphans(ids: readonly string[], options: CheckpointOptions): Promise<void> {
+    const deadline = this.#clock.now() + options.timeoutMilliseconds;
+    for (;;) {
+      const orphans = orphanedDumps(ids, options.directory);
+      if (orphans.length === 0) return;
+      if (this.#clock.now() > deadline) for (const pid of orphans) killGroup(pid);
+      await this.#clock.sleep(ORPHAN_POLL_MILLISECONDS, options.signal);
+    }
+  }
+
+  async #isComplete(record: PodDumpRecord, directory: string): Promise<boolean> {
+    try {
+      for (const { name } of record.dumped) {
+        await imagesSize(join(directory, name));
+        await readDumpTimes(join(directory, name));
+      }
+      return true;
+    } catch (error) {
+      this.#log.warn({ directory, reason: reasonOf(error) }, 'dump is not complete');
+      return false;
+    }
+  }
+
+  #isAlive(container: PodmanContainer): boolean {
+    return container.status === 'running' && existsSync(`/proc/${container.pid}`);
+  }
+
+  async #infraOf(container: PodmanContainer): Promise<string> {
+    return this.#index.infraOf(container.podmanPod ?? '');
+  }
+
+  async #target(container: PodmanContainer, directory: string): Promise<Target> {
+    const userdata = this.#layout.userdata(container.id);
+    const config = await readConfiguration(userdata);
+    const cgroup = ContainerCgroup.at(config.linux.cgroupsPath ?? '');
+    return { container, userdata, config, cgroup, directory: join(directory, container.name) };
+  }
+
+  async #makeDirectory(directory: string): Promise<void> {
+    try {
+      await mkdir(directory, { mode: 0o700 });
+    } catch (error) {
+      throw new FermataError('DumpFailed', `${directory} cannot be made: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  #requireCriu(): void {
+    const path = join(this.#tools.criuDirectory, 'criu');
+    try {
+      accessSync(path, constants.X_OK);
+    } catch (error) {
+      throw new FermataError('CheckpointUnsupported', `CRIU is missing: ${path} cannot be run`, {
+        cause: error,
+        nextStep: 'Run ./fermata doctor; it says how to install CRIU.',
+      });
+    }
+  }
+
+  #explain(error: unknown, targets: readonly Target[], options: CheckpointOptions, timedOut: boolean): unknown {
+    if (options.signal?.aborted) return options.signal.reason;
+    const pod = `${targets[0]?.container.namespace}/${targets[0]?.container.pod}`;
+    if (timedOut) {
+      return new FermataError(
+        'DumpTimeout',
+        `The dump of pod ${pod} took longer than ${options.timeoutMilliseconds} ms`,
+        {
+          nextStep: 'Give it more time (timeoutSeconds of its InterruptionPolicy).',
+        },
+      );
+    }
+    const failure = error instanceof NamedFailure ? error : undefined;
+    const cause = failure?.cause ?? error;
+    if (cause instanceof FermataError && cause.code !== 'DumpFailed') return cause;
+    const where = failure === undefined ? '' : ` container ${failure.container} of`;
+    return new FermataError('DumpFailed', `The dump of${where} pod ${pod} failed: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Which container's dump failed, and why. */
+class NamedFailure extends Error {
+  readonly container: string;
+
+  constructor(container: string, cause: unknown) {
+    super(reasonOf(cause), { cause });
+    this.container = container;
+  }
+}
+
+function endOf(container: PodmanContainer): string {
+  return container.ended ?? `${container.exitCode ?? 0}:${container.startedAt ?? 0}:${container.finishedAt ?? 0}`;
+}

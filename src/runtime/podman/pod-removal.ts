@@ -1,0 +1,132 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../clock/index.ts';
+import { FermataError, type Log, reasonOf } from '../../model/index.ts';
+import { ContainerCgroup } from './cgroup.ts';
+import { type PodmanClient, PodmanError } from './client.ts';
+import { runCommand } from './command.ts';
+import type { ContainerIndex, PodmanContainer } from './containers.ts';
+import { type PodmanLayout, type PodmanTools, RUNC_ROOT } from './layout.ts';
+import { readMarks } from './marks.ts';
+import { type OciConfiguration, readConfiguration } from './oci.ts';
+import { podmanPodName } from './specification.ts';
+
+const NOT_FOUND = 404;
+const END_POLL_MILLISECONDS = 5;
+const END_TIMEOUT_MILLISECONDS = 10_000;
+const REMOVE_TRIES = 3;
+
+/** Ends and removes pods, and makes sure that no process of theirs is left, whatever Podman believes. */
+export class PodRemover {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #client: PodmanClient;
+  readonly #layout: PodmanLayout;
+  readonly #tools: PodmanTools;
+  readonly #index: ContainerIndex;
+  readonly #node: string;
+
+  constructor(
+    parts: {
+      clock: Clock;
+      log: Log;
+      client: PodmanClient;
+      layout: PodmanLayout;
+      tools: PodmanTools;
+      index: ContainerIndex;
+    },
+    node: string,
+  ) {
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#client = parts.client;
+    this.#layout = parts.layout;
+    this.#tools = parts.tools;
+    this.#index = parts.index;
+    this.#node = node;
+  }
+
+  async remove(uid: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    const containers = await this.#index.list(uid, signal);
+    const groups = await Promise.all(containers.map((container) => this.#groupOf(container)));
+    const alive = containers.filter((container) => container.status === 'running');
+    if (graceSeconds > 0) await this.#terminate(alive, graceSeconds, signal);
+    for (const group of groups) group?.kill();
+    const results = await Promise.allSettled(
+      containers.map((container) => this.#removeContainer(container.id, signal)),
+    );
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await this.#removePodmanPod(uid, signal);
+    const deadline = this.#clock.now() + END_TIMEOUT_MILLISECONDS;
+    while (groups.some((group) => (group?.processes().length ?? 0) > 0)) {
+      if (this.#clock.now() > deadline) {
+        throw new FermataError('PodRemoveFailed', `Processes of pod ${uid} do not end although they were killed`, {
+          nextStep: 'They hang in the kernel (state D): look at the disks and mounts they use.',
+        });
+      }
+      for (const group of groups) group?.kill();
+      await this.#clock.sleep(END_POLL_MILLISECONDS, signal);
+    }
+  }
+
+  /** SIGTERM to the main processes; resolves when they have ended or the time is over. */
+  async #terminate(containers: readonly PodmanContainer[], graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    const deadline = this.#clock.now() + graceSeconds * 1000;
+    const asked = containers.filter(
+      ({ id, pid }) => readMarks(this.#layout.userdata(id)).dump === undefined && pid > 0,
+    );
+    for (const { pid } of asked) terminate(pid);
+    while (this.#clock.now() < deadline && asked.some(({ pid }) => existsSync(`/proc/${pid}`))) {
+      await this.#clock.sleep(END_POLL_MILLISECONDS, signal);
+    }
+  }
+
+  async #removeContainer(id: string, signal: AbortSignal | undefined): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#client.call('DELETE', `/containers/${id}`, {
+          query: { force: true, timeout: 0, v: true },
+          ...(signal && { signal }),
+        });
+        return;
+      } catch (error) {
+        if (!(error instanceof PodmanError) || error.status === 0 || signal?.aborted) throw error;
+        if (error.status === NOT_FOUND) return;
+        if (tries === REMOVE_TRIES) throw error;
+        // Cut off in a restore, runc has a container of which Podman knows only that it does not run.
+        this.#log.warn(
+          { container: id, reason: reasonOf(error) },
+          'Podman could not remove a container; by runc, then again',
+        );
+        await runCommand(this.#tools.runc, ['--root', RUNC_ROOT, 'delete', '--force', id]);
+      }
+    }
+  }
+
+  async #removePodmanPod(uid: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.#client.call('DELETE', `/pods/${podmanPodName(this.#node, uid)}`, {
+        query: { force: true, timeout: 0 },
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      if (!(error instanceof PodmanError) || error.status !== NOT_FOUND) throw error;
+    }
+  }
+
+  /** Undefined when the container never got as far as a configuration, and so has no processes. */
+  async #groupOf(container: PodmanContainer): Promise<ContainerCgroup | undefined> {
+    const userdata = this.#layout.userdata(container.id);
+    if (!existsSync(join(userdata, 'config.json'))) return undefined;
+    const config: OciConfiguration = await readConfiguration(userdata);
+    return ContainerCgroup.at(config.linux.cgroupsPath ?? '');
+  }
+}
+
+function terminate(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
