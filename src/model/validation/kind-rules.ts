@@ -87,7 +87,7 @@ export function checkConfigMap({ data = {}, binaryData = {} }: ConfigMap, errors
   let bytes = 0;
   for (const [key, value] of Object.entries(data)) {
     checkFormat(errors, `data[${key}]`, key, configKey);
-    if (key in binaryData) errors.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
+    if (Object.hasOwn(binaryData, key)) errors.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
     bytes += Buffer.byteLength(value);
   }
   for (const [key, value] of Object.entries(binaryData)) {
@@ -107,11 +107,11 @@ export function checkSecret({ data = {}, type }: Secret, errors: FieldErrors): v
     bytes += Math.ceil((value.length * 3) / 4);
   }
   if (bytes > DATA_LIMIT_BYTES) errors.tooLong('data', DATA_LIMIT_BYTES);
-  if (type === 'kubernetes.io/dockerconfigjson' && !('.dockerconfigjson' in data)) {
+  if (type === 'kubernetes.io/dockerconfigjson' && !Object.hasOwn(data, '.dockerconfigjson')) {
     errors.required('data[.dockerconfigjson]');
   }
   if (type === 'kubernetes.io/tls') {
-    for (const key of ['tls.crt', 'tls.key']) if (!(key in data)) errors.required(`data[${key}]`);
+    for (const key of ['tls.crt', 'tls.key']) if (!Object.hasOwn(data, key)) errors.required(`data[${key}]`);
   }
 }
 

@@ -9,7 +9,7 @@ const OWNER_FIELDS = ['apiVersion', 'kind', 'name', 'uid'] as const;
 /** What Kubernetes demands of the metadata of any object (`ValidateObjectMeta`). */
 export function checkMetadata(type: Pick<ResourceType, 'kind'>, object: KubeObject, errors: FieldErrors): void {
   // A draft may lack any of it.
-  const metadata: Partial<ObjectMeta> = object.metadata ?? {};
+  const metadata: Partial<ObjectMeta> = object.metadata;
   const { name, generateName, namespace, labels, annotations, ownerReferences } = metadata;
   const nameFormat: Format = type.kind === 'Namespace' ? dnsLabel : dnsSubdomain;
   if (name !== undefined && name !== '') checkFormat(errors, 'metadata.name', name, nameFormat);

@@ -38,6 +38,7 @@ export function checkPodUpdate(old: Pod, next: Pod, errors: FieldErrors): void {
     }
     for (const [index, { image }] of after.entries()) checkRequired(errors, `spec.${list}[${index}].image`, image);
   }
+  if (errors.list.length > 0) return;
   const allowed: Pod['spec'] = {
     ...next.spec,
     containers: withImagesOf(old.spec.containers, next.spec.containers),

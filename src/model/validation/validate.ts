@@ -93,9 +93,11 @@ export function validateObject(
     for (const field of unknownFields) errors.invalid(field, field, unknownFieldMessage(field));
   }
   if (!errors.list.some(({ type }) => type === 'TypeInvalid')) {
-    checkMetadata(kind.type, clean, errors);
-    (RULES[kind.type.kind] as ((object: KubeObject, errors: FieldErrors) => void) | undefined)?.(clean, errors);
-    if (options.creating === true && kind.type.kind === 'Pod') checkNewPod(clean as never, errors);
+    // Rules read the metadata of whatever they are given; a draft may lack it.
+    const whole: KubeObject = { ...clean, metadata: clean.metadata ?? {} };
+    checkMetadata(kind.type, whole, errors);
+    (RULES[kind.type.kind] as ((object: KubeObject, errors: FieldErrors) => void) | undefined)?.(whole, errors);
+    if (options.creating === true && kind.type.kind === 'Pod') checkNewPod(whole as never, errors);
   }
   return { errors: errors.list, unknownFields, object: clean };
 }
