@@ -1,0 +1,200 @@
+import type { CheckpointFiles } from '../../checkpoint/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import { FermataError, reasonOf } from '../../model/index.ts';
+import { KILLED_EXIT_CODE } from '../demo-program.ts';
+import type { CheckpointOptions, DumpReport } from '../runtime.ts';
+import { readDump, writeDump } from './dump-images.ts';
+import type { SimulatedFaults } from './faults.ts';
+import { type DumpUnderWay, memoryOfPod, type SimulatedMachine, type SimulatedPod } from './machine.ts';
+import { dumpDuration, type SimulatedTiming } from './timing.ts';
+
+/** What dumping and restoring share with their runtime. */
+export interface RuntimeParts {
+  clock: Clock;
+  files: CheckpointFiles;
+  faults: SimulatedFaults;
+  machine: SimulatedMachine;
+  timing: SimulatedTiming;
+  /** Lets time pass; rejects with the reason of the first signal, and when the runtime was stopped. */
+  pass(milliseconds: number, ...signals: readonly (AbortSignal | undefined)[]): Promise<void>;
+  /** Throws when the runtime was stopped: as after the death of a process, nothing is touched any more. */
+  checkAlive(): void;
+  changed(uid: string): void;
+  vary(milliseconds: number): number;
+}
+
+/** Dumps of the simulated runtime: freeze, take CRIU's time, write the images, then stop the pod or let it go on. */
+export class Dumping {
+  readonly #parts: RuntimeParts;
+  readonly #cancels = new Map<string, AbortController>();
+
+  constructor(parts: RuntimeParts) {
+    this.#parts = parts;
+  }
+
+  async checkpoint(pod: SimulatedPod | undefined, uid: string, options: CheckpointOptions): Promise<DumpReport> {
+    const { clock, faults, files, machine, timing } = this.#parts;
+    options.signal?.throwIfAborted();
+    if (pod === undefined) throw notRunning(`no pod with UID ${uid} is on this node`);
+    checkRunning(pod);
+    await this.#makeDirectory(options.directory);
+    try {
+      this.#parts.checkAlive();
+      options.signal?.throwIfAborted();
+      machine.settle(pod, clock.now());
+      checkRunning(pod);
+    } catch (error) {
+      this.#parts.checkAlive();
+      await files.remove(options.directory);
+      throw error;
+    }
+    const { directory, leaveRunning } = options;
+    const { namespace, name } = pod;
+    const startedAt = clock.now();
+    const memoryBytes = memoryOfPod(pod, startedAt);
+    const fault = faults.onDump?.({ uid, namespace, name, directory, leaveRunning, memoryBytes });
+    let duration = this.#parts.vary(dumpDuration(timing, memoryBytes));
+    if (fault?.kind === 'slow') duration += fault.milliseconds;
+    if (fault?.kind === 'fail') duration *= fault.after ?? 0.5;
+    machine.freeze(pod, startedAt);
+    const dump: DumpUnderWay = { directory, leaveRunning, startedAt };
+    if (fault !== undefined) dump.fault = fault;
+    if (fault?.kind !== 'hang') dump.endsAt = startedAt + duration;
+    pod.dump = dump;
+    this.#parts.changed(uid);
+    try {
+      await this.#wait(pod, dump, options);
+      return await this.#complete(pod, dump, clock.now());
+    } catch (error) {
+      this.#parts.checkAlive();
+      await this.#undo(pod, dump);
+      throw error instanceof FermataError || error === options.signal?.reason
+        ? error
+        : dumpFailed(pod, reasonOf(error), error);
+    }
+  }
+
+  async recover(pod: SimulatedPod | undefined, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {
+    const { files } = this.#parts;
+    const { directory } = options;
+    if (pod === undefined) {
+      await files.remove(directory);
+      return 'lost';
+    }
+    const { dump } = pod;
+    if (dump !== undefined) {
+      try {
+        await this.#wait(pod, dump, options);
+        await this.#complete(pod, dump, dump.endsAt ?? this.#parts.clock.now());
+      } catch (error) {
+        this.#parts.checkAlive();
+        if (options.signal?.aborted === true) throw error;
+        await this.#undo(pod, dump);
+      }
+    }
+    if (pod.containers.some(({ state }) => state === 'frozen')) {
+      return pod.dumpedTo === directory && (await this.#isWhole(pod, directory)) ? 'dumped' : 'lost';
+    }
+    await files.remove(directory);
+    this.#parts.checkAlive();
+    return 'running';
+  }
+
+  /** Ends a dump because its pod is to be removed. */
+  cancel(pod: SimulatedPod): void {
+    if (pod.dump === undefined) return;
+    delete pod.dump;
+    this.#parts.machine.thaw(pod, this.#parts.clock.now());
+    this.#cancels.get(pod.uid)?.abort(dumpFailed(pod, 'the pod was removed while it was dumped'));
+  }
+
+  async #makeDirectory(directory: string): Promise<void> {
+    try {
+      await this.#parts.files.makeDirectory(directory);
+    } catch (error) {
+      throw new FermataError('DumpFailed', `cannot dump into ${directory}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  async #wait(pod: SimulatedPod, dump: DumpUnderWay, options: CheckpointOptions): Promise<void> {
+    const cancelling = new AbortController();
+    this.#cancels.set(pod.uid, cancelling);
+    try {
+      const now = this.#parts.clock.now();
+      const left = dump.endsAt === undefined ? Number.POSITIVE_INFINITY : dump.endsAt - now;
+      await this.#parts.pass(Math.min(left, options.timeoutMilliseconds), options.signal, cancelling.signal);
+      if (left > options.timeoutMilliseconds) {
+        throw new FermataError(
+          'DumpTimeout',
+          `pod ${pod.namespace}/${pod.name}: the dump took longer than ${options.timeoutMilliseconds} ms and was undone`,
+          { nextStep: 'Give the dump more time, or the pod less memory.' },
+        );
+      }
+      const { fault } = dump;
+      if (fault?.kind === 'fail' || fault?.kind === 'kill') throw dumpFailed(pod, fault.reason);
+    } finally {
+      this.#cancels.delete(pod.uid);
+    }
+  }
+
+  async #complete(pod: SimulatedPod, dump: DumpUnderWay, at: number): Promise<DumpReport> {
+    const { files, machine } = this.#parts;
+    const { fault, directory } = dump;
+    const share = fault?.kind === 'half-written' ? 0.5 : fault?.kind === 'no-image' ? 0 : 1;
+    const containers = await writeDump(files, directory, pod, at - dump.startedAt, share);
+    this.#parts.checkAlive();
+    if (pod.dump !== dump) throw dumpFailed(pod, 'the pod was removed while it was dumped');
+    delete pod.dump;
+    if (dump.leaveRunning || fault?.kind === 'run-on') {
+      machine.thaw(pod, at);
+    } else {
+      for (const container of pod.containers) {
+        if (container.state === 'running') container.state = 'frozen';
+      }
+      pod.dumpedTo = directory;
+    }
+    this.#parts.changed(pod.uid);
+    return { containers };
+  }
+
+  async #undo(pod: SimulatedPod, dump: DumpUnderWay): Promise<void> {
+    const { clock, files, machine } = this.#parts;
+    await files.remove(dump.directory);
+    this.#parts.checkAlive();
+    if (pod.dump !== dump) return;
+    delete pod.dump;
+    const now = clock.now();
+    if (dump.fault?.kind === 'kill') machine.kill(pod, now, KILLED_EXIT_CODE);
+    else machine.thaw(pod, now);
+    this.#parts.changed(pod.uid);
+  }
+
+  async #isWhole(pod: SimulatedPod, directory: string): Promise<boolean> {
+    const containers = pod.containers.filter(({ init }) => !init).map(({ name }) => name);
+    try {
+      await readDump(this.#parts.files, directory, containers);
+      return true;
+    } catch (error) {
+      if (error instanceof FermataError) return false;
+      throw error;
+    }
+  }
+}
+
+/** Something must run, nothing may still have to start, and nothing else may be at work on the pod. */
+function checkRunning(pod: SimulatedPod): void {
+  const key = `pod ${pod.namespace}/${pod.name}`;
+  if (pod.dump !== undefined) throw notRunning(`${key} is being dumped already`);
+  const app = pod.containers.filter(({ init }) => !init);
+  const waiting = app.find(({ state }) => state === 'created' || state === 'frozen');
+  if (waiting !== undefined) throw notRunning(`${key}: container ${waiting.name} is ${waiting.state}, not running`);
+  if (!app.some(({ state }) => state === 'running')) throw notRunning(`${key}: every container has exited`);
+}
+
+function notRunning(what: string): FermataError {
+  return new FermataError('PodNotRunning', what, { nextStep: 'Only a running pod can be checkpointed.' });
+}
+
+function dumpFailed(pod: SimulatedPod, reason: string, cause?: unknown): FermataError {
+  return new FermataError('DumpFailed', `pod ${pod.namespace}/${pod.name}: ${reason}`, { cause });
+}

@@ -1,0 +1,6 @@
+export type * from './faults.ts';
+export { SimulatedMachine } from './machine.ts';
+export { type OutputSummary, SimulatedOutputs, type WrittenSteps } from './outputs.ts';
+export type { Program } from './program.ts';
+export { SimulatedRuntime, type SimulatedRuntimeOptions, type SimulatedRuntimeParts } from './simulated-runtime.ts';
+export { INSTANT_TIMING, MEASURED_TIMING, type SimulatedTiming } from './timing.ts';
