@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { accountSteps, type ClusterObserver, DEMO_NAMESPACE, OUTPUT_FILE, runScenario } from '../src/demo/index.ts';
+import { accountSteps, type ClusterObserver, DEMO_NAMESPACE, readOutput, runScenario } from '../src/demo/index.ts';
 import { conditionOf, isConditionTrue, PODS, type PodCheckpoint } from '../src/model/index.ts';
 import { startTestSandbox, type TestSandbox } from './sandbox-harness.ts';
 
@@ -76,7 +75,6 @@ for (const part of PARTS) {
             clock,
             observer,
             signal,
-            readOutput: ({ folder: own }) => readFile(join(own, OUTPUT_FILE), 'utf8').catch(() => ''),
           },
           {
             ...names,
@@ -95,7 +93,7 @@ for (const part of PARTS) {
         { lost: result.victim.stepsLost, doubled: result.victim.stepsDoubled, completed: result.victim.completed },
         { lost: 0, doubled: 0, completed: true },
       );
-      const urgent = accountSteps(await readFile(join(folder, names.urgentName, OUTPUT_FILE), 'utf8'), 10);
+      const urgent = accountSteps(await readOutput(join(folder, names.urgentName)), 10);
       assert.deepEqual({ lost: urgent.lost, doubled: urgent.doubled }, { lost: 0, doubled: 0 });
       await Promise.all(
         [names.victimName, names.urgentName].map((name) =>

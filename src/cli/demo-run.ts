@@ -9,7 +9,6 @@ import { DemoScreen } from './demo-screen.ts';
 import { EXIT, ExitStatus, UsageError } from './exit.ts';
 import { abortOnInterrupt } from './interrupt.ts';
 import { printResult } from './output.ts';
-import { readPodLog } from './pod-log.ts';
 import { Progress } from './progress.ts';
 import { sandboxConfiguration } from './sandbox-start.ts';
 import { locateToolchain } from './toolchain.ts';
@@ -75,7 +74,6 @@ async function runInSandbox(
           memoryMebibytes,
           cpu: NODE_CPU,
           folder: join(folder, 'outputs'),
-          readLog: (pod) => readPodLog(sandbox.access, 'default', pod),
           onTransition: (transition) => screen.transition(transition),
           signal: interrupt.signal,
         },

@@ -1,6 +1,7 @@
 export { COMMANDS, type CommandEntry, type CommandModule } from './commands.ts';
 export { EXIT, ExitStatus, UsageError } from './exit.ts';
 export { run } from './program.ts';
+export { sandboxConfiguration } from './sandbox-start.ts';
 export {
   type CriuTool,
   locateToolchain,

@@ -1,5 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { Clock, Random } from '../clock/index.ts';
 import type { ObjectStore } from '../kubernetes/index.ts';
 import { type Log, PRIORITY_CLASSES } from '../model/index.ts';
@@ -8,7 +7,7 @@ import { InvariantRecorder, type Violation } from '../sandbox/index.ts';
 import type { Transition } from '../timeline/index.ts';
 import { ClusterObserver } from './observer.ts';
 import { runScenario, type ScenarioResult } from './scenario.ts';
-import { OUTPUT_FILE, priorityClasses } from './workload.ts';
+import { priorityClasses } from './workload.ts';
 
 export interface DemoOptions {
   runtime: RuntimeName;
@@ -18,8 +17,6 @@ export interface DemoOptions {
   cpu: string;
   /** For the outputs; absolute. */
   folder: string;
-  /** The log of a container through the API: where a simulated process leaves its steps. */
-  readLog: (pod: string) => Promise<string>;
   onTransition: (transition: Transition) => void;
   signal: AbortSignal;
 }
@@ -53,9 +50,7 @@ export async function runDemo(
       priorityClasses().map((priorityClass) => store.create(PRIORITY_CLASSES, priorityClass, { signal })),
     );
     await mkdir(folder, { recursive: true, mode: 0o755 });
-    const readOutput = ({ name, folder: own }: { name: string; folder: string }): Promise<string> =>
-      options.runtime === 'simulated' ? options.readLog(name) : readIfThere(join(own, OUTPUT_FILE));
-    const scenario = { store, clock, observer, readOutput, signal };
+    const scenario = { store, clock, observer, signal };
     const checkpointed = await runScenario(scenario, {
       ...options,
       interruption: 'checkpoint',
@@ -81,14 +76,5 @@ export async function runDemo(
     };
   } finally {
     await Promise.all([observer.stop(), recorder.stop()]);
-  }
-}
-
-async function readIfThere(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
   }
 }

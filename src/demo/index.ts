@@ -1,10 +1,9 @@
 export { type DemoOptions, type DemoResult, type DemoRun, runDemo } from './demo.ts';
 export { ClusterObserver } from './observer.ts';
-export { runScenario, type ScenarioOptions, type ScenarioResult } from './scenario.ts';
+export { readOutput, runScenario, type ScenarioOptions, type ScenarioResult } from './scenario.ts';
 export { accountSteps, type StepAccount } from './steps.ts';
 export {
   countingPod,
-  DEMO_IMAGE,
   DEMO_NAMESPACE,
   OUTPUT_FILE,
   priorityClasses,

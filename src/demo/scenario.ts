@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock/index.ts';
 import type { ObjectStore } from '../kubernetes/index.ts';
@@ -27,8 +27,6 @@ export interface ScenarioDependencies {
   store: ObjectStore;
   clock: Clock;
   observer: ClusterObserver;
-  /** What the pod has written so far. */
-  readOutput: (pod: { name: string; folder: string }) => Promise<string>;
   signal: AbortSignal;
 }
 
@@ -54,7 +52,7 @@ export async function runScenario(
   dependencies: ScenarioDependencies,
   options: ScenarioOptions,
 ): Promise<ScenarioResult> {
-  const { store, clock, observer, readOutput, signal } = dependencies;
+  const { store, clock, observer, signal } = dependencies;
   const killing = options.interruption === 'kill';
   const victim = {
     name: killing ? 'thesis-killed' : 'thesis',
@@ -62,8 +60,8 @@ export async function runScenario(
   };
   const urgent = { name: options.urgentName, folder: join(options.folder, options.urgentName) };
   const pod = countingPod({ ...options, name: victim.name, outputFolder: victim.folder });
-  const stepsOf = async (of: typeof victim): Promise<number[]> =>
-    accountSteps(await readOutput(of), options.steps).steps;
+  const stepsOf = async (of: { folder: string }): Promise<number[]> =>
+    accountSteps(await readOutput(of.folder), options.steps).steps;
 
   const created = await store.create(PODS, pod, { signal });
   const enough = Math.ceil(options.steps * SHARE_DONE_BEFORE);
@@ -91,17 +89,18 @@ export async function runScenario(
     async () => ((await stepsOf(urgent)).length > 0 ? true : undefined),
     signal,
   );
-  const startedAt = await startOf(urgent, clock);
+  // The file is made by the process itself as its first act: its birth is the process' start.
+  const { birthtimeMs } = await stat(join(urgent.folder, OUTPUT_FILE));
   const stepsBeforeDump = (await stepsOf(victim)).length;
   await observer.until(`pod ${urgent.name} to finish`, () => finished(observer, urgent.name), signal);
   // As the controller of a Job would: a killed pod is made again, and begins again.
   if (killing) await store.create(PODS, pod, { signal });
   const end = await observer.until(`pod ${victim.name} to finish`, () => finished(observer, victim.name), signal);
 
-  const account = accountSteps(await readOutput(victim), options.steps);
+  const account = accountSteps(await readOutput(victim.folder), options.steps);
   const checkpoint = observer.checkpointOf(created.metadata.uid);
   return {
-    preemptor: { createdToRunningMs: Math.round(startedAt - before) },
+    preemptor: { createdToRunningMs: Math.round(birthtimeMs - before) },
     victim: {
       stepsBeforeDump,
       firstStepAfterRestore: account.steps[stepsBeforeDump] ?? null,
@@ -113,12 +112,13 @@ export async function runScenario(
   };
 }
 
-/** When the process itself came to life: it makes its output file first thing. Where nothing is written, now. */
-async function startOf(pod: { folder: string }, clock: Clock): Promise<number> {
+/** What the workload has written so far, over all its incarnations; it makes the file first thing. */
+export async function readOutput(folder: string): Promise<string> {
   try {
-    return (await stat(join(pod.folder, OUTPUT_FILE))).birthtimeMs;
-  } catch {
-    return clock.now(); // a simulated process writes no file
+    return await readFile(join(folder, OUTPUT_FILE), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
   }
 }
 

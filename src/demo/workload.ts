@@ -1,8 +1,12 @@
-import type { Draft, Pod, PriorityClass } from '../model/index.ts';
-import { CHECKPOINT_LOWER_PRIORITY, PREEMPTION_POLICY_ANNOTATION } from '../model/index.ts';
+import {
+  CHECKPOINT_LOWER_PRIORITY,
+  type Draft,
+  type Pod,
+  PREEMPTION_POLICY_ANNOTATION,
+  type PriorityClass,
+} from '../model/index.ts';
+import { DEMO_ENVIRONMENT, DEMO_IMAGE, DEMO_PROGRAM } from '../runtime/index.ts';
 
-/** The image of the demo's program: made on this machine from its own perl. */
-export const DEMO_IMAGE = 'localhost/fermata-demo:latest';
 export const DEMO_NAMESPACE = 'default';
 const OUTPUT_FOLDER = '/output';
 export const OUTPUT_FILE = 'steps.txt';
@@ -37,11 +41,12 @@ export function countingPod(options: WorkloadOptions): Draft<Pod> {
           name: 'count',
           image: DEMO_IMAGE,
           imagePullPolicy: 'Never',
+          command: ['perl', '-e', DEMO_PROGRAM],
           env: [
-            { name: 'FERMATA_STEPS', value: String(steps) },
-            { name: 'FERMATA_STEP_MILLISECONDS', value: String(stepMilliseconds) },
-            { name: 'FERMATA_MEMORY_MIB', value: String(memoryMebibytes) },
-            { name: 'FERMATA_OUTPUT', value: `${OUTPUT_FOLDER}/${OUTPUT_FILE}` },
+            { name: DEMO_ENVIRONMENT.steps, value: String(steps) },
+            { name: DEMO_ENVIRONMENT.stepMilliseconds, value: String(stepMilliseconds) },
+            { name: DEMO_ENVIRONMENT.memoryMebibytes, value: String(memoryMebibytes) },
+            { name: DEMO_ENVIRONMENT.output, value: `${OUTPUT_FOLDER}/${OUTPUT_FILE}` },
           ],
           resources: { requests: { cpu, memory }, limits: { cpu, memory } },
           volumeMounts: [{ name: 'output', mountPath: OUTPUT_FOLDER }],

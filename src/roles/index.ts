@@ -1,5 +1,12 @@
 export { createLog, type LogLevel } from './log.ts';
 export type { ClusterOptions, Running } from './role.ts';
-export { type OwnCommand, ownCommand, type RunningSandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
+export {
+  cleanSandbox,
+  type OwnCommand,
+  ownCommand,
+  type RunningSandbox,
+  type SandboxOptions,
+  startSandbox,
+} from './sandbox.ts';
 export type { SchedulerRoleOptions } from './scheduler.ts';
 export { untilStopped } from './until-stopped.ts';

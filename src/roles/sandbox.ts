@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type Clock, SystemClock } from '../clock/index.ts';
-import { type ClusterAccess, HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
+import { HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
 import { FermataError, isConditionTrue, type Log, NODES } from '../model/index.ts';
+import type { PodmanService } from '../runtime/index.ts';
 import {
   claim,
   release,
@@ -12,6 +13,7 @@ import {
   writeAtomically,
 } from '../sandbox/index.ts';
 import type { Running } from './role.ts';
+import { podmanServiceOf } from './runtimes.ts';
 
 /** How this very program is started again for the parts of the sandbox. */
 export interface OwnCommand {
@@ -38,8 +40,14 @@ export interface RunningSandbox extends Running {
   configuration: SandboxConfiguration;
   /** Connected as the sandbox's administrator. */
   store: HttpStore;
-  access: ClusterAccess;
   processes(): { name: string; pid: number | undefined; restarts: number }[];
+}
+
+/** Ends what a sandbox's runtime left behind: containers, mounts, control groups. Its objects and checkpoints stay. */
+export async function cleanSandbox(directory: SandboxDirectory, log: Log): Promise<void> {
+  const configuration = directory.readConfiguration();
+  if (configuration === undefined) return;
+  await podmanServiceOf({ clock: new SystemClock(), log }, directory, configuration)?.destroy();
 }
 
 /** Longest wait for every node to report Ready. */
@@ -53,21 +61,21 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   const configuration = directory.readConfiguration() ?? options.configuration;
   directory.writeConfiguration(configuration);
   const clock = new SystemClock();
+  const podman = podmanServiceOf({ clock, log: options.log }, directory, configuration);
+  await podman?.prepare();
   let store: HttpStore | undefined;
-  let access: ClusterAccess | undefined;
   const sandbox: Sandbox = new Sandbox(
     {
       clock,
       log: options.log,
       isServing: async () => {
-        access ??= await loadKubeconfig({ path: directory.kubeconfig });
-        store ??= new HttpStore(access);
+        store ??= new HttpStore(await loadKubeconfig({ path: directory.kubeconfig }));
         await store.list(NODES, { limit: 1 });
       },
       onStarted: () => recordProcesses(directory, sandbox, clock),
     },
     directory,
-    partsOf(directory, options.own ?? ownCommand()),
+    partsOf(directory, options.own ?? ownCommand(), podman),
   );
   const stop = async (): Promise<void> => {
     await store?.close();
@@ -77,27 +85,38 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   };
   try {
     await sandbox.start(options.signal);
-    if (store === undefined || access === undefined)
-      throw new FermataError('SandboxNotServing', 'the API server was never reached');
+    if (store === undefined) throw new FermataError('SandboxNotServing', 'the API server was never reached');
     await nodesReady(store, configuration, clock, options.signal);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { directory, configuration, store, access, processes: () => sandbox.processes(), stop };
+  return { directory, configuration, store, processes: () => sandbox.processes(), stop };
 }
 
-function partsOf(directory: SandboxDirectory, own: OwnCommand): SandboxParts {
+function partsOf(directory: SandboxDirectory, own: OwnCommand, podman: PodmanService | undefined): SandboxParts {
   const part = (name: string, ...parameters: string[]): SandboxParts['apiServer'] => ({
     name,
     command: own.command,
     arguments: [...own.arguments, name, '--supervised', ...parameters],
     logFile: directory.logFile(name),
   });
+  const service = podman?.command();
   const toCluster = ['--kubeconfig', directory.kubeconfig];
   return {
     apiServer: part('apiserver', '--dir', directory.root),
     others: [
+      ...(service === undefined
+        ? []
+        : [
+            {
+              name: 'podman',
+              command: service.file,
+              arguments: service.args,
+              environment: service.environment,
+              logFile: directory.logFile('podman'),
+            },
+          ]),
       part('node', '--dir', directory.root),
       part('scheduler', ...toCluster, '--scheduler-name', 'fermata', '--scheduler-name', 'default-scheduler'),
       part('controller', ...toCluster),

@@ -11,3 +11,4 @@ export {
   type SandboxTools,
   writeAtomically,
 } from './supervisor/sandbox-directory.ts';
+export * from './node/index.ts';
