@@ -23,7 +23,6 @@ import {
 } from './defaults.ts';
 import { diskStorage } from './disk-storage.ts';
 import { Dumper, folderOf } from './dumper.ts';
-import { someImages, type VerifyImages } from './images.ts';
 import type { Journal } from './journal.ts';
 import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';
 import { type OpenedCheckpoint, Opener } from './opener.ts';
@@ -41,8 +40,6 @@ export interface AgentParts {
   journal: Journal;
   /** Default: this machine's disk. */
   storage?: CheckpointStorage;
-  /** How the runtime's images are looked at; default: every container left some. */
-  verifyImages?: VerifyImages;
 }
 
 export interface AgentOptions {
@@ -93,7 +90,6 @@ export class Agent {
         writer: this.#writer,
         unsettled: this.#unsettled,
         slots: new Slots(options.concurrency ?? DEFAULT_CONCURRENCY),
-        verifyImages: parts.verifyImages ?? someImages,
       },
       { nodeName, directory, podsDirectory: options.podsDirectory },
     );
@@ -235,10 +231,6 @@ export class Agent {
     for (const checkpoint of this.#checkpoints.items()) {
       if (checkpoint.status?.sourcePodUID === podUid && awaitsRelease(checkpoint)) this.#onCheckpoint(checkpoint);
     }
-  }
-
-  #awaitsRelease(checkpoint: PodCheckpoint): boolean {
-    return isStopped(checkpoint) && isReady(checkpoint) && !isConditionTrue(checkpoint.status?.conditions, 'Released');
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<Requeue> {

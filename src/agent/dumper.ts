@@ -8,7 +8,7 @@ import { completed, failed, hasFailed, inProgress, isReady, isStopped } from './
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import { DEFAULT_TIMEOUT_SECONDS, DISK_MARGIN_BYTES } from './defaults.ts';
-import { describeImages, statisticsOf, type VerifyImages } from './images.ts';
+import { describeImages, statisticsOf, verifyImages } from './images.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { podTemplate } from './pod-template.ts';
 import type { Slots } from './slots.ts';
@@ -26,7 +26,6 @@ export interface DumperParts {
   counters: AgentCounters;
   unsettled: UnsettledPods;
   slots: Slots;
-  verifyImages: VerifyImages;
 }
 
 export interface DumperOptions {
@@ -168,7 +167,7 @@ export class Dumper {
 
   /** Success is believed only when what is seen fits it. */
   async #disproof(entry: JournalEntry, signal: AbortSignal): Promise<string | undefined> {
-    const { runtime, storage, verifyImages } = this.#parts;
+    const { runtime, storage } = this.#parts;
     if (!entry.leaveRunning) {
       const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
       const running = present?.containers.find((container) => container.state === 'running');
@@ -200,7 +199,7 @@ export class Dumper {
   }
 
   async #seal(checkpoint: PodCheckpoint, entry: JournalEntry, signal: AbortSignal): Promise<void> {
-    const { storage, verifyImages, clock, events } = this.#parts;
+    const { storage, clock, events } = this.#parts;
     const path = this.#path(entry);
     const { podsDirectory } = this.#options;
     let manifest: { digest: string };

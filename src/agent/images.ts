@@ -1,39 +1,56 @@
-import type { CheckpointFiles, ContainerStatistics } from '../checkpoint/index.ts';
+import {
+  type CheckpointFiles,
+  type ContainerStatistics,
+  readDumpStatistics,
+  STATISTICS_FILE,
+  verifyDump,
+} from '../checkpoint/index.ts';
 import { type CheckpointedContainer, FermataError } from '../model/index.ts';
 
 /**
- * Looks at what a dump left, without trusting that it succeeded: every container must have its subfolder with images of
- * the runtime's kind. Throws FermataError `CheckpointIncomplete` or `CheckpointCorrupt`.
+ * Looks at what a dump left, without trusting that it succeeded: every container that was dumped must have whole images.
+ * Throws FermataError `CheckpointIncomplete` or `CheckpointCorrupt`.
  */
-export type VerifyImages = (directory: string, containers: readonly string[], files: CheckpointFiles) => Promise<void>;
-
-/** For a runtime whose images nobody else can read: each container has at least one file that is not empty. */
-export const someImages: VerifyImages = async (directory, containers, files) => {
-  const entries = await files.list(directory);
-  for (const container of containers) {
-    const prefix = `${container}/`;
-    if (entries?.some((entry) => entry.path.startsWith(prefix) && entry.sizeBytes > 0)) continue;
-    throw new FermataError(
-      'CheckpointIncomplete',
-      `checkpoint ${directory}: the dump of container ${container} left nothing`,
-    );
+export async function verifyImages(
+  directory: string,
+  containers: readonly string[],
+  files: CheckpointFiles,
+): Promise<void> {
+  if (containers.length === 0) {
+    throw new FermataError('CheckpointIncomplete', `checkpoint ${directory}: no container of the pod was dumped`);
   }
-};
+  await verifyDump(directory, containers, { files });
+}
 
-/** What is still known of a dump whose report was lost with the agent that had ordered it. */
+/** What the images still tell of a dump whose report was lost with the agent that had ordered it. */
 export async function describeImages(
   directory: string,
   containers: readonly { name: string; image?: string }[],
   files: CheckpointFiles,
 ): Promise<CheckpointedContainer[]> {
   const entries = (await files.list(directory)) ?? [];
-  return containers.map(({ name, image }) => ({
-    name,
-    ...(image === undefined ? {} : { image }),
-    sizeBytes: entries
-      .filter((entry) => entry.path.startsWith(`${name}/`))
-      .reduce((sum, entry) => sum + entry.sizeBytes, 0),
-  }));
+  const described: CheckpointedContainer[] = [];
+  for (const { name, image } of containers) {
+    const own = entries.filter((entry) => entry.path.startsWith(`${name}/`));
+    // Of a container that had ended before there is no CRIU image.
+    if (!own.some((entry) => entry.path.endsWith('/inventory.img'))) continue;
+    const path = own.find((entry) => entry.path.endsWith(`/${STATISTICS_FILE}`))?.path;
+    const statistics = path === undefined ? undefined : await readDumpStatistics(directory, { files, path });
+    described.push({
+      name,
+      ...(image === undefined ? {} : { image }),
+      sizeBytes: own.reduce((sum, entry) => sum + entry.sizeBytes, 0),
+      ...(statistics === undefined
+        ? {}
+        : {
+            freezingMicroseconds: statistics.freezingMicroseconds,
+            frozenMicroseconds: statistics.frozenMicroseconds,
+            memdumpMicroseconds: statistics.memdumpMicroseconds,
+            memwriteMicroseconds: statistics.memwriteMicroseconds,
+          }),
+    });
+  }
+  return described;
 }
 
 /** As the manifest has it, where what is not known is 0. */

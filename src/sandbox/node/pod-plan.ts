@@ -132,8 +132,10 @@ function planRestored(
   // The restore controller decides what becomes of it: another node, another time.
   if (state.restored === 'failed') return { action: 'none' };
   if (state.restored === 'no') {
-    if (observed !== undefined)
+    // One that was cut off and may still be under way is joined: only the runtime knows whether processes run already.
+    if (observed?.containers.some((container) => container.state === 'exited')) {
       return { action: 'clear', why: 'a restore was cut off before it was complete', graceful: false };
+    }
     return { action: 'restore', again: false };
   }
   const backoff = state.backoffs.get(WHOLE_POD);
