@@ -35,7 +35,7 @@ export const InterruptionPolicySpecSchema = Type.Object(
       Type.Integer({ minimum: 0, description: 'A workload interrupted this often in 24 hours is left alone.' }),
     ),
   },
-  { additionalProperties: false, description: 'What may be done to the pods.' },
+  { additionalProperties: false, title: 'InterruptionPolicySpec', description: 'What may be done to the pods.' },
 );
 
 export const InterruptionPolicySchema = wholeObject(

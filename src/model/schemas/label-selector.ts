@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { atomic } from './fields.ts';
 
 const Requirement = Type.Object(
   {
@@ -8,10 +9,13 @@ const Requirement = Type.Object(
       { description: 'How the label relates to the values.' },
     ),
     values: Type.Optional(
-      Type.Array(Type.String(), { description: 'Values for In and NotIn; empty for Exists and DoesNotExist.' }),
+      Type.Array(Type.String(), {
+        description: 'Values for In and NotIn; empty for Exists and DoesNotExist.',
+        ...atomic,
+      }),
     ),
   },
-  { additionalProperties: false, description: 'One requirement on a label.' },
+  { additionalProperties: false, title: 'LabelSelectorRequirement', description: 'One requirement on a label.' },
 );
 
 /** `metav1.LabelSelector`. */
@@ -21,11 +25,13 @@ export const LabelSelectorSchema = Type.Object(
       Type.Record(Type.String(), Type.String(), { description: 'Labels that must have exactly these values.' }),
     ),
     matchExpressions: Type.Optional(
-      Type.Array(Requirement, { description: 'Requirements that must all hold besides matchLabels.' }),
+      Type.Array(Requirement, { description: 'Requirements that must all hold besides matchLabels.', ...atomic }),
     ),
   },
   {
     additionalProperties: false,
+    title: 'LabelSelector',
+    'x-kubernetes-map-type': 'atomic',
     description: 'Labels the pods must have; empty or absent: every pod of the namespace.',
   },
 );

@@ -70,6 +70,7 @@ export const PodCheckpointSpecSchema = Type.Object(
   },
   {
     additionalProperties: false,
+    title: 'PodCheckpointSpec',
     description: 'What is asked for; immutable.',
     'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: SPEC_IMMUTABLE }],
   },
@@ -87,7 +88,11 @@ export const CheckpointedContainerSchema = Type.Object(
     memdumpMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's memdump_time." })),
     memwriteMicroseconds: Type.Optional(Type.Integer({ minimum: 0, description: "CRIU's memwrite_time." })),
   },
-  { additionalProperties: false, description: 'What the dump of one container came to.' },
+  {
+    additionalProperties: false,
+    title: 'CheckpointedContainer',
+    description: 'What the dump of one container came to.',
+  },
 );
 
 export const CheckpointLocationSchema = Type.Object(
@@ -113,7 +118,7 @@ export const CheckpointLocationSchema = Type.Object(
       ),
     ),
   },
-  { additionalProperties: false, description: 'Where the data is.' },
+  { additionalProperties: false, title: 'CheckpointLocation', description: 'Where the data is.' },
 );
 
 export const PodCheckpointStatusSchema = Type.Object(
@@ -186,7 +191,11 @@ export const PodCheckpointStatusSchema = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, description: 'What was done; written by the agent of the node.' },
+  {
+    additionalProperties: false,
+    title: 'PodCheckpointStatus',
+    description: 'What was done; written by the agent of the node.',
+  },
 );
 
 export const PodCheckpointSchema = wholeObject('PodCheckpoint', 'One checkpoint of one pod.', ['spec'], {
