@@ -55,15 +55,17 @@ export class CostModel {
    * @param dumps dumps that share the node's bandwidth, this one included
    * @param preemptor whose waiting counts, where the victim's natural end is known
    */
-  costsOf(
+  assess(
     victim: PodInfo,
     node: NodeInfo,
     context: { permission: Permission; dumps: number; preemptor: PodInfo; now: number },
-  ): VictimCosts {
+  ): { costs: VictimCosts; costPerFurtherDump: number } {
     const { permission, dumps, preemptor, now } = context;
     const memoryBytes = this.memoryOf(victim);
     const share = this.shareOf(victim, node);
-    const { dumpSeconds, restoreSeconds } = this.#estimate(victim, node, memoryBytes, dumps);
+    const { dump, restore } = this.#estimate(victim, node, memoryBytes);
+    const dumpSeconds = dump.fixed + dump.transfer * dumps;
+    const restoreSeconds = restore.fixed + restore.transfer;
     const costs: VictimCosts = { memoryBytes, dumpSeconds, restoreSeconds };
     if (permission.checkpoint) costs.checkpoint = (dumpSeconds + restoreSeconds) * share;
     if (permission.terminate) costs.terminate = (this.#unsavedSeconds(victim, now) + RESTART_SECONDS) * share;
@@ -71,7 +73,7 @@ export class CostModel {
       costs.wait = ((victim.endsAt - now) / 1000) * this.shareOf(preemptor, node);
     }
     if (permission.excluded !== undefined) costs.excluded = permission.excluded;
-    return costs;
+    return { costs, costPerFurtherDump: dump.transfer * share };
   }
 
   #unsavedSeconds(victim: PodInfo, now: number): number {
@@ -80,7 +82,7 @@ export class CostModel {
   }
 
   /** The fixed part is each dump's own; the rest is bandwidth, shared by those that run at once. */
-  #estimate(victim: PodInfo, node: NodeInfo, memoryBytes: number, dumps: number) {
+  #estimate(victim: PodInfo, node: NodeInfo, memoryBytes: number) {
     const measured = this.#history.of(victim.workload);
     const ratio =
       measured !== undefined && measured.sizeBytes > 0 && this.#usage.has(victim.uid)
@@ -98,7 +100,7 @@ export class CostModel {
       RESTORE_FIXED_SECONDS,
       memoryBytes / this.#history.restoreBandwidthOf(node.name),
     );
-    return { dumpSeconds: dump.fixed + dump.transfer * dumps, restoreSeconds: restore.fixed + restore.transfer };
+    return { dump, restore };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Explanation } from '../contract.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
-import type { UnitMember, VictimUnit } from './victim-unit.ts';
+import { costOf, type UnitMember, type VictimUnit } from './victim-unit.ts';
 
 /** Room for a pod on one node, and what it takes. */
 export interface InterruptionPlan {
@@ -29,7 +29,6 @@ export function makePlan(
   let pdbViolations = 0;
   let highestVictimPriority = -Infinity;
   let earliestStart = Infinity;
-  let cost = 0;
   for (const unit of units) {
     for (const { pod } of unit.members) if (circumstances.violating.has(pod.uid)) pdbViolations += 1;
     if (unit.priority > highestVictimPriority) {
@@ -38,14 +37,13 @@ export function makePlan(
     } else if (unit.priority === highestVictimPriority) {
       earliestStart = Math.min(earliestStart, unit.startedAt);
     }
-    cost += unit.cost;
   }
   return {
     node,
     victims: units.flatMap(({ members }) => members),
     pdbViolations,
     highestVictimPriority,
-    cost,
+    cost: costOf(units),
     earliestStart,
     leaving: circumstances.leaving,
     leavingUntil: circumstances.leavingUntil,

@@ -127,8 +127,9 @@ export class Interruption implements PostFilterPlugin {
         continue;
       }
       if (departures.isDumping(pod)) dumping += 1;
-      // One that should be gone by now may never go: its room is not counted on.
-      if (deadline < now) continue;
+      // One that should be gone by now may never go: its room is not counted on. That of its equals and betters is left
+      // to those who wait for it in the order of the queue.
+      if (deadline < now || pod.priority >= preemptor.priority) continue;
       leaving.push(pod);
       leavingUntil = Math.max(leavingUntil, deadline);
     }
@@ -144,7 +145,7 @@ export class Interruption implements PostFilterPlugin {
       }
       const unit =
         permission.checkpoint || permission.terminate
-          ? singleUnit(pod, permission, costs.costsOf(pod, node, { permission, dumps: dumping + 1, preemptor, now }))
+          ? singleUnit(pod, permission, costs.assess(pod, node, { permission, dumps: dumping + 1, preemptor, now }))
           : undefined;
       if (unit !== undefined) candidates.push(unit);
       if (permission.excluded !== undefined) hindrances.note(pod, permission);
@@ -164,35 +165,23 @@ export class Interruption implements PostFilterPlugin {
       for (const pod of leaving) trial.remove(pod);
       const selection = selectVictims(trial, candidates, this.#dependencies.budgets);
       if ('reasons' in selection) return selection;
-      return { plan: this.#costed(cycle, survey, selection.victims, selection), survey, selection };
+      return { plan: makePlan(node, selection.victims, { ...survey, ...selection }), survey, selection };
     } finally {
       trial.restore();
     }
   }
 
-  /** The plan with its costs as they are when all its dumps share the node's bandwidth. */
-  #costed(
-    cycle: Cycle,
-    survey: Survey,
-    victims: readonly VictimUnit[],
-    { violating }: VictimSelection,
-  ): InterruptionPlan {
-    const dumps = victims.flatMap(({ members }) => members).filter(({ action }) => action === 'Checkpoint').length;
-    const shared =
-      dumps <= 1 ? victims : victims.map((unit) => this.#recosted(cycle, survey.node, unit, survey.dumping + dumps));
-    return makePlan(survey.node, shared, { ...survey, violating });
-  }
-
-  #recosted({ now, pod: preemptor }: Cycle, node: NodeInfo, unit: VictimUnit, dumps: number): VictimUnit {
-    const members = unit.members.map((member) => {
+  /** The plan with the costs of its victims as they are when all its dumps share the node's bandwidth. */
+  #shared({ now, pod: preemptor }: Cycle, { plan, survey }: SurveyedPlan): InterruptionPlan {
+    const own = plan.victims.filter(({ action }) => action === 'Checkpoint').length;
+    if (own <= 1) return plan;
+    const dumps = survey.dumping + own;
+    const victims = plan.victims.map((member) => {
       const { pod, permission } = member;
-      return { ...member, costs: this.#dependencies.costs.costsOf(pod, node, { permission, dumps, preemptor, now }) };
+      const { costs } = this.#dependencies.costs.assess(pod, plan.node, { permission, dumps, preemptor, now });
+      return { ...member, costs };
     });
-    const cost = members.reduce(
-      (sum, { action, costs }) => sum + ((action === 'Checkpoint' ? costs.checkpoint : costs.terminate) ?? 0),
-      0,
-    );
-    return { ...unit, members, cost };
+    return { ...plan, victims };
   }
 
   /** The plans worth showing, best first, the first few searched to the end. */
@@ -202,22 +191,24 @@ export class Interruption implements PostFilterPlugin {
     found: readonly SurveyedPlan[],
   ): [InterruptionPlan, ...InterruptionPlan[]] {
     const byRank = [...found].sort((one, other) => comparePlans(one.plan, other.plan)).slice(0, REFINED_NODES);
-    const refined = byRank.map((entry) => this.#refined(cycle, filters, entry)).sort(comparePlans);
-    const [first, ...others] = refined;
+    const [first, ...others] = byRank
+      .map((entry) => this.#refined(cycle, filters, entry))
+      .sort((one, other) => comparePlans(one.plan, other.plan))
+      .slice(0, EXPLAINED_ENTRIES)
+      .map((entry) => this.#shared(cycle, entry));
     if (first === undefined) throw new RangeError('the best of no plans was asked for');
-    return [first, ...others.slice(0, EXPLAINED_ENTRIES - 1)];
+    return [first, ...others];
   }
 
-  #refined(cycle: Cycle, filters: readonly FilterPlugin[], entry: SurveyedPlan): InterruptionPlan {
-    const { plan, survey, selection } = entry;
-    if (selection.victims.length === 0 || survey.candidates.length > REFINED_CANDIDATES) return plan;
+  #refined(cycle: Cycle, filters: readonly FilterPlugin[], entry: SurveyedPlan): SurveyedPlan {
+    const { survey, selection } = entry;
+    if (selection.victims.length === 0 || survey.candidates.length > REFINED_CANDIDATES) return entry;
     const trial = new Trial(this.#dependencies.framework(), cycle, filters, survey.node);
     try {
       for (const pod of survey.leaving) trial.remove(pod);
       const victims = cheapestVictims(trial, survey.candidates, selection);
-      if (victims === selection.victims) return plan;
-      const cheaper = this.#costed(cycle, survey, victims, selection);
-      return comparePlans(cheaper, plan) < 0 ? cheaper : plan;
+      if (victims === selection.victims) return entry;
+      return { ...entry, plan: makePlan(survey.node, victims, { ...survey, ...selection }) };
     } finally {
       trial.restore();
     }

@@ -4,7 +4,7 @@ import type { FilterPlugin, Rejection } from '../framework/phases.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { Budgets } from './budgets.ts';
-import { byImportance, type VictimUnit } from './victim-unit.ts';
+import { byImportance, costOf, type VictimUnit } from './victim-unit.ts';
 
 /** Tries a pod on a node with some of its pods taken away; {@link restore} puts everything back. */
 export class Trial {
@@ -86,8 +86,8 @@ export function selectVictims(
 
 /**
  * The best victim set there is on the node, by exhaustive search cut off at the set known already: fewest violations,
- * lowest highest priority, lowest cost, fewest units. Reprieving by importance may miss it (it gives back the dearest
- * first, which can force two cheap ones instead of one in between). Costs are taken as independent of each other here.
+ * lowest highest priority, lowest cost, fewest units. Reprieving by importance may miss it: it gives back the dearest
+ * first, which can force several cheap ones, dumped at once, instead of that one.
  */
 export function cheapestVictims(
   trial: Trial,
@@ -127,13 +127,11 @@ type Rank = readonly [violations: number, highestPriority: number, cost: number,
 function rankOf(units: readonly VictimUnit[], violating: ReadonlySet<string>): Rank {
   let violations = 0;
   let highest = -Infinity;
-  let cost = 0;
   for (const unit of units) {
     for (const { pod } of unit.members) if (violating.has(pod.uid)) violations += 1;
     highest = Math.max(highest, unit.priority);
-    cost += unit.cost;
   }
-  return [violations, highest, cost, units.length];
+  return [violations, highest, costOf(units), units.length];
 }
 
 function compareRanks(one: Rank, other: Rank): number {

@@ -21,8 +21,21 @@ export interface VictimUnit {
   readonly members: readonly UnitMember[];
   readonly priority: number;
   readonly startedAt: number;
-  /** Of all members, each by its cheapest permitted action. */
+  /** Node-seconds of all members, each by its cheapest permitted action, as if nothing else were dumped. */
   readonly cost: number;
+  /** Members that are dumped. */
+  readonly dumps: number;
+  /** What each further dump on the node adds to the cost, for bandwidth is shared. */
+  readonly costPerFurtherDump: number;
+}
+
+/** What interrupting all of them at once costs. Only grows as units are added. */
+export function costOf(units: readonly VictimUnit[]): number {
+  let dumps = 0;
+  for (const unit of units) dumps += unit.dumps;
+  let cost = 0;
+  for (const unit of units) cost += unit.cost + unit.costPerFurtherDump * (dumps - unit.dumps);
+  return cost;
 }
 
 /** The cheaper of what is permitted; on a tie the one that loses nothing. */
@@ -35,15 +48,22 @@ export function cheapestAction(costs: VictimCosts): { action: InterruptAction; c
 }
 
 /** A single pod as unit; undefined when nothing may be done to it. */
-export function singleUnit(pod: PodInfo, permission: Permission, costs: VictimCosts): VictimUnit | undefined {
+export function singleUnit(
+  pod: PodInfo,
+  permission: Permission,
+  { costs, costPerFurtherDump }: { costs: VictimCosts; costPerFurtherDump: number },
+): VictimUnit | undefined {
   const cheapest = cheapestAction(costs);
   if (cheapest === undefined) return undefined;
+  const dumped = cheapest.action === 'Checkpoint';
   return {
     id: pod.uid,
     members: [{ pod, permission, action: cheapest.action, costs }],
     priority: pod.priority,
     startedAt: pod.startedAt,
     cost: cheapest.cost,
+    dumps: dumped ? 1 : 0,
+    costPerFurtherDump: dumped ? costPerFurtherDump : 0,
   };
 }
 
