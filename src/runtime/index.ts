@@ -1,5 +1,4 @@
 export { DEMO_DEFAULTS, DEMO_ENVIRONMENT, DEMO_PROGRAM, stepLine } from './demo-program.ts';
-export { DEMO_ENVIRONMENT, DEMO_PROGRAM } from './demo-program.ts';
 export {
   DEMO_IMAGE,
   PodmanRuntime,
@@ -9,5 +8,4 @@ export {
   type PodmanTools,
 } from './podman/index.ts';
 export type * from './runtime.ts';
-export { SimulatedRuntime } from './simulated/simulated-runtime.ts';
 export * from './simulated/index.ts';

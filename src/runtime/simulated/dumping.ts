@@ -3,7 +3,7 @@ import type { Clock } from '../../clock/index.ts';
 import { FermataError, reasonOf } from '../../model/index.ts';
 import { KILLED_EXIT_CODE } from '../demo-program.ts';
 import type { CheckpointOptions, DumpReport } from '../runtime.ts';
-import { readDump, writeDump } from './dump-images.ts';
+import { readDump, readDumpedPod, writeDump } from './dump-images.ts';
 import type { SimulatedFaults } from './faults.ts';
 import { type DumpUnderWay, memoryOfPod, type SimulatedMachine, type SimulatedPod } from './machine.ts';
 import { dumpDuration, type SimulatedTiming } from './timing.ts';
@@ -55,7 +55,7 @@ export class Dumping {
     const fault = faults.onDump?.({ uid, namespace, name, directory, leaveRunning, memoryBytes });
     let duration = this.#parts.vary(dumpDuration(timing, memoryBytes));
     if (fault?.kind === 'slow') duration += fault.milliseconds;
-    if (fault?.kind === 'fail') duration *= fault.after ?? 0.5;
+    if (fault?.kind === 'fail') duration = Math.round(duration * (fault.after ?? 0.5));
     machine.freeze(pod, startedAt);
     const dump: DumpUnderWay = { directory, leaveRunning, startedAt };
     if (fault !== undefined) dump.fault = fault;
@@ -74,10 +74,16 @@ export class Dumping {
     }
   }
 
-  async recover(pod: SimulatedPod | undefined, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {
+  async recover(
+    pod: SimulatedPod | undefined,
+    uid: string,
+    options: CheckpointOptions,
+  ): Promise<'running' | 'dumped' | 'lost'> {
     const { files } = this.#parts;
     const { directory } = options;
     if (pod === undefined) {
+      if (!options.leaveRunning && (await this.#isWhole(uid, directory))) return 'dumped';
+      this.#parts.checkAlive();
       await files.remove(directory);
       return 'lost';
     }
@@ -93,7 +99,7 @@ export class Dumping {
       }
     }
     if (pod.containers.some(({ state }) => state === 'frozen')) {
-      return pod.dumpedTo === directory && (await this.#isWhole(pod, directory)) ? 'dumped' : 'lost';
+      return pod.dumpedTo === directory && (await this.#isWhole(uid, directory)) ? 'dumped' : 'lost';
     }
     await files.remove(directory);
     this.#parts.checkAlive();
@@ -169,11 +175,10 @@ export class Dumping {
     this.#parts.changed(pod.uid);
   }
 
-  async #isWhole(pod: SimulatedPod, directory: string): Promise<boolean> {
-    const containers = pod.containers.filter(({ init }) => !init).map(({ name }) => name);
+  async #isWhole(uid: string, directory: string): Promise<boolean> {
     try {
-      await readDump(this.#parts.files, directory, containers);
-      return true;
+      await readDump(this.#parts.files, directory);
+      return (await readDumpedPod(this.#parts.files, directory))?.uid === uid;
     } catch (error) {
       if (error instanceof FermataError) return false;
       throw error;

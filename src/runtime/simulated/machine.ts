@@ -4,7 +4,7 @@ import type { ContainerObservation, PodObservation } from '../runtime.ts';
 import type { DumpFault, RestoreFault } from './faults.ts';
 import { SimulatedOutputs } from './outputs.ts';
 import type { Program } from './program.ts';
-import { endOfRun, endRun, freezeRun, memoryOfRun, type Run, settleRun, startRun, thawRun } from './run.ts';
+import { endOfRun, endRun, freezeRun, memoryOfRun, type Run, type Stretch, settleRun, thawRun } from './run.ts';
 
 /** Plain data throughout: a machine can be written down as JSON and read back. */
 export interface SimulatedPod {
@@ -59,6 +59,7 @@ export interface RestoredProcess {
   program: Program;
   fromStep: number;
   carriedMilliseconds: number;
+  history: Stretch[];
   ended?: { at: number; exitCode: number };
 }
 
@@ -182,7 +183,8 @@ export class SimulatedMachine {
       if (container === undefined) continue;
       // CRIU brings the process back as it was, whatever the new container's environment says.
       container.program = process.program;
-      const run = startRun(at, process.fromStep, process.carriedMilliseconds);
+      const { fromStep, carriedMilliseconds, history } = process;
+      const run: Run = { stretches: [{ fromStep, carriedMilliseconds, startedAt: at }], inherited: history };
       if (restore.fault?.kind === 'die') {
         run.doom = { at: at + restore.fault.milliseconds, exitCode: restore.fault.exitCode ?? 139 };
       }

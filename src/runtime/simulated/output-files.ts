@@ -30,8 +30,7 @@ export class OutputFiles {
       for (const { output, run, previousRun, program } of pod.containers) {
         if (output === undefined || !output.onVolume) continue;
         // A life that was followed by another was written to its end before that began.
-        if (previousRun !== undefined)
-          this.#positions.set(previousRun, { stretch: previousRun.stretches.length, step: 0 });
+        if (previousRun !== undefined) this.#positions.set(previousRun, { stretch: Number.POSITIVE_INFINITY, step: 0 });
         if (run !== undefined)
           this.#positions.set(run, positionAfter(program, run, lastStepIn(output.name), clock.now()));
       }
@@ -59,7 +58,7 @@ export class OutputFiles {
   #append(path: string, program: Program, run: Run, now: number): void {
     let position = this.#positions.get(run);
     if (position === undefined) {
-      position = { stretch: 0, step: -1 };
+      position = { stretch: run.inherited?.length ?? 0, step: -1 };
       this.#positions.set(run, position);
     }
     let text = '';
@@ -80,8 +79,9 @@ export class OutputFiles {
 
 /** The place behind the lines up to `lastStep`, as far as this run can have written them. */
 function positionAfter(program: Program, run: Run, lastStep: number, now: number): LogPosition {
-  const position: LogPosition = { stretch: 0, step: -1 };
-  const probe: LogPosition = { stretch: 0, step: -1 };
+  const first = run.inherited?.length ?? 0;
+  const position: LogPosition = { stretch: first, step: -1 };
+  const probe: LogPosition = { stretch: first, step: -1 };
   for (const { step } of linesOf(program, run, probe, now)) {
     if (step > lastStep) break;
     position.stretch = probe.stretch;

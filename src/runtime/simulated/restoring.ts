@@ -67,7 +67,7 @@ export class Restoring {
     const fault = faults.onRestore?.({ uid, namespace, name, directory });
     let duration = this.#parts.vary(restoreDuration(timing, memoryBytes));
     if (fault?.kind === 'slow') duration += fault.milliseconds;
-    if (fault?.kind === 'fail') duration *= fault.after ?? 0.5;
+    if (fault?.kind === 'fail') duration = Math.round(duration * (fault.after ?? 0.5));
     pod.restore = { directory, processes };
     if (fault !== undefined) pod.restore.fault = fault;
     if (fault?.kind !== 'hang') pod.restore.endsAt = clock.now() + duration;

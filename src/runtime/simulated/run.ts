@@ -18,6 +18,8 @@ export interface Stretch {
 /** One life of a process on this node: from its start or restore to its exit. Plain data. */
 export interface Run {
   stretches: Stretch[];
+  /** What it did before its dump, on this node or another: its log goes on from there. */
+  inherited?: Stretch[];
   /** It will be ended by a signal at this time, unless it ends before. */
   doom?: { at: number; exitCode: number };
   ended?: RunEnd;
@@ -29,8 +31,13 @@ export interface RunEnd {
   reason?: 'OOMKilled';
 }
 
-export function startRun(now: number, fromStep = 0, carriedMilliseconds = 0): Run {
-  return { stretches: [{ fromStep, carriedMilliseconds, startedAt: now }] };
+export function startRun(now: number): Run {
+  return { stretches: [{ fromStep: 0, carriedMilliseconds: 0, startedAt: now }] };
+}
+
+/** Every stretch of the process, from its first start on. */
+export function historyOf(run: Run): readonly Stretch[] {
+  return run.inherited === undefined ? run.stretches : [...run.inherited, ...run.stretches];
 }
 
 /** Steps done by the end of the stretch, or by `now` while it lasts. */

@@ -213,7 +213,7 @@ export class SimulatedRuntime implements Runtime {
   }
 
   recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {
-    return this.#operation(() => this.#dumping.recover(this.#find(uid), options));
+    return this.#operation(() => this.#dumping.recover(this.#find(uid), uid, options));
   }
 
   /** Steps the container's process has done since it first started, over all its incarnations; undefined: no process. */
@@ -348,6 +348,7 @@ export class SimulatedRuntime implements Runtime {
   }
 
   #vary(milliseconds: number): number {
-    return this.#random === undefined ? milliseconds : milliseconds * (1 - JITTER + 2 * JITTER * this.#random());
+    const factor = this.#random === undefined ? 1 : 1 - JITTER + 2 * JITTER * this.#random();
+    return Math.round(milliseconds * factor);
   }
 }

@@ -1,7 +1,7 @@
 import { stepLine } from '../demo-program.ts';
 import type { LogOptions } from '../runtime.ts';
 import type { Program } from './program.ts';
-import { type Run, stepsIn, timeOfStep } from './run.ts';
+import { historyOf, type Run, stepsIn, timeOfStep } from './run.ts';
 
 /** A place in a run's output: how many lines of which stretch were read. */
 export interface LogPosition {
@@ -16,34 +16,36 @@ export interface LogLine {
 
 /** The lines from `position` on, up to `now`; moves `position` behind them. */
 export function* linesOf(program: Program, run: Run, position: LogPosition, now: number): Generator<LogLine> {
-  for (; position.stretch < run.stretches.length; position.stretch++, position.step = -1) {
-    const stretch = run.stretches[position.stretch];
+  const stretches = historyOf(run);
+  for (; position.stretch < stretches.length; position.stretch++, position.step = -1) {
+    const stretch = stretches[position.stretch];
     if (stretch === undefined) return;
     const last = stepsIn(program, stretch, now);
     for (let step = Math.max(position.step, stretch.fromStep) + 1; step <= last; step++) {
       position.step = step;
       yield { at: timeOfStep(program, stretch, step), step };
     }
-    if (position.stretch === run.stretches.length - 1) return;
+    if (position.stretch === stretches.length - 1) return;
   }
 }
 
 /** Where a log begins that shows no more than the last `tailLines` lines and none before `since`. */
 export function startOfLog(program: Program, run: Run, options: LogOptions, now: number): LogPosition {
   const { tailLines, since = 0 } = options;
+  const stretches = historyOf(run);
   let skip = 0;
   if (tailLines !== undefined) {
     let lines = 0;
-    for (const stretch of run.stretches) lines += stepsIn(program, stretch, now) - stretch.fromStep;
+    for (const stretch of stretches) lines += stepsIn(program, stretch, now) - stretch.fromStep;
     skip = Math.max(0, lines - Math.max(0, tailLines));
   }
-  for (const [index, stretch] of run.stretches.entries()) {
+  for (const [index, stretch] of stretches.entries()) {
     const last = stepsIn(program, stretch, now);
     const skipped = Math.min(skip, last - stretch.fromStep);
     skip -= skipped;
     let step = stretch.fromStep + skipped;
     while (step < last && timeOfStep(program, stretch, step + 1) < since) step += 1;
-    if (step < last || index === run.stretches.length - 1) return { stretch: index, step };
+    if (step < last || index === stretches.length - 1) return { stretch: index, step };
   }
   return { stretch: 0, step: -1 };
 }
