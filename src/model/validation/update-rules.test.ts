@@ -53,6 +53,10 @@ describe('of a pod may change', () => {
     ],
     'labels and annotations': [pod(), { ...pod(), metadata: { ...metadata, labels: { a: 'b' } } }],
     'nothing at all': [pod(), pod()],
+    'what follows from what admission filled in': [
+      { ...pod(), spec: { ...pod().spec, serviceAccountName: 'default' } },
+      pod({ serviceAccountName: 'default', serviceAccount: 'default' }),
+    ],
   };
   for (const [sentence, [old, next]] of Object.entries(cases)) {
     test(sentence, () => assert.deepEqual(problems(PODS, old, next), []));

@@ -12,6 +12,7 @@ import type { KubeObject } from '../meta.ts';
 import type { PodCheckpoint } from '../podcheckpoint.ts';
 import type { FieldErrors } from './field-error.ts';
 import { checkRequired } from './formats.ts';
+import { applyPodDefaults } from './pod-defaults.ts';
 import { differences, isSame } from './sameness.ts';
 
 const IMMUTABLE = 'field is immutable';
@@ -29,14 +30,17 @@ export function checkMetadataUpdate(old: KubeObject, next: KubeObject, errors: F
 }
 
 /** `ValidatePodUpdate`: what of a running pod may still change. */
-export function checkPodUpdate(old: Pod, next: Pod, errors: FieldErrors): void {
+export function checkPodUpdate(before: Pod, after: Pod, errors: FieldErrors): void {
+  if (isSame(before.spec, after.spec)) return;
+  // Admission fills in fields from which further defaults follow; they are no change.
+  const [old, next] = [completed(before), completed(after)];
   for (const list of ['containers', 'initContainers'] as const) {
-    const [before, after] = [old.spec[list] ?? [], next.spec[list] ?? []];
-    if (before.length !== after.length) {
+    const [containers, changed] = [old.spec[list] ?? [], next.spec[list] ?? []];
+    if (containers.length !== changed.length) {
       errors.forbidden(`spec.${list}`, 'pod updates may not add or remove containers');
       return;
     }
-    for (const [index, { image }] of after.entries()) checkRequired(errors, `spec.${list}[${index}].image`, image);
+    for (const [index, { image }] of changed.entries()) checkRequired(errors, `spec.${list}[${index}].image`, image);
   }
   if (errors.list.length > 0) return;
   const allowed: Pod['spec'] = {
@@ -49,6 +53,12 @@ export function checkPodUpdate(old: Pod, next: Pod, errors: FieldErrors): void {
   restoreAllowed(allowed, old, next, errors);
   const changed = differences(old.spec, allowed, 'spec');
   if (changed.length > 0) errors.forbidden('spec', `${MAY_CHANGE}; changed: ${changed.join(', ')}`);
+}
+
+function completed(pod: Pod): Pod {
+  const spec = structuredClone(pod.spec);
+  applyPodDefaults(spec);
+  return { ...pod, spec };
 }
 
 function withImagesOf(before: readonly Container[], after: readonly Container[]): Container[] {

@@ -355,6 +355,12 @@ test('what has been prepared once is not changed by preparing it again', () => {
   assert.deepEqual(validateObject(kind, once).errors, []);
 });
 
+test('a quantity that is wrong is told once, not again as the request that follows from it', () => {
+  const kind = definition(PODS);
+  const { object } = prepareObject(kind, withContainer({ resources: { limits: { memory: '2Gb' } } }) as never);
+  assert.equal(validateObject(kind, object).errors.length, 1);
+});
+
 test('whatever stands in an object, it is judged without a crash', () => {
   const scalar = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null));
   const name = fc.constantFrom(

@@ -104,7 +104,7 @@ export function validateObject(
 
 /**
  * The object as a server takes it in: without nulls and unknown fields, quantities canonical, defaults filled in. What is
- * wrong with it {@link validateObject} says; an object of a wrong shape gets no defaults.
+ * wrong with it {@link validateObject} says; an object with a value of a wrong form gets no defaults, lest they repeat it.
  */
 export function prepareObject<T extends KubeObject>(
   kind: KindDefinition,
@@ -113,8 +113,8 @@ export function prepareObject<T extends KubeObject>(
   const errors = new FieldErrors();
   const unknownFields: string[] = [];
   const clean = checked(kind.schema as JsonSchema, object, '', { errors, unknownFields }) as T;
-  const shaped = !errors.list.some(({ type }) => type === 'TypeInvalid');
-  return { object: shaped ? applyDefaults(kind, clean) : clean, unknownFields };
+  const sound = errors.list.every(({ type }) => type === 'Required' || type === 'NotSupported');
+  return { object: sound ? applyDefaults(kind, clean) : clean, unknownFields };
 }
 
 /** Whether `old` may become `next`; both valid by themselves, with their defaults in. */
