@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../../kubernetes/index.ts';
 import { reasonOf } from '../../../model/index.ts';
+import { decodeKubernetesProtobuf, KUBERNETES_PROTOBUF } from '../protobuf/kubernetes-protobuf.ts';
 
 /** As kube-apiserver's own limit (`MaxRequestBodyBytes`). */
 export const MAXIMUM_BODY_BYTES = 3 * 1024 * 1024;
 
 /** @throws ApiError RequestEntityTooLarge; BadRequest when the client broke off */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > MAXIMUM_BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
@@ -21,7 +22,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     if (error instanceof ApiError) throw error;
     throw new ApiError('BadRequest', `the request body could not be read: ${reasonOf(error)}`, { cause: error });
   }
-  return Buffer.concat(chunks, length).toString('utf8');
+  return Buffer.concat(chunks, length);
 }
 
 /** The media type of the body without its parameters; JSON when none is given. */
@@ -31,18 +32,20 @@ export function contentTypeOf(request: IncomingMessage): string {
 }
 
 /**
- * Reads JSON, or YAML of one document.
+ * Reads JSON, YAML of one document, or Kubernetes' protobuf of some kinds.
  * @throws ApiError BadRequest that names line and column; UnsupportedMediaType
  */
-export async function parseBody(text: string, contentType: string): Promise<unknown> {
+export async function parseBody(body: Buffer, contentType: string): Promise<unknown> {
   switch (contentType) {
     case 'application/json':
     case 'text/json':
-      return parseJson(text);
+      return parseJson(body.toString('utf8'));
     case 'application/yaml':
     case 'application/x-yaml':
     case 'text/yaml':
-      return parseYaml(text);
+      return parseYaml(body.toString('utf8'));
+    case KUBERNETES_PROTOBUF:
+      return decodeKubernetesProtobuf(body);
     default:
       throw new ApiError(
         'UnsupportedMediaType',

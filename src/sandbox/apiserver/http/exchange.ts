@@ -32,14 +32,14 @@ export class Exchange {
     return contentTypeOf(this.request);
   }
 
-  readText(): Promise<string> {
-    return readBody(this.request);
+  async readText(): Promise<string> {
+    return (await readBody(this.request)).toString('utf8');
   }
 
-  /** The body as JSON or YAML; undefined when it is empty. */
+  /** What the body says, whatever its type; undefined when it is empty. */
   async readValue(): Promise<unknown> {
-    const text = await this.readText();
-    return text.trim() === '' ? undefined : parseBody(text, this.contentType);
+    const body = await readBody(this.request);
+    return body.length === 0 ? undefined : parseBody(body, this.contentType);
   }
 
   /** Adds a `Warning:` header (RFC 7234, code 299), which kubectl prints to its standard error. */

@@ -14,7 +14,7 @@ export interface OpenApiV2 {
 
 /** `/openapi/v2`: everything served, in one document. */
 export function openApiV2(registry: Registry): OpenApiV2 {
-  const definitions = new Definitions(2);
+  const definitions = new Definitions(2, objectMetaOf(registry));
   const paths: Record<string, object> = {};
   for (const kind of registry.kinds.list()) {
     const definition = defineKind(definitions, kind);
@@ -30,7 +30,7 @@ export function openApiV2(registry: Registry): OpenApiV2 {
 
 /** `/openapi/v3/api/v1` and its like: what is served of one group and version. */
 export function openApiV3(registry: Registry, groupVersion: string): object | undefined {
-  const definitions = new Definitions(3);
+  const definitions = new Definitions(3, objectMetaOf(registry));
   const paths: Record<string, object> = {};
   for (const kind of registry.kinds.list()) {
     if (apiVersionOf(kind.type) !== groupVersion) continue;
@@ -59,6 +59,12 @@ export function documentPaths(registry: Registry): Map<string, string> {
     result.set(type.group === '' ? `api/${groupVersion}` : `apis/${groupVersion}`, groupVersion);
   }
   return result;
+}
+
+/** As the standard kinds have it. */
+function objectMetaOf(registry: Registry): JsonSchema {
+  const standard = registry.kinds.list().find((kind) => !kind.custom);
+  return (standard?.schema as JsonSchema | undefined)?.properties?.metadata ?? { type: 'object' };
 }
 
 function defineKind(definitions: Definitions, { type, schema }: Kind): string {

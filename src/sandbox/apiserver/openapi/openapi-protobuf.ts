@@ -1,5 +1,5 @@
+import { ProtobufWriter } from '../protobuf/protobuf-writer.ts';
 import type { OpenApiV2 } from './documents.ts';
-import { ProtobufWriter } from './protobuf-writer.ts';
 
 /**
  * The OpenAPI v2 document in the only form kubectl before 1.28 takes it: `openapi.v2.Document` of google/gnostic

@@ -61,11 +61,14 @@ const META_TYPES = new Set(['ObjectMeta', 'ListMeta', 'OwnerReference', 'LabelSe
 export class Definitions {
   readonly schemas: Record<string, OpenApiSchema> = {};
   readonly #version: 2 | 3;
+  readonly #objectMeta: JsonSchema;
   /** What each definition was made from: two types of one title are one only when they are the same. */
   readonly #sources = new Map<string, string>();
 
-  constructor(version: 2 | 3) {
+  /** @param objectMeta schema of every object's `metadata` */
+  constructor(version: 2 | 3, objectMeta: JsonSchema) {
     this.#version = version;
+    this.#objectMeta = objectMeta;
   }
 
   /** `$ref` of a definition. */
@@ -95,6 +98,8 @@ export class Definitions {
     const properties = {
       apiVersion: { type: 'string', description: 'Versioned schema of this representation of an object.' },
       kind: { type: 'string', description: 'What the object is; cannot be changed.' },
+      // The schema of a custom kind says nothing of what every object has.
+      metadata: this.convert(this.#objectMeta, scope),
       ...schema.properties,
     };
     this.schemas[name] = { ...schema, type: 'object', properties, ...extensions };

@@ -1,5 +1,6 @@
 import type { Exchange } from '../http/exchange.ts';
 import { isJsonObject, type Json } from '../patch/json-value.ts';
+import { KUBERNETES_PROTOBUF } from '../protobuf/kubernetes-protobuf.ts';
 
 /** Resources that only answer a question (`POST`); nothing of them is kept. */
 export interface Review {
@@ -57,7 +58,7 @@ export async function answerReview(exchange: Exchange, review: Review): Promise<
 
 /** kubectl from 1.33 on asks in protobuf, which is not read here: the answer is the same whatever was asked. */
 async function askedBy(exchange: Exchange): Promise<Json | undefined> {
-  if (exchange.contentType === 'application/vnd.kubernetes.protobuf') {
+  if (exchange.contentType === KUBERNETES_PROTOBUF) {
     await exchange.readText();
     return undefined;
   }
