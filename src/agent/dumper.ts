@@ -117,7 +117,7 @@ export class Dumper {
     if (found === 'lost') {
       return this.#fail(
         checkpoint,
-        'the dump was cut off and the pod did not survive it; it starts anew',
+        'the dump was cut off and the pod did not survive it; what becomes of it is up to its restart policy',
         signal,
         entry,
       );
@@ -194,7 +194,7 @@ export class Dumper {
       const containers = await describeImages(this.#path(entry), containersOf(entry), this.#parts.storage.files);
       return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers }), signal);
     }
-    const after = isFrozen(present) ? '; the pod did not survive it and starts anew' : '';
+    const after = isFrozen(present) ? '; the pod did not survive it, and what becomes of it is up to its restart policy' : '';
     await this.#fail(checkpoint, `${reason}${after}`, signal, entry);
   }
 

@@ -1,0 +1,243 @@
+import { Agent, MemoryJournal, MemoryStorage } from '../../src/agent/index.ts';
+import { MemoryFiles } from '../../src/checkpoint/index.ts';
+import { seededRandom, VirtualClock } from '../../src/clock/index.ts';
+import { InterruptionController } from '../../src/controllers/index.ts';
+import { EventRecorder, isApiError, MemoryBacking, Registry } from '../../src/kubernetes/index.ts';
+import {
+  conditionOf,
+  type Draft,
+  EVENTS,
+  isConditionTrue,
+  type KubeEvent,
+  POD_CHECKPOINTS,
+  PODS,
+  type Pod,
+  type PodCheckpoint,
+  SILENT_LOG,
+} from '../../src/model/index.ts';
+import { type SimulatedFaults, SimulatedMachine, SimulatedOutputs, SimulatedRuntime } from '../../src/runtime/index.ts';
+import { MemoryVolumes, SandboxNode } from '../../src/sandbox/index.ts';
+import { type DeathPlan, ProcessDeath } from './process-death.ts';
+
+const SYSTEM = {
+  architecture: 'amd64',
+  operatingSystem: 'linux',
+  kernelVersion: '6.1',
+  osImage: 'test',
+  containerRuntimeVersion: 'simulated://',
+  kubeletVersion: 'v0',
+};
+
+export interface WorldOptions {
+  nodes?: readonly string[];
+  cpu?: string;
+  faults?: SimulatedFaults;
+  /** Run the interruption controller, so that stopped pods come back. Default false. */
+  controller?: boolean;
+  /** How the lives of the first node's process end, one after the other; then it lives on. */
+  deaths?: readonly DeathPlan[];
+}
+
+interface LocalNode {
+  name: string;
+  machine: SimulatedMachine;
+  journal: MemoryJournal;
+  volumes: MemoryVolumes;
+  /** One for each life of its process. */
+  lives: { death: ProcessDeath; runtime: SimulatedRuntime; agent: Agent; node: SandboxNode }[];
+}
+
+/** A cluster of local nodes in virtual time: real registry, agents and node loops; simulated machines. */
+export class NodeWorld {
+  readonly clock = new VirtualClock();
+  readonly random = seededRandom(1);
+  readonly store: Registry;
+  readonly files = new MemoryFiles();
+  readonly storage = new MemoryStorage(this.files);
+  readonly outputs = new SimulatedOutputs();
+  readonly nodes: LocalNode[];
+  readonly #options: WorldOptions;
+  readonly #controller: InterruptionController | undefined;
+
+  constructor(options: WorldOptions = {}) {
+    this.#options = options;
+    const { clock, random } = this;
+    this.store = new Registry({ backing: new MemoryBacking(), clock, random });
+    this.nodes = (options.nodes ?? ['n1']).map((name) => ({
+      name,
+      machine: new SimulatedMachine(this.outputs),
+      journal: new MemoryJournal(),
+      volumes: new MemoryVolumes(),
+      lives: [],
+    }));
+    for (const node of this.nodes) this.#begin(node);
+    if (options.controller === true) {
+      const parts = { store: this.store, clock, random, log: SILENT_LOG };
+      const events = new EventRecorder(parts, { component: 'test' });
+      this.#controller = new InterruptionController({ ...parts, events });
+      this.#controller.start();
+    }
+  }
+
+  /** Starts the node's process, for the first time or after it was killed. */
+  #begin(local: LocalNode): void {
+    const { clock, random, files, storage } = this;
+    const plans = local === this.nodes[0] ? this.#options.deaths : undefined;
+    const death = new ProcessDeath(plans?.[local.lives.length]);
+    const { faults } = this.#options;
+    const runtime = new SimulatedRuntime({
+      clock,
+      files,
+      machine: local.machine,
+      ...(faults === undefined ? {} : { faults }),
+    });
+    const parts = { store: death.store(this.store), runtime: death.runtime(runtime), clock, random, log: SILENT_LOG };
+    const directory = `/nodes/${local.name}`;
+    const agent = new Agent(
+      { ...parts, journal: death.journal(local.journal), storage },
+      { nodeName: local.name, directory: `${directory}/checkpoints`, peers: (peer) => `/nodes/${peer}/checkpoints` },
+    );
+    const capacity = { cpu: this.#options.cpu ?? '1', memory: '4Gi', pods: 10 };
+    const node = new SandboxNode(
+      { ...parts, checkpoints: agent, volumes: local.volumes },
+      { name: local.name, directory, capacity, system: SYSTEM },
+    );
+    local.lives.push({ death, runtime, agent, node });
+    agent.start();
+    node.start();
+  }
+
+  life(name = 'n1') {
+    const life = this.nodes.find((node) => node.name === name)?.lives.at(-1);
+    if (life === undefined) throw new Error(`no node ${name}`);
+    return life;
+  }
+
+  /** Calls of the first life of the first node's process. */
+  get calls(): readonly string[] {
+    return this.nodes[0]?.lives[0]?.death.calls ?? [];
+  }
+
+  /** Starts again what died, as the supervisor does. */
+  async revive(): Promise<void> {
+    for (const local of this.nodes) {
+      for (let life = local.lives.at(-1); life?.death.dead; life = local.lives.at(-1)) {
+        await life.runtime.stop();
+        this.#begin(local);
+        // Lets it set its first alarms: the clock would otherwise go on to the next one of somebody else.
+        await this.clock.advance(0);
+      }
+    }
+  }
+
+  async until(condition: () => boolean | Promise<boolean>, seconds = 600): Promise<void> {
+    await this.clock.advanceUntil(async () => {
+      await this.revive();
+      return condition();
+    }, seconds * 1000);
+  }
+
+  async pass(seconds: number): Promise<void> {
+    const end = this.clock.now() + seconds * 1000;
+    this.clock.setTimer(seconds * 1000, () => undefined);
+    await this.until(() => this.clock.now() >= end, seconds + 1);
+  }
+
+  async pod(name: string): Promise<Pod | undefined> {
+    try {
+      return await this.store.get(PODS, { namespace: 'default', name });
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
+  async checkpoint(name: string): Promise<PodCheckpoint | undefined> {
+    try {
+      return await this.store.get(POD_CHECKPOINTS, { namespace: 'default', name });
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
+  async isTrue(checkpoint: string, condition: string): Promise<boolean> {
+    return isConditionTrue((await this.checkpoint(checkpoint))?.status?.conditions, condition);
+  }
+
+  async reasonOf(checkpoint: string, condition: string): Promise<string | undefined> {
+    return conditionOf((await this.checkpoint(checkpoint))?.status?.conditions, condition)?.reason;
+  }
+
+  async phase(pod: string): Promise<string | undefined> {
+    return (await this.pod(pod))?.status?.phase;
+  }
+
+  async events(reason: string): Promise<KubeEvent[]> {
+    return (await this.store.list(EVENTS)).items.filter((event) => event.reason === reason);
+  }
+
+  /** Ends the living and shows that no timer is left of them. */
+  async stop(): Promise<void> {
+    await this.#controller?.stop();
+    for (const { lives } of this.nodes) {
+      const life = lives.at(-1);
+      if (life === undefined || life.death.dead) continue;
+      await Promise.all([life.node.stop(), life.agent.stop()]);
+      await life.runtime.stop();
+    }
+    this.store.close();
+  }
+}
+
+/** A pod of the demo's program. Its steps go to a file on a volume that all nodes share. */
+export function counting(
+  name: string,
+  options: {
+    steps?: number;
+    cpu?: string;
+    nodeName?: string;
+    stepMilliseconds?: number;
+    annotations?: Record<string, string>;
+  } = {},
+): Draft<Pod> {
+  const { steps = 20, cpu = '1', nodeName, stepMilliseconds = 100, annotations } = options;
+  return {
+    metadata: { name, namespace: 'default', ...(annotations === undefined ? {} : { annotations }) },
+    spec: {
+      ...(nodeName === undefined ? {} : { nodeName }),
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          name: 'main',
+          image: 'localhost/demo:1',
+          resources: { requests: { cpu } },
+          env: [
+            { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+            { name: 'FERMATA_STEPS', value: String(steps) },
+            { name: 'FERMATA_STEP_MILLISECONDS', value: String(stepMilliseconds) },
+            { name: 'FERMATA_OUTPUT', value: '/out/$(POD_NAME)' },
+          ],
+          volumeMounts: [{ name: 'out', mountPath: '/out' }],
+        },
+      ],
+      volumes: [{ name: 'out', hostPath: { path: '/shared' } }],
+    },
+  };
+}
+
+export function stopping(pod: Pod, name = 'c1', spec: Partial<PodCheckpoint['spec']> = {}): Draft<PodCheckpoint> {
+  return {
+    metadata: { name, namespace: pod.metadata.namespace ?? '' },
+    spec: {
+      sourcePod: { name: pod.metadata.name, uid: pod.metadata.uid },
+      postCheckpointState: 'Stopped',
+      reason: 'Preemption',
+      restore: 'Automatic',
+      ...spec,
+    },
+  };
+}
+
+export const STEPS = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
