@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import type { Clock } from '../clock/index.ts';
 import { reasonOf } from '../model/index.ts';
 import { ApiError, isApiError } from './api-error.ts';
@@ -37,12 +37,15 @@ type Answer = Dispatcher.ResponseData;
  * answer with Retry-After), and once when a kept connection turns out to be closed; writes never are.
  */
 export class HttpTransport {
-  readonly #pool: Pool;
+  /** Made at the first call: undici takes 100 ms to load. */
+  #pool: Promise<Pool> | undefined;
+  readonly #origin: string;
   readonly #access: ClusterAccess;
   readonly #basePath: string;
   readonly #clock: Clock;
   readonly #tokens: TokenSource | undefined;
   readonly #userAgent: string;
+  #closed = false;
 
   constructor(access: ClusterAccess, parts: { clock: Clock; userAgent: string }) {
     const url = serverUrl(access.server);
@@ -51,19 +54,7 @@ export class HttpTransport {
     this.#clock = parts.clock;
     this.#userAgent = parts.userAgent;
     this.#tokens = access.tokenFile === undefined ? undefined : new TokenSource(access.tokenFile, parts.clock);
-    this.#pool = new Pool(url.origin, {
-      allowH2: false,
-      keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
-      headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MILLISECONDS,
-        rejectUnauthorized: access.insecureSkipTLSVerify !== true,
-        ...(access.ca === undefined ? {} : { ca: access.ca }),
-        ...(access.clientCert === undefined ? {} : { cert: access.clientCert }),
-        ...(access.clientKey === undefined ? {} : { key: access.clientKey }),
-        ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
-      },
-    });
+    this.#origin = url.origin;
   }
 
   /** The answer's JSON. */
@@ -83,7 +74,26 @@ export class HttpTransport {
 
   /** Cuts what is under way and leaves no socket behind. */
   async close(): Promise<void> {
-    await this.#pool.destroy(new Error('the client was closed'));
+    this.#closed = true;
+    await (await this.#pool)?.destroy(new Error('the client was closed'));
+  }
+
+  async #connected(): Promise<Pool> {
+    const { Pool: ConnectionPool } = await import('undici');
+    const access = this.#access;
+    return new ConnectionPool(this.#origin, {
+      allowH2: false,
+      keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
+      headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+      connect: {
+        timeout: CONNECT_TIMEOUT_MILLISECONDS,
+        rejectUnauthorized: access.insecureSkipTLSVerify !== true,
+        ...(access.ca === undefined ? {} : { ca: access.ca }),
+        ...(access.clientCert === undefined ? {} : { cert: access.clientCert }),
+        ...(access.clientKey === undefined ? {} : { key: access.clientKey }),
+        ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
+      },
+    });
   }
 
   async #patiently(call: HttpCall): Promise<Answer> {
@@ -108,9 +118,11 @@ export class HttpTransport {
   async #once(call: HttpCall): Promise<Answer> {
     call.signal?.throwIfAborted();
     const headers = await this.#headers(call);
+    if (this.#closed) throw this.#failure(call, new Error('the client was closed'), 'was not made');
+    this.#pool ??= this.#connected();
     let answer: Answer;
     try {
-      answer = await this.#pool.request({
+      answer = await (await this.#pool).request({
         method: call.method,
         path: this.#basePath + call.path + queryText(call.query),
         headers,

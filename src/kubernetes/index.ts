@@ -1,4 +1,5 @@
 export { ApiError, isApiError, type StatusDetails } from './api-error.ts';
+export { storeCompliance } from './compliance/store-compliance.ts';
 export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { HttpStore, type HttpStoreOptions } from './http-store.ts';
@@ -8,4 +9,3 @@ export { Reflector, type ReflectorOptions } from './reflector.ts';
 export * from './registry/index.ts';
 export { statusError } from './status-error.ts';
 export type * from './store.ts';
-export { storeCompliance } from './store-compliance.ts';

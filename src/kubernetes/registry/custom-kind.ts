@@ -1,4 +1,4 @@
-import { Compile } from 'typebox/schema';
+import { createRequire } from 'node:module';
 import { apiVersionOf, type CustomResourceDefinition, type KubeObject, type ResourceType } from '../../model/index.ts';
 import type { FieldProblem, Kind, PrinterColumn } from './kinds.ts';
 import { invalidValue, metadataProblems } from './metadata-rules.ts';
@@ -8,6 +8,8 @@ import { immutablePaths, jsonSchemaOf, type StructuralSchema, structured } from 
 type Version = CustomResourceDefinition['spec']['versions'][number] & {
   selectableFields?: { jsonPath: string }[];
 };
+
+const load = createRequire(import.meta.url);
 
 /** `kubectl get` shows this when a version defines no columns. */
 const DEFAULT_COLUMNS: readonly PrinterColumn[] = [
@@ -34,6 +36,8 @@ function customKind(crd: CustomResourceDefinition, version: Version): Kind {
   // Metadata has rules of its own, whatever a definition says about it.
   const { metadata: _own, apiVersion: _version, kind: _kind, ...properties } = schema.properties ?? {};
   const content: StructuralSchema = { ...schema, properties };
+  // TypeBox takes 50 ms to load, which a command that defines no kinds does not pay.
+  const { Compile } = load('typebox/schema') as typeof import('typebox/schema');
   const validator = Compile(jsonSchemaOf(content) as Parameters<typeof Compile>[0]);
   const immutable = immutablePaths(content);
   return {

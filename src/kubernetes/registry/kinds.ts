@@ -36,10 +36,12 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly custom: boolean;
   /**
    * The object without unknown fields and with defaults filled in, and the paths of what was unknown. Parts shared with
-   * `current`, which went through this before, are left as they are.
+   * `current`, which went through this before, are left as they are. `problems`, when present, are those
+   * {@link validate} would find in the result.
    */
-  prepare(object: T, current?: T): { object: T; unknownFields: string[] };
-  validate(object: T): FieldProblem[];
+  prepare(object: T, current?: T): { object: T; unknownFields: string[]; problems?: FieldProblem[] };
+  /** `creating`: some things are refused only in new objects. */
+  validate(object: T, creating: boolean): FieldProblem[];
   validateUpdate(next: T, current: T): FieldProblem[];
 }
 

@@ -1,7 +1,13 @@
-import { KINDS, type KindDefinition, type KubeObject } from '../../model/index.ts';
-import type { Kind, KindRegistry } from './kinds.ts';
-import { metadataProblems } from './metadata-rules.ts';
-import { type StructuralSchema, structured } from './structural-schema.ts';
+import {
+  type FieldError,
+  KINDS,
+  type KindDefinition,
+  type KubeObject,
+  prepareObject,
+  validateObject,
+  validateUpdate,
+} from '../../model/index.ts';
+import type { FieldProblem, Kind, KindRegistry } from './kinds.ts';
 
 /** The kinds of `src/model`, as a registry serves them. */
 export function modelKinds(definitions: readonly KindDefinition[] = KINDS): KindRegistry {
@@ -22,12 +28,22 @@ function modelKind(definition: KindDefinition): Kind {
     printerColumns: [],
     selectableFields,
     categories,
-    prepare: (object, current) => {
-      const unknownFields: string[] = [];
-      const schema = definition.schema as StructuralSchema;
-      return { object: structured(object, schema, '', unknownFields, current) as KubeObject, unknownFields };
-    },
-    validate: (object) => metadataProblems(object),
-    validateUpdate: () => [],
+    prepare: (object, current) => prepared(definition, object, current),
+    validate: (object, creating) => validateObject(definition, object, { creating }).errors.map(problemOf),
+    validateUpdate: (next, current) => validateUpdate(definition, current, next).map(problemOf),
   };
+}
+
+function prepared(definition: KindDefinition, object: KubeObject, current: KubeObject | undefined) {
+  const next = object as KubeObject & { spec?: unknown };
+  // Defaults belong to the spec. One that was taken over has them, and filling in those of a pod means copying it.
+  if (current === undefined || next.spec === undefined || next.spec !== (current as typeof next).spec) {
+    return prepareObject(definition, object);
+  }
+  const { object: clean, unknownFields, errors } = validateObject(definition, object);
+  return { object: clean, unknownFields, problems: errors.map(problemOf) };
+}
+
+function problemOf({ field, type, message }: FieldError): FieldProblem {
+  return { path: field, message, reason: `FieldValue${type}` };
 }

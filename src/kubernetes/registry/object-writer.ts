@@ -15,7 +15,7 @@ import { adopt } from './adopt.ts';
 import { collectionOf, type DeletionRequest, type RegistryCore } from './core.ts';
 import { CUSTOM_RESOURCE_CLEANUP_FINALIZER } from './custom-kinds.ts';
 import type { GarbageCollector } from './garbage-collector.ts';
-import type { Kind } from './kinds.ts';
+import type { FieldProblem, Kind } from './kinds.ts';
 import { finalizerProblems, invalidValue } from './metadata-rules.ts';
 import { generatedName, generatedUid } from './names.ts';
 import type { NamespaceLifecycle } from './namespace-lifecycle.ts';
@@ -62,9 +62,9 @@ export class ObjectWriter {
     const collection = collectionOf(type);
     const { apiVersion: _version, kind: _kind, metadata, ...content } = draft;
     const named = { ...this.#header(kind, draft), metadata: this.#newMetadata(type, metadata), ...content };
-    const prepared = this.#prepared(kind as Kind, named as unknown as KubeObject, undefined, options);
+    const { object: prepared } = this.#prepared(kind as Kind, named as unknown as KubeObject, undefined, options);
+    this.#check(kind as Kind, prepared, undefined);
     const object = this.#withGeneration(kind as Kind, this.#admission.admitNew(kind as Kind, prepared) as WithParts);
-    this.#check(kind as Kind, object, undefined);
     const key = storageKey(type, object.metadata);
     if (this.#core.get(collection, key) !== undefined) throw alreadyExists(type, object.metadata.name);
     const stored = options.dryRun ? adopt<KubeObject>(object) : this.#core.put(collection, key, object);
@@ -85,11 +85,12 @@ export class ObjectWriter {
     if (current === undefined) throw notFound(type, key.name);
     const proposed = change(presented(kind as Kind<T>, current)) as WithParts;
     const merged = this.#merged(kind, proposed, current, options.subresource);
-    const next = adopt(this.#prepared(kind, merged, current, options), current);
+    const prepared = this.#prepared(kind, merged, current, options);
+    const next = adopt(prepared.object, current);
     if (next === current) return presented(kind as Kind<T>, current);
     const versioned = adopt(bumped(kind, next, current), current);
     this.#admission.admitUpdate(kind, versioned);
-    this.#check(kind, versioned, current);
+    this.#check(kind, versioned, current, prepared.problems);
     return presented(kind as Kind<T>, options.dryRun ? versioned : this.#core.put(collection, place, versioned));
   }
 
@@ -169,9 +170,9 @@ export class ObjectWriter {
     object: KubeObject,
     current: KubeObject | undefined,
     { fieldValidation = 'Warn', warn }: RegistryWriteOptions,
-  ): KubeObject {
+  ): ReturnType<Kind['prepare']> {
     const prepared = kind.prepare(object, current);
-    if (prepared.unknownFields.length === 0 || fieldValidation === 'Ignore') return prepared.object;
+    if (prepared.unknownFields.length === 0 || fieldValidation === 'Ignore') return prepared;
     const problems = prepared.unknownFields.map((path) => `unknown field "${path}"`);
     if (fieldValidation === 'Strict') {
       const { version, kind: name } = kind.type;
@@ -180,7 +181,7 @@ export class ObjectWriter {
       );
     }
     for (const problem of problems) warn?.(problem);
-    return prepared.object;
+    return prepared;
   }
 
   #withGeneration(kind: Kind, object: WithParts): KubeObject {
@@ -212,8 +213,11 @@ export class ObjectWriter {
     return kind.subresources.includes('status') ? withStatusOf(whole, current) : whole;
   }
 
-  #check(kind: Kind, object: KubeObject, current: KubeObject | undefined): void {
-    const problems = [...kind.validate(object), ...this.#admission.problemsOf(kind, object)];
+  #check(kind: Kind, object: KubeObject, current: KubeObject | undefined, known?: readonly FieldProblem[]): void {
+    const problems = [
+      ...(known ?? kind.validate(object, current === undefined)),
+      ...this.#admission.problemsOf(kind, object),
+    ];
     if (current !== undefined) {
       problems.push(...finalizerProblems(object.metadata, current.metadata), ...kind.validateUpdate(object, current));
     }

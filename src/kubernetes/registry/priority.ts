@@ -1,21 +1,24 @@
-import { type Draft, PODS, type Pod, PRIORITY_CLASSES, type PriorityClass } from '../../model/index.ts';
+import {
+  type Draft,
+  PODS,
+  type Pod,
+  PRIORITY_CLASSES,
+  type PriorityClass,
+  SYSTEM_PRIORITIES,
+} from '../../model/index.ts';
 import { forbidden } from './refusals.ts';
-
-/** Largest value a user's class may have (`scheduling.HighestUserDefinablePriority`). */
-const HIGHEST_USER_PRIORITY = 1_000_000_000;
-const SYSTEM_PREFIX = 'system-';
 
 /** The classes every cluster has from the start. */
 export const SYSTEM_PRIORITY_CLASSES: readonly Draft<PriorityClass>[] = [
   {
     metadata: { name: 'system-cluster-critical' },
-    value: 2_000_000_000,
+    value: SYSTEM_PRIORITIES['system-cluster-critical'] as number,
     description:
       'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
   },
   {
     metadata: { name: 'system-node-critical' },
-    value: 2_000_001_000,
+    value: SYSTEM_PRIORITIES['system-node-critical'] as number,
     description: 'Used for system critical pods that must not be moved from their current node.',
   },
 ];
@@ -66,24 +69,9 @@ function classOf(name: string | undefined, classes: Iterable<PriorityClass>): Pr
   return found;
 }
 
-/** Throws Forbidden when the class may not be: a reserved name, a value too high, a second default. */
+/** Throws Forbidden for a second default. */
 export function admitPriorityClass(next: PriorityClass, others: Iterable<PriorityClass>): void {
   const { name } = next.metadata;
-  const system = SYSTEM_PRIORITY_CLASSES.find((known) => known.metadata.name === name);
-  if (name.startsWith(SYSTEM_PREFIX) && system?.value !== next.value) {
-    throw forbidden(
-      PRIORITY_CLASSES,
-      name,
-      `priority class names with '${SYSTEM_PREFIX}' prefix are reserved for system use only`,
-    );
-  }
-  if (system === undefined && next.value > HIGHEST_USER_PRIORITY) {
-    throw forbidden(
-      PRIORITY_CLASSES,
-      name,
-      `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`,
-    );
-  }
   if (!next.globalDefault) return;
   for (const other of others) {
     if (other.globalDefault && other.metadata.name !== name) {

@@ -108,7 +108,15 @@ export class Registry implements ObjectStore {
 
   /** Begins when it is iterated; a refusal (Expired, BadRequest, NotFound) comes out there. */
   watch<T extends KubeObject>(type: ResourceType<T>, options: RegistryWatchOptions): AsyncIterable<WatchEvent<T>> {
-    return { [Symbol.asyncIterator]: () => this.#reader.watch(type, options) };
+    return {
+      [Symbol.asyncIterator]: () => {
+        try {
+          return this.#reader.watch(type, options);
+        } catch (error) {
+          return { next: () => Promise.reject(error) };
+        }
+      },
+    };
   }
 
   async create<T extends KubeObject>(
