@@ -1,0 +1,2 @@
+export type { RuntimeBed } from './bed.ts';
+export { runtimeCompliance } from './suite.ts';
