@@ -272,10 +272,19 @@ const STORY: Record<string, Step> = {
     args: 'apply -f -',
     stdin: GAUGE.replace('3', '0'),
     status: 1,
-    err: /spec\.size.*greater than or equal to 1/s,
+    err: /spec\.size.*should be (>=|greater than or equal to) 1/s,
   },
   'shows its columns by its short name': { args: 'get gg', out: /^NAME +SIZE\ng1 +4$/m },
   'explains it': { args: 'explain gauges.spec', out: [/What the gauge shows/, /size\s+<integer>/] },
+  'deletes a kind with its objects': {
+    args: 'delete crd gauges.NS.example.org',
+    out: /^customresourcedefinition\.apiextensions\.k8s\.io "gauges\.NS\.example\.org" deleted$/m,
+  },
+  'finds that nobody serves it any more': {
+    args: 'get gg',
+    status: 1,
+    err: /doesn't have a resource type "gg"|could not find the requested resource/,
+  },
   'creates an InterruptionPolicy': {
     args: 'apply -f -',
     stdin:
@@ -302,7 +311,7 @@ const STORY: Record<string, Step> = {
 };
 
 /** Steps run in no namespace of their own: the namespace exists only between two of them. */
-const CLUSTER_WIDE = /^(create namespace|delete namespace|version|api-|explain|get --raw|auth whoami)/;
+const CLUSTER_WIDE = /^(create namespace|delete (namespace|crd)|version|api-|explain|get --raw|auth whoami)/;
 
 describe('kubectl', async () => {
   const binaries = await kubectlBinaries();

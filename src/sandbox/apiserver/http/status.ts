@@ -19,6 +19,8 @@ export function statusOf(error: unknown): Status {
     ? error
     : new ApiError('InternalError', `Internal error occurred: ${reasonOf(error)}`, { cause: error });
   const message = refusal.nextStep === undefined ? refusal.message : `${refusal.message}; ${refusal.nextStep}`;
+  // Of an Invalid kubectl shows the causes, and 1.20 nothing but them.
+  const details = refusal.details ?? (refusal.reason === 'Invalid' ? { causes: [{ message }] } : undefined);
   return {
     kind: 'Status',
     apiVersion: 'v1',
@@ -26,7 +28,7 @@ export function statusOf(error: unknown): Status {
     status: 'Failure',
     message,
     reason: refusal.reason,
-    ...(refusal.details === undefined ? {} : { details: refusal.details }),
+    ...(details === undefined ? {} : { details }),
     code: refusal.status === 0 ? 500 : refusal.status,
   };
 }
