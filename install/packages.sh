@@ -111,7 +111,8 @@ say "installing $label into $root/node_modules ($reason)"
 began=$(date +%s)
 # No package of ours needs an install script: none gets to run.
 if ! (cd "$work" && npm ci "$omit" --include=optional --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null) >"$work/npm.log" 2>&1; then
-  grep '^npm error' "$work/npm.log" | grep -v '^npm error *$' | head -n 8 >&2 || tail -n 8 "$work/npm.log" >&2
+  said=$(sed -n -e 's/^npm error */npm: /p' -e 's/^npm ERR! */npm: /p' "$work/npm.log" | grep -v '^npm: $' | head -n 6)
+  printf '%s\n' "${said:-$(tail -n 6 "$work/npm.log")}" >&2
   fail "npm could not install the locked packages (all it said is in $work/npm.log)" 'Check the network and the npm registry setting, and try again.'
 fi
 write_stamp "$work/node_modules" "$packages"

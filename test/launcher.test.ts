@@ -156,7 +156,7 @@ test('an installation that fails shows the reason, leaves nothing half done, and
   const { root, start, installs } = await clone(FRESH);
   const failed = await start(['doctor'], undefined, { NPM_FAILS: '1' });
   assert.equal(failed.status, 1);
-  assert.match(failed.err, /npm error code ECONNREFUSED\nerror: npm could not install/);
+  assert.match(failed.err, /npm: code ECONNREFUSED\nerror: npm could not install/);
   assert.equal(await exists(join(root, 'node_modules')), false);
   const again = await start(['doctor']);
   assert.equal(again.status, 0, again.err);

@@ -90,18 +90,17 @@ async function select(only: readonly string[]): Promise<{ stages: readonly Stage
   if (only.length === 0) return { stages: STAGES, filters: [] };
   const names = STAGES.map((stage) => stage.name);
   const filters = only.filter((part) => !names.includes(part));
-  const files = await findFiles(ROOT, [...UNIT_PATTERNS, ...END_TO_END_PATTERNS]);
-  for (const filter of filters) {
-    if (!files.some((file) => file.includes(filter))) {
-      throw new UnknownPart(`no stage and no test file is called ${filter} (stages: ${names.join(', ')})`);
+  const matched = new Set<string>();
+  for (const [name, patterns] of Object.entries({ unit: UNIT_PATTERNS, 'end-to-end': END_TO_END_PATTERNS })) {
+    for (const file of await findFiles(ROOT, patterns)) {
+      for (const filter of filters.filter((part) => file.includes(part))) matched.add(name).add(filter);
     }
   }
-  const stages = STAGES.filter(
-    (stage) =>
-      only.includes(stage.name) ||
-      (filters.length > 0 && !only.some((part) => names.includes(part)) && ['unit', 'end-to-end'].includes(stage.name)),
-  );
-  return { stages, filters };
+  const unknown = filters.find((filter) => !matched.has(filter));
+  if (unknown !== undefined) {
+    throw new UnknownPart(`no stage and no test file is called ${unknown} (stages: ${names.join(', ')})`);
+  }
+  return { stages: STAGES.filter((stage) => only.includes(stage.name) || matched.has(stage.name)), filters };
 }
 
 async function checkDoors(context: StageContext): Promise<StageResult> {
