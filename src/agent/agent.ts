@@ -104,6 +104,8 @@ export class Agent {
       onChange: (checkpoint) => this.#onCheckpoint(checkpoint),
       onDelete: (checkpoint) => {
         this.#dumper.cancel(checkpoint.metadata.uid, 'its PodCheckpoint was removed');
+        // What was made here goes by the finalizer, before the object; a copy has none.
+        if ((checkpoint.status?.nodeName ?? nodeName) !== nodeName) this.#keeper.drop(folderOf(checkpoint));
         this.#loop.enqueue(keyOf(checkpoint));
       },
     });

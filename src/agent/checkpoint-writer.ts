@@ -66,7 +66,7 @@ export class CheckpointWriter {
       const write = plan(current);
       if (write === undefined) return current;
       const { uid, resourceVersion } = current.metadata;
-      const patch = { ...write.patch, metadata: { ...write.patch['metadata'], uid, resourceVersion } };
+      const patch = { ...write.patch, metadata: { ...write.patch.metadata, uid, resourceVersion } };
       const options = { signal, ...(write.subresource === undefined ? {} : { subresource: write.subresource }) };
       try {
         return await this.#store.patch(POD_CHECKPOINTS, keyParts(current), patch, options);

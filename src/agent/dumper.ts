@@ -194,7 +194,9 @@ export class Dumper {
       const containers = await describeImages(this.#path(entry), containersOf(entry), this.#parts.storage.files);
       return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers }), signal);
     }
-    const after = isFrozen(present) ? '; the pod did not survive it, and what becomes of it is up to its restart policy' : '';
+    const after = isFrozen(present)
+      ? '; the pod did not survive it, and what becomes of it is up to its restart policy'
+      : '';
     await this.#fail(checkpoint, `${reason}${after}`, signal, entry);
   }
 

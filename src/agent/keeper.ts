@@ -41,7 +41,7 @@ export class Keeper {
   readonly #nodeName: string;
   readonly #directory: string;
   readonly #stopping = new AbortController();
-  readonly #flushes = new Set<Promise<void>>();
+  readonly #background = new Set<Promise<void>>();
 
   constructor(parts: KeeperParts, options: { nodeName: string; directory: string }) {
     this.#parts = parts;
@@ -51,7 +51,7 @@ export class Keeper {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error(`the agent of node ${this.#nodeName} stops`));
-    await Promise.all(this.#flushes);
+    await Promise.all(this.#background);
   }
 
   /** The preemptor may only come when the room is really free: no object, and nothing on the node. */
@@ -116,18 +116,26 @@ export class Keeper {
   /** Against a power failure, and only now that nobody waits for the disk any more. */
   flush(folder: string): void {
     const directory = join(this.#directory, folder);
-    const flush = (async () => {
-      try {
-        if ((await this.#parts.storage.files.list(directory)) !== undefined) {
-          await this.#parts.storage.files.flush(directory, this.#stopping.signal);
-        }
-      } catch (error) {
-        if (this.#stopping.signal.aborted) return;
-        this.#parts.log.warn({ directory, reason: reasonOf(error) }, 'a checkpoint could not be flushed to the disk');
+    this.#inBackground(`flushing ${directory}`, async (signal) => {
+      if ((await this.#parts.storage.files.list(directory)) !== undefined) {
+        await this.#parts.storage.files.flush(directory, signal);
       }
-    })();
-    this.#flushes.add(flush);
-    void flush.then(() => this.#flushes.delete(flush));
+    });
+  }
+
+  /** Removes a copy of a checkpoint that is no more. */
+  drop(folder: string): void {
+    const directory = join(this.#directory, folder);
+    this.#inBackground(`removing ${directory}`, () => this.#parts.storage.files.remove(directory));
+  }
+
+  #inBackground(what: string, work: (signal: AbortSignal) => Promise<void>): void {
+    const { signal } = this.#stopping;
+    const task = work(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#parts.log.warn({ node: this.#nodeName, reason: reasonOf(error) }, `${what} failed`);
+    });
+    this.#background.add(task);
+    void task.then(() => this.#background.delete(task));
   }
 }
 

@@ -26,7 +26,7 @@ export class SqliteJournal implements Journal {
 
   entries(): JournalEntry[] {
     const rows = this.#database.prepare('SELECT body FROM entry ORDER BY number').all();
-    return rows.map((row) => JSON.parse(String(row['body'])) as JournalEntry);
+    return rows.map((row) => JSON.parse(String(row.body)) as JournalEntry);
   }
 
   put(entry: JournalEntry): void {
