@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -53,6 +53,7 @@ test('a new file is empty, and what was written is there after opening it again'
       backing.write(versions.slice(1));
     });
     assert.deepEqual(loaded(path), { revision: 3, compacted: 0, versions });
+    assert.equal(statSync(path).mode & 0o777, 0o600);
   });
 });
 

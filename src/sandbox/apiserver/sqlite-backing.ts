@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Backing, BackingState, Version } from '../../kubernetes/index.ts';
 import { FermataError, type KubeObject, reasonOf } from '../../model/index.ts';
@@ -45,6 +46,8 @@ export class SqliteBacking implements Backing {
   constructor(path: string) {
     this.#path = path;
     try {
+      // Secrets are kept in it: its owner's alone, and so are the log files SQLite puts beside it.
+      closeSync(openSync(path, 'a', 0o600));
       this.#database = new DatabaseSync(path, { timeout: 0 });
     } catch (error) {
       throw this.#failure(error);
