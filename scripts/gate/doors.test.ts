@@ -30,6 +30,11 @@ const REFUSED: Readonly<Record<string, { path: string; lines: string[]; want: st
     lines: ["import { journal } from '../src/agent/journal.ts';"],
     want: ['1: agent is entered through src/agent/index.ts, not src/agent/journal.ts'],
   },
+  'refuses a role that is loaded with the command line': {
+    path: 'src/cli/scheduler.ts',
+    lines: ["import { startScheduler } from '../roles/scheduler.ts';"],
+    want: ['1: roles is entered through src/roles/index.ts, not src/roles/scheduler.ts'],
+  },
   'refuses a dynamic import and a re-export alike': {
     path: 'src/runtime/podman/podman.ts',
     lines: ["export * from '../../agent/index.ts';", "  const x = await import('../../cli/index.ts');"],
@@ -92,6 +97,14 @@ const ALLOWED: Readonly<Record<string, { path: string; lines: string[] }>> = {
   'the way down through a door': {
     path: 'src/agent/agent.ts',
     lines: ["import { x } from '../runtime/index.ts';", "import { y } from './journal.ts';"],
+  },
+  'a role, a benchmark and the gate, loaded by their commands': {
+    path: 'src/cli/scheduler.ts',
+    lines: [
+      "const { x } = await import('../roles/scheduler.ts');",
+      "const { y } = await import('../../scripts/gate/index.ts');",
+      "const { z } = await import('../../bench/preemption.ts');",
+    ],
   },
   'types of a development package': {
     path: 'src/model/core.ts',

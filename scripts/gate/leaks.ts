@@ -65,12 +65,24 @@ export async function takeSnapshot(run: Run): Promise<Snapshot> {
     controlGroups: await emptyControlGroups(),
     folders: [
       ...(await list(run.runFolder)).map((name) => join(run.runFolder, name)),
-      ...(await list(dirname(run.runFolder)))
-        .filter((name) => name.startsWith('fermata-'))
-        .map((name) => join(dirname(run.runFolder), name))
-        .filter((path) => path !== run.runFolder),
+      ...(await foldersBeside(processIds, run)),
     ],
   };
+}
+
+/** A test that does not heed TMPDIR leaves its folder beside the run's. While other tests run on this machine, it may be theirs. */
+async function foldersBeside(processIds: readonly string[], run: Run): Promise<string[]> {
+  const others = await Promise.all(
+    processIds.map(async (pid) => {
+      const isTest = (await read(`/proc/${pid}/cmdline`)).split('\0').includes('--test');
+      return isTest && !(await read(`/proc/${pid}/environ`)).split('\0').includes(`FERMATA_TEST_RUN=${run.runId}`);
+    }),
+  );
+  if (others.includes(true)) return [];
+  return (await list(dirname(run.runFolder)))
+    .filter((name) => name.startsWith('fermata-'))
+    .map((name) => join(dirname(run.runFolder), name))
+    .filter((path) => path !== run.runFolder);
 }
 
 async function markedProcesses(processIds: readonly string[], run: Run): Promise<string[]> {

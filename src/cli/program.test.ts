@@ -118,4 +118,5 @@ test('an error names the causes that add something, and the stack only on reques
   assert.equal(describeError(error, false), 'error: cannot start\n  because: port in use\n');
   assert.match(describeError(error, true), /program\.test\.ts/);
   assert.equal(describeError('text', false), 'error: text\n');
+  assert.match(describeError(new TypeError('x is not a function'), false), /a fault of fermata itself/);
 });

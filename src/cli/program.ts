@@ -45,6 +45,9 @@ export function describeError(error: unknown, debug: boolean): string {
   }
   const nextStep = nextStepOf(error);
   if (nextStep !== undefined) lines.push(`  ${nextStep}`);
+  if (!debug && (error instanceof TypeError || error instanceof ReferenceError)) {
+    lines.push('  This is a fault of fermata itself; FERMATA_DEBUG=1 shows where.');
+  }
   if (debug && error instanceof Error && error.stack !== undefined) lines.push(error.stack);
   return `${lines.join('\n')}\n`;
 }
