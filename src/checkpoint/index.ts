@@ -17,3 +17,12 @@ export {
 } from './manifest.ts';
 export { type ContainerStatistics, MANIFEST_FILE, type Manifest, type ManifestFile } from './manifest-format.ts';
 export { MemoryFiles } from './memory-files.ts';
+export {
+  DEFAULT_GRACES,
+  type ExpendableCheckpoint,
+  planRetention,
+  type RetainedCheckpoint,
+  type RetainedWorkload,
+  type RetentionGraces,
+  type RetentionPlan,
+} from './retention.ts';
