@@ -139,17 +139,23 @@ export class PodmanRuntime implements Runtime {
         else if (known === undefined) this.#known.set(container.id, { uid: container.uid });
       }),
     );
-    return observePods(
-      containers.map((container) => {
+    const seen = await Promise.all(
+      containers.map(async (container) => {
         const cgroup = this.#known.get(container.id)?.cgroup;
         const memoryBytes = container.status === 'running' ? cgroup?.memoryBytes() : undefined;
+        const podIP = await this.#addressOf(container, signal);
+        const marks = readMarks(this.layout.userdata(container.id));
+        // Podman says `running` until conmon has told it of the end; behind a dump the empty control group is the truth.
+        const over = marks.dump !== undefined && container.status === 'running' && cgroup?.processes().length === 0;
         return {
-          container,
-          marks: readMarks(this.layout.userdata(container.id)),
+          container: over ? { ...container, status: 'exited' as const } : container,
+          marks,
           ...(memoryBytes !== undefined && { memoryBytes }),
+          ...(podIP !== undefined && { podIP }),
         };
       }),
     );
+    return observePods(seen);
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator<string> {
@@ -305,6 +311,11 @@ export class PodmanRuntime implements Runtime {
   async #infra(podmanPod: string, signal: AbortSignal | undefined): Promise<{ id: string; pid: number }> {
     const id = await this.#index.infraOf(podmanPod, signal);
     return { id, pid: (await this.#index.inspect(id, signal)).State.Pid };
+  }
+
+  async #addressOf(container: PodmanContainer, signal: AbortSignal | undefined): Promise<string | undefined> {
+    if (this.#options.network !== 'bridge' || container.podmanPod === undefined) return undefined;
+    return this.#index.addressOf(container.podmanPod, signal);
   }
 
   #remember(run: PodToRun, made: MadePod): void {
