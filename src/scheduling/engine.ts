@@ -37,6 +37,7 @@ export class Engine implements SchedulingEngine {
   decide(now: number, limit = Infinity): Decision[] {
     this.#lastNow = now;
     const { queue } = this.#state;
+    this.#observer.expireOrders(now);
     queue.flush(now);
     const decisions: Decision[] = [];
     for (let looked = 0; looked < limit; looked++) {
@@ -49,7 +50,10 @@ export class Engine implements SchedulingEngine {
 
   /** In the past while pods are left over from a limited {@link decide}. */
   nextWakeup(): number | undefined {
-    return this.#state.queue.hasActive ? this.#lastNow : this.#state.queue.nextDue();
+    const { queue, orders } = this.#state;
+    if (queue.hasActive) return this.#lastNow;
+    const next = Math.min(queue.nextDue() ?? Infinity, orders.nextExpiry());
+    return next === Infinity ? undefined : next;
   }
 
   queueLengths(): QueueLengths {

@@ -71,8 +71,16 @@ export class Observer {
     }
   }
 
+  /** Gives up orders whose effect did not show in time; their preemptors plan anew. */
+  expireOrders(now: number): void {
+    for (const { preemptorUID, victimUID } of this.#state.orders.expire(now)) {
+      this.#releaseIfFree(victimUID, now);
+      this.#wakePreemptor(preemptorUID, now);
+    }
+  }
+
   /** Frees the room of a pod that is gone, unless it is still held. */
-  releaseIfFree(podUID: string, now: number): void {
+  #releaseIfFree(podUID: string, now: number): void {
     const { cluster } = this.#state;
     const pod = cluster.placed(podUID);
     if (pod === undefined || this.#state.isHeld(podUID)) return;
@@ -150,9 +158,9 @@ export class Observer {
 
   /** What is only of interest while the pod is there. */
   #forget(uid: string, now: number): void {
+    // What was ordered on its behalf stands: it may be carried out yet.
     const { orders, record, costs } = this.#state;
     if (orders.actionOn(uid) === 'Terminate') this.#settle(uid, now);
-    for (const victim of orders.withdraw(uid)) this.releaseIfFree(victim, now);
     record.forgetPod(uid);
     costs.forgetPod(uid);
   }
@@ -191,7 +199,7 @@ export class Observer {
     if (source !== undefined) {
       if (preemptor !== undefined && orders.preemptorOf(source) === preemptor) orders.settle(source);
       this.#placeHeld(checkpoint, source);
-      this.releaseIfFree(source, now);
+      this.#releaseIfFree(source, now);
     }
     this.#stopSettled(before, checkpoint, now);
   }
@@ -201,7 +209,7 @@ export class Observer {
     checkpoints.delete(checkpoint);
     history.forget(checkpoint);
     const source = sourceUIDOf(checkpoint);
-    if (source !== undefined) this.releaseIfFree(source, now);
+    if (source !== undefined) this.#releaseIfFree(source, now);
     this.#stopSettled(checkpoint, undefined, now);
   }
 
@@ -260,7 +268,7 @@ export class Observer {
     const { orders, record, queue } = this.#state;
     if (orders.preemptorOf(victimUID) === preemptorUID) orders.settle(victimUID);
     record.failed(victimUID, `order at ${now}`, reason, now);
-    this.releaseIfFree(victimUID, now);
+    this.#releaseIfFree(victimUID, now);
     if (!this.#state.isRoomBeingMadeFor(preemptorUID)) queue.retry(preemptorUID, now);
   }
 

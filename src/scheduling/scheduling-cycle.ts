@@ -61,9 +61,8 @@ export class SchedulingCycle {
    * that no victim's going could make fit (kube-scheduler's `PodEligibleToPreemptOthers`).
    */
   #isWaitingForRoom(cycle: Cycle, entry: QueueEntry, filters: readonly FilterPlugin[]): boolean {
-    const { cluster, framework, orders, queue } = this.#state;
+    const { cluster, framework, queue } = this.#state;
     const { uid } = entry.info;
-    for (const victim of orders.withdraw(uid, cycle.now)) this.#observer.releaseIfFree(victim, cycle.now);
     if (!this.#state.isRoomBeingMadeFor(uid)) return false;
     const nodeName = cluster.nominationOf(uid) ?? this.#nodeOfVictims(uid);
     const node = nodeName === undefined ? undefined : cluster.node(nodeName);
@@ -71,7 +70,7 @@ export class SchedulingCycle {
       if (node === undefined || framework.filter(cycle, node, filters)?.resolvable === false) return false;
       cluster.nominate(entry.info, nodeName);
     }
-    queue.hold(entry, [], cycle.now, cycle.now + ORDER_TIMEOUT_MS);
+    queue.hold(entry, [], cycle.now);
     return true;
   }
 
@@ -160,7 +159,7 @@ export class SchedulingCycle {
     for (const { pod, action } of plan.victims) {
       orders.give(info.uid, pod.uid, { action, expiresAt: now + ORDER_TIMEOUT_MS });
     }
-    queue.hold(entry, [], now, now + ORDER_TIMEOUT_MS);
+    queue.hold(entry, [], now);
     const named = plan.victims.map(({ pod, action }) => `${pod.key} (${action.toLowerCase()})`).join(', ');
     const explanation: Explanation = {
       at: now,

@@ -33,11 +33,24 @@ export class Orders {
     return preemptorUID;
   }
 
-  /** Withdraws what was ordered for the preemptor, or only what is overdue at `now`. Returns the victims' UIDs. */
-  withdraw(preemptorUID: string, now = Infinity): string[] {
-    const victims = [...(this.#byPreemptor.get(preemptorUID) ?? [])].filter(([, { expiresAt }]) => expiresAt <= now);
-    for (const [victimUID] of victims) this.settle(victimUID);
-    return victims.map(([victimUID]) => victimUID);
+  /** Takes the orders that are overdue at `now` as lost. Returns them. */
+  expire(now: number): { preemptorUID: string; victimUID: string }[] {
+    if (this.nextExpiry() > now) return [];
+    const lost: { preemptorUID: string; victimUID: string }[] = [];
+    for (const [preemptorUID, victims] of this.#byPreemptor) {
+      for (const [victimUID, { expiresAt }] of victims) if (expiresAt <= now) lost.push({ preemptorUID, victimUID });
+    }
+    for (const { victimUID } of lost) this.settle(victimUID);
+    return lost;
+  }
+
+  /** ms since the epoch; Infinity without orders. Orders are few: they last a round trip to the API. */
+  nextExpiry(): number {
+    let next = Infinity;
+    for (const victims of this.#byPreemptor.values()) {
+      for (const { expiresAt } of victims.values()) next = Math.min(next, expiresAt);
+    }
+    return next;
   }
 
   pendingFor(preemptorUID: string): boolean {
