@@ -40,9 +40,17 @@ export class ApiHandler {
     request.on('error', () => gone.abort());
     response.on('error', () => gone.abort());
     const exchange = new Exchange(request, response, AbortSignal.any([gone.signal, this.#stopping.signal]));
-    const work = Promise.all([this.#answer(exchange), closed]).then(() => {
-      this.#underWay.delete(work);
-    });
+    const work = Promise.all([this.#answer(exchange), closed])
+      .catch((error: unknown) => {
+        this.#context.log.error(
+          { method: exchange.method, path: exchange.pathname, error },
+          'request could not be answered',
+        );
+        response.destroy();
+      })
+      .then(() => {
+        this.#underWay.delete(work);
+      });
     this.#underWay.add(work);
   };
 
