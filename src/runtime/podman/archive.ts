@@ -16,9 +16,19 @@ export interface PodDumpRecord {
   /** Connections between the containers were open: the network is to be locked until all are restored. */
   tcpEstablished: boolean;
   /** Containers that were dumped, each in the folder of its name. */
-  dumped: { name: string; id: string; image: string; imageID: string }[];
+  dumped: DumpedContainer[];
   /** Containers that had ended before: name → `exitCode:startedAt:finishedAt`. */
   ended: Record<string, string>;
+}
+
+export interface DumpedContainer {
+  name: string;
+  /** Podman's id of the container that was dumped. */
+  id: string;
+  image: string;
+  imageID: string;
+  /** CRIU's images: file name → bytes. CRIU reads on for ever behind the end of a page file that was cut short. */
+  images: Record<string, number>;
 }
 
 const RECORD = 'pod.dump';
@@ -83,13 +93,27 @@ export async function writeContainerFiles(
   await copyFile(log.path, copy, constants.COPYFILE_FICLONE);
 }
 
-/** Structural check of one container's images, and their size. Throws FermataError `DumpFailed`. */
-export async function imagesSize(directory: string): Promise<number> {
+/** CRIU's images of one container with their sizes. Throws FermataError `DumpFailed` when one that always is there is not. */
+export async function imageSizes(directory: string): Promise<Record<string, number>> {
   const folder = join(directory, 'checkpoint');
-  const names = await readdir(folder);
+  const names = (await readdir(folder)).sort();
   const missing = ['inventory.img', 'pstree.img', 'descriptors.json'].filter((name) => !names.includes(name));
   if (!names.some((name) => /^core-\d+\.img$/.test(name))) missing.push('core-*.img');
   if (missing.length > 0) throw new FermataError('DumpFailed', `CRIU left no ${missing.join(', no ')} in ${folder}`);
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
-  return sizes.reduce((sum, size) => sum + size, 0);
+  const sizes = await Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).size] as const));
+  return Object.fromEntries(sizes);
+}
+
+/** What is not as the record says, in words; undefined when every image is there in its full length. */
+export async function imageDefect(directory: string, dumped: DumpedContainer): Promise<string | undefined> {
+  for (const [name, size] of Object.entries(dumped.images)) {
+    const path = join(directory, dumped.name, 'checkpoint', name);
+    const found = await stat(path).then(
+      (status) => status.size,
+      () => undefined,
+    );
+    if (found === undefined) return `${path} is missing`;
+    if (found !== size) return `${path} has ${found} bytes instead of ${size}`;
+  }
+  return undefined;
 }

@@ -74,6 +74,8 @@ export class ContainerIndex {
   /** By id, with the process and state it holds for. */
   readonly #inspections = new Map<string, { key: string; inspected: InspectedContainer }>();
 
+  readonly #addresses = new Map<string, string>();
+
   constructor(parts: { client: PodmanClient; layout: PodmanLayout }, node: string) {
     this.#client = parts.client;
     this.#layout = parts.layout;
@@ -107,6 +109,17 @@ export class ContainerIndex {
     return pod.InfraContainerID;
   }
 
+  /** Address of a Podman pod in its network; undefined when it has loopback only. Asked once. */
+  async addressOf(podmanPod: string, signal?: AbortSignal): Promise<string | undefined> {
+    const known = this.#addresses.get(podmanPod);
+    if (known !== undefined) return known;
+    const { NetworkSettings } = await this.inspect(await this.infraOf(podmanPod, signal), signal);
+    const addresses = Object.values(NetworkSettings?.Networks ?? {}).map((network) => network.IPAddress);
+    const address = addresses.find((candidate) => candidate !== undefined && candidate !== '');
+    if (address !== undefined) this.#addresses.set(podmanPod, address);
+    return address;
+  }
+
   async #look(listed: ListedContainer, signal: AbortSignal | undefined): Promise<PodmanContainer | undefined> {
     // Podman learns of an end from conmon's exit file when it is next asked about the container itself.
     const stale = listed.State === 'running' && existsSync(join(this.#layout.exits, listed.Id));
@@ -136,8 +149,9 @@ export function describe(listed: ListedContainer, inspected: InspectedContainer 
   const labels = listed.Labels ?? {};
   const state = inspected?.State;
   const status = statusOf(state?.Status ?? listed.State);
-  const startedAt = instant(state?.StartedAt);
   const finishedAt = instant(state?.FinishedAt);
+  // Podman notes a start when runc has returned, which for a short life can be after its end.
+  const startedAt = earlier(instant(state?.StartedAt), status === 'exited' ? finishedAt : undefined);
   return {
     id: listed.Id,
     uid: labels[UID_LABEL] ?? '',
@@ -171,6 +185,10 @@ function statusOf(state: string): PodmanContainer['status'] {
     default:
       return 'exited';
   }
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? one : Math.min(one, other);
 }
 
 /** Go's zero time, which Podman writes for "never", is undefined. */

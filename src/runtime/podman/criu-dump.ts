@@ -63,7 +63,8 @@ export function orphanedDumps(containers: readonly string[], directory: string):
   const orders = processIds(
     (args) => (args.includes('checkpoint') && containers.some((id) => args.includes(id))) || args.includes(directory),
   );
-  const workers = processIds((args, pid) => args[0]?.endsWith('criu') === true && orders.includes(parentOf(pid) ?? 0));
+  // An unpacked CRIU runs under the loader of its own libc: its name is then not the first argument.
+  const workers = processIds((args, pid) => args.includes('swrk') && orders.includes(parentOf(pid) ?? 0));
   return [...orders, ...workers];
 }
 

@@ -1,35 +1,42 @@
-/** Lines CRIU logs as errors on every run here, or that only say that an error happened before. */
+/** Lines CRIU logs as errors on every run on some machines, or that only say that an error happened before. */
 const HARMLESS = [
   /Can't setup RLIMIT_NOFILE/,
   /Address already assigned/,
-  /Dumping FAILED/,
-  /Restoring FAILED/,
   /exited, status=/,
-  /Can't dump (?:file|task|mappings?|namespaces?)? ?.*failed\.?$/i,
-  /No parasite|Killed by signal/,
-  /Unable to wait|killed by signal/,
-  /cr-service|service_fd/,
-  /Unlinked .* is still/,
+  /Dumping FAILED|Restoring FAILED/,
+  /failed with -?\d+$/,
+  /Message reply from daemon is trimmed/,
+];
+
+/** What an error of CRIU means for whoever runs the workload, where its own words do not say. */
+const MEANINGS: readonly (readonly [RegExp, string])[] = [
+  [
+    /send_fds failed \(-22\)|Unsupported.*io_uring/,
+    'the process has a file that cannot be dumped, such as an io_uring; Node.js and libuv open none with UV_USE_IO_URING=0',
+  ],
+  [
+    /Can't get 1:16 opt: Operation not supported/,
+    'CRIU before 4.2 cannot dump TCP or UDP sockets on Linux 6.16 and newer; install a newer CRIU',
+  ],
+  [/Can't lookup mount=.* for fd=/, 'the process has a file open that lies outside the container'],
+  [/Connected TCP socket|TCP_ESTABLISHED/, 'an established TCP connection leads out of the pod'],
 ];
 
 /**
- * CRIU's own reason, from its `dump.log` or `restore.log`: the first error that is not one of the harmless ones, with the
- * one after it where the first only names the step. Undefined when the log holds none.
+ * CRIU's own reason, from its `dump.log` or `restore.log`: the first error that is not one of the harmless ones, since those
+ * behind it are its consequences. Undefined when the log holds none.
  */
 export function criuReason(log: string): string | undefined {
-  const errors: string[] = [];
-  for (const line of log.split('\n')) {
-    const match = /Error \((?<source>[^)]+)\): (?<text>.+)$/.exec(line);
-    const text = match?.groups?.text?.trim();
-    if (text === undefined || HARMLESS.some((pattern) => pattern.test(text))) continue;
-    const source = match?.groups?.source ?? '';
-    const sentence = `${text} (${source})`;
-    if (!errors.includes(sentence)) errors.push(sentence);
+  for (const match of log.matchAll(/Error \((?<source>[^)]+)\): (?<text>.+)$/gm)) {
+    const { source = '', text = '' } = match.groups ?? {};
+    if (HARMLESS.some((pattern) => pattern.test(text.trim()))) continue;
+    const meaning = MEANINGS.find(([pattern]) => pattern.test(text))?.[1];
+    return `CRIU: ${text.trim()} (${source})${meaning === undefined ? '' : `: ${meaning}`}`;
   }
-  return errors.length === 0 ? undefined : errors.slice(0, 3).join('; ');
+  return undefined;
 }
 
-/** runc's last message from its JSON log or its text on stderr, without the path of the log it points to. */
+/** runc's last message, from its log or its text on stderr, without the path of the log it points to. */
 export function runcReason(output: string): string | undefined {
   const messages = output.split('\n').flatMap((line) => {
     const text = line.trim();

@@ -39,13 +39,18 @@ export class PodmanLayout {
   readonly policy: string;
   readonly log: string;
   readonly pidFile: string;
+  /** Network of pods on a bridge, with an interface and addresses of its own. */
+  readonly network: { file: string; id: string; interfaceName: string; subnet: string; gateway: string };
   /** cgroup under which every container of this Podman lives. */
   readonly cgroupParent: string;
 
   constructor(directory: string, socket: string) {
     this.directory = resolve(directory);
     this.socket = resolve(socket);
-    const identity = createHash('sha256').update(this.directory).digest('hex').slice(0, 12);
+    const digest = createHash('sha256').update(this.directory);
+    const bytes = digest.copy().digest();
+    const id = digest.digest('hex');
+    const identity = id.slice(0, 12);
     this.root = join(this.directory, 'root');
     this.volatile = join(existsSync('/run') ? '/run/fermata' : join(this.directory, 'volatile'), identity);
     this.runroot = join(this.volatile, 'runroot');
@@ -62,6 +67,14 @@ export class PodmanLayout {
     this.policy = join(this.home, '.config', 'containers', 'policy.json');
     this.log = join(this.directory, 'service.log');
     this.pidFile = join(this.directory, 'service.pid');
+    const prefix = `10.${SUBNET_BASE + ((bytes[0] ?? 0) % SUBNET_COUNT)}.${bytes[1] ?? 0}`;
+    this.network = {
+      file: join(this.networks, `${NETWORK_NAME}.json`),
+      id,
+      interfaceName: `fermata-${identity.slice(0, 6)}`,
+      subnet: `${prefix}.0/24`,
+      gateway: `${prefix}.1`,
+    };
     this.cgroupParent = `/fermata-${identity}`;
   }
 
@@ -83,6 +96,12 @@ export class PodmanLayout {
     };
   }
 }
+
+/** Name of the one bridge network in the settings. */
+export const NETWORK_NAME = 'fermata';
+/** 10.192.0.0 to 10.239.255.0, away from the defaults of Podman, Docker and k3s; one /24 by the folder's name. */
+const SUBNET_BASE = 192;
+const SUBNET_COUNT = 48;
 
 /** Fixed, since a login's PATH may lack the sbin folders in which iptables and ip lie. */
 export const SYSTEM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

@@ -1,12 +1,14 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, reasonOf } from '../../model/index.ts';
 import type { CheckpointOptions, ContainerDump, DumpReport } from '../runtime.ts';
 import {
+  type DumpedContainer,
   forgetRecord,
-  imagesSize,
+  imageDefect,
+  imageSizes,
   type PodDumpRecord,
   readRecord,
   writeContainerFiles,
@@ -129,19 +131,20 @@ export class PodDumper {
     // One failed, the others' dumps are of no use: cut them short, and wait until they are.
     const others = new AbortController();
     const either = AbortSignal.any([signal, others.signal]);
+    let failure: NamedFailure | undefined;
     const results = await Promise.allSettled(
       targets.map(async (target) => {
         try {
           return await this.#dumpOne(target, leaveRunning, either);
         } catch (error) {
+          failure ??= new NamedFailure(target.container.name, error);
           others.abort(error);
-          throw new NamedFailure(target.container.name, error);
+          throw error;
         }
       }),
     );
-    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as NamedFailure] : []));
-    const cause = failures.find((failure) => failure.cause === others.signal.reason) ?? failures[0];
-    if (cause !== undefined) throw cause;
+    if (failure !== undefined) throw failure;
+    const dumps = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const ended = containers.filter((container) => container.status === 'exited' || container.ended !== undefined);
     const [first] = containers;
     await writeRecord(directory, {
@@ -151,19 +154,30 @@ export class PodDumper {
       name: first?.pod ?? '',
       ...(first?.podmanPod !== undefined && { infra: await this.#infraOf(first) }),
       tcpEstablished,
-      dumped: targets.map(({ container: { name, id, image, imageID } }) => ({ name, id, image, imageID })),
+      dumped: dumps.map(({ dumped }) => dumped),
       ended: Object.fromEntries(ended.map((container) => [container.name, endOf(container)])),
     });
-    return { containers: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])) };
+    return { containers: dumps.map(({ report }) => report) };
   }
 
-  async #dumpOne(target: Target, leaveRunning: boolean, signal: AbortSignal): Promise<ContainerDump> {
+  async #dumpOne(
+    target: Target,
+    leaveRunning: boolean,
+    signal: AbortSignal,
+  ): Promise<{ report: ContainerDump; dumped: DumpedContainer }> {
     const { container, config, directory, userdata } = target;
-    await dumpContainer({ layout: this.#layout, tools: this.#tools }, container.id, directory, signal);
+    try {
+      await dumpContainer({ layout: this.#layout, tools: this.#tools }, container.id, directory, signal);
+    } catch (error) {
+      // The directory goes; the whole log stays where Podman would have left it, until the next dump.
+      if (existsSync(join(directory, 'dump.log')))
+        await copyFile(join(directory, 'dump.log'), join(userdata, 'dump.log'));
+      throw error;
+    }
     const mountPoints = config.mounts.map((mount) => mount.destination);
-    const [changes, sizeBytes, times] = await Promise.all([
+    const [changes, images, times] = await Promise.all([
       rootfsChanges(config.root.path, mountPoints),
-      imagesSize(directory),
+      imageSizes(directory),
       readDumpTimes(directory),
       writeContainerFiles(
         directory,
@@ -174,7 +188,9 @@ export class PodDumper {
       ),
     ]);
     await writeRootfsDiff(config.root.path, changes, directory);
-    return { name: container.name, image: container.image, sizeBytes, ...times };
+    const { name, id, image, imageID } = container;
+    const sizeBytes = Object.values(images).reduce((sum, size) => sum + size, 0);
+    return { report: { name, image, sizeBytes, ...times }, dumped: { name, id, image, imageID, images } };
   }
 
   /** The dump counts: frozen processes end without having run again, or go on if only a copy was wanted. */
@@ -224,16 +240,13 @@ export class PodDumper {
   }
 
   async #isComplete(record: PodDumpRecord, directory: string): Promise<boolean> {
-    try {
-      for (const { name } of record.dumped) {
-        await imagesSize(join(directory, name));
-        await readDumpTimes(join(directory, name));
-      }
-      return true;
-    } catch (error) {
-      this.#log.warn({ directory, reason: reasonOf(error) }, 'dump is not complete');
+    for (const dumped of record.dumped) {
+      const defect = await imageDefect(directory, dumped);
+      if (defect === undefined) continue;
+      this.#log.warn({ directory, defect }, 'dump is not complete');
       return false;
     }
+    return true;
   }
 
   #isAlive(container: PodmanContainer): boolean {

@@ -9,6 +9,7 @@ import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { type PodmanLayout, type PodmanTools, RUNC_ROOT } from './layout.ts';
 import { readMarks } from './marks.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
+import { endRestores, removeRuncState } from './restore-orphans.ts';
 import { podmanPodName } from './specification.ts';
 
 const NOT_FOUND = 404;
@@ -50,6 +51,10 @@ export class PodRemover {
     const containers = await this.#index.list(uid, signal);
     const groups = await Promise.all(containers.map((container) => this.#groupOf(container)));
     const alive = containers.filter((container) => container.status === 'running');
+    const restoring = containers.filter(
+      ({ id, restore }) => restore !== undefined && readMarks(this.#layout.userdata(id)).restoredAt === undefined,
+    );
+    if (restoring.length > 0) await endRestores(restoring.map(({ id }) => id));
     if (graceSeconds > 0) await this.#terminate(alive, graceSeconds, signal);
     for (const group of groups) group?.kill();
     const results = await Promise.allSettled(
@@ -57,6 +62,7 @@ export class PodRemover {
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     await this.#removePodmanPod(uid, signal);
+    await removeRuncState(containers.map(({ id }) => id));
     const deadline = this.#clock.now() + END_TIMEOUT_MILLISECONDS;
     while (groups.some((group) => (group?.processes().length ?? 0) > 0)) {
       if (this.#clock.now() > deadline) {

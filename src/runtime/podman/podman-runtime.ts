@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, keyOf, type Log, reasonOf } from '../../model/index.ts';
 import type { CheckpointOptions, DumpReport, LogOptions, PodObservation, PodToRun, Runtime } from '../runtime.ts';
-import { readRecord } from './archive.ts';
+import { imageDefect, readRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import { PodmanClient, PodmanError } from './client.ts';
 import { ContainerIndex, type PodmanContainer } from './containers.ts';
@@ -29,6 +29,10 @@ export interface PodmanRuntimeOptions {
   /** What pods get unless they ask for the host's network. Default `none`: loopback only, nothing to leak. */
   network?: 'none' | 'bridge';
 }
+
+/** Restoring runs at about the disk's speed: an hour's worth of terabytes is not for one machine. */
+const RESTORE_TIMEOUT_MILLISECONDS = 30 * 60_000;
+const RESTORE_ELSEWHERE = 'Restore from another checkpoint of the workload.';
 
 /** Real containers by Podman and runc, frozen and thawed by CRIU, on this machine; as root. */
 export class PodmanRuntime implements Runtime {
@@ -227,7 +231,14 @@ export class PodmanRuntime implements Runtime {
       const record = await readRecord(directory);
       if (record === undefined) {
         throw new FermataError('RestoreFailed', `Pod ${pod} cannot be restored: ${directory} holds no complete dump`, {
-          nextStep: 'Restore from another checkpoint of the workload.',
+          nextStep: RESTORE_ELSEWHERE,
+        });
+      }
+      for (const dumped of record.dumped) {
+        const defect = await imageDefect(directory, dumped);
+        if (defect === undefined) continue;
+        throw new FermataError('RestoreFailed', `Pod ${pod} cannot be restored: ${defect}`, {
+          nextStep: RESTORE_ELSEWHERE,
         });
       }
       const before = await this.#index.list(uid, signal);
@@ -257,7 +268,9 @@ export class PodmanRuntime implements Runtime {
             },
           ];
         });
-        await this.#restorer.restore(containers, record, infra, () => this.#clock.now(), signal);
+        await this.#restoreWithin(RESTORE_TIMEOUT_MILLISECONDS, signal, (either) =>
+          this.#restorer.restore(containers, record, infra, () => this.#clock.now(), either),
+        );
         await Promise.all(Object.values(made.ids).map((id) => this.#noteCgroup(id, uid)));
       } catch (error) {
         await this.#remover.remove(uid, 0);
@@ -276,6 +289,24 @@ export class PodmanRuntime implements Runtime {
     this.#stopped.abort();
     this.#exits.stop();
     await this.#client.close();
+  }
+
+  async #restoreWithin(
+    milliseconds: number,
+    signal: AbortSignal | undefined,
+    restore: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const timeout = new AbortController();
+    const timer = this.#clock.setTimer(milliseconds, () =>
+      timeout.abort(
+        new FermataError('RestoreFailed', `CRIU did not come to an end within ${milliseconds / 60_000} minutes`),
+      ),
+    );
+    try {
+      await restore(signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]));
+    } finally {
+      timer.cancel();
+    }
   }
 
   /** Whether an earlier try, cut off before it could say so, brought every dumped container back. */

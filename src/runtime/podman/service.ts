@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync } from 'node:fs';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, reasonOf } from '../../model/index.ts';
@@ -10,11 +10,13 @@ import { ensureOwnImages, PAUSE_IMAGE } from './images.ts';
 import { PodmanLayout, type PodmanTools, SYSTEM_PATH } from './layout.ts';
 import { detachMountsBelow } from './mounts.ts';
 import { processIds } from './processes.ts';
+import { endRestores, removeRuncState } from './restore-orphans.ts';
 import { settingsFiles } from './settings.ts';
 
 /** A cold Podman store takes about a second to open; a busy machine several. */
 const READY_TIMEOUT_MILLISECONDS = 30_000;
 const READY_POLL_MILLISECONDS = 10;
+const CONTAINER_ID = /^[0-9a-f]{64}$/;
 const STOP_TIMEOUT_MILLISECONDS = 5_000;
 
 export interface PodmanServiceOptions {
@@ -138,12 +140,16 @@ export class PodmanService {
     await this.stop();
     await this.#endStale();
     const group = ContainerCgroup.at(this.layout.cgroupParent);
+    const containers = await readdir(join(this.layout.root, 'overlay-containers')).catch(() => []);
+    const ids = containers.filter((name) => CONTAINER_ID.test(name));
+    await endRestores(ids);
     await this.#removeContainers();
     const deadline = this.#clock.now() + STOP_TIMEOUT_MILLISECONDS;
     while (group.processes().length > 0 && this.#clock.now() < deadline) {
       group.kill();
       await this.#clock.sleep(READY_POLL_MILLISECONDS);
     }
+    await removeRuncState(ids);
     for (const folder of [this.layout.root, this.layout.volatile]) await detachMountsBelow(folder);
     await rm(this.layout.directory, { recursive: true, force: true });
     await rm(this.layout.volatile, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import type { PodmanLayout } from './layout.ts';
+import { NETWORK_NAME, type PodmanLayout } from './layout.ts';
 
 export interface SettingsChoice {
   infraImage: string;
@@ -18,6 +18,7 @@ export function settingsFiles(
     file(layout.storageConf, storageConf(layout)),
     file(layout.registriesConf, 'unqualified-search-registries = ["docker.io"]\nshort-name-mode = "permissive"\n'),
     file(layout.policy, `${JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] })}\n`),
+    file(layout.network.file, networkConf(layout)),
     file(layout.criuConfig, criuConf(layout)),
     file(layout.freezeHook, FREEZE_HOOK, 0o700),
     file(`${layout.bin}/iptables-restore`, lockShim(choice.iptablesRestore), 0o700),
@@ -48,6 +49,8 @@ lock_type = "file"
 [network]
 network_backend = "netavark"
 network_config_dir = ${JSON.stringify(layout.networks)}
+default_network = "${NETWORK_NAME}"
+default_subnet = "${layout.network.subnet}"
 `;
 }
 
@@ -57,6 +60,22 @@ driver = "overlay"
 graphroot = ${JSON.stringify(layout.root)}
 runroot = ${JSON.stringify(layout.runroot)}
 `;
+}
+
+/** A bridge of our own, made when the first pod needs it and gone with the last. Names resolve by the host's servers. */
+function networkConf({ network }: PodmanLayout): string {
+  return JSON.stringify({
+    name: NETWORK_NAME,
+    id: network.id,
+    driver: 'bridge',
+    network_interface: network.interfaceName,
+    created: '2026-01-01T00:00:00Z',
+    subnets: [{ subnet: network.subnet, gateway: network.gateway }],
+    ipv6_enabled: false,
+    internal: false,
+    dns_enabled: false,
+    ipam_options: { driver: 'host-local' },
+  });
 }
 
 /**
