@@ -63,9 +63,10 @@ const CASES: Readonly<Record<string, Case>> = {
     wantFailure: /ended early \(status 3\).*last words/s,
   },
   'counts a file that crashes in its own process as a failed test': {
-    files: { 'a.test.ts': `${HEAD}test('good', () => {});`, 'b.test.ts': "process.kill(process.pid, 'SIGKILL');" },
+    files: { 'a.test.ts': `${HEAD}test('good', () => {});`, 'b.test.ts': "import './absent.ts';" },
     isolation: 'process',
     want: { passed: 1, failed: 1, skipped: 0 },
+    wantFailure: /^b\.test\.ts ended before its tests did\n.*Cannot find module/s,
   },
   'fails a stage that runs past its time': {
     files: { 'a.test.ts': `${HEAD}test('endless', async () => { await new Promise((r) => setTimeout(r, 60_000)); });` },

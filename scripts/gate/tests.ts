@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { endGroup, runChild } from './child.ts';
 import { type GateEvent, MARK } from './reporter.ts';
 import { findFiles } from './source-files.ts';
@@ -35,7 +35,9 @@ async function runTests(options: TestStageOptions, context: StageContext): Promi
   );
   if (files.length === 0) return result;
 
-  const tail: string[] = [];
+  // What each file printed last; under no name what came past the reporter.
+  const tails = new Map<string, string[]>();
+  const lastWords = (file = ''): string => (tails.get(file) ?? []).join('\n');
   const open = { passed: 0, failed: 0, skipped: 0 };
   let ended = false;
   let stuck = false;
@@ -63,7 +65,7 @@ async function runTests(options: TestStageOptions, context: StageContext): Promi
       },
       onLine: (line) => {
         const event = parse(line);
-        if (event === undefined) remember(line);
+        if (event === undefined) remember('', line);
         else take(event);
       },
     },
@@ -73,8 +75,8 @@ async function runTests(options: TestStageOptions, context: StageContext): Promi
 
   if (stuck) fail(`${options.name}: all tests ended, but a timer, socket or child process kept the process alive`);
   else if (deadline.aborted) fail(`${options.name}: not done after ${options.timeoutMilliseconds / 1000} s`);
-  else if (!ended) fail(`${options.name}: the test process ended early (status ${status})\n${tail.join('\n')}`);
-  else if (status !== 0 && result.failed === 0) fail(`${options.name}: exit status ${status}\n${tail.join('\n')}`);
+  else if (!ended) fail(`${options.name}: the test process ended early (status ${status})\n${lastWords()}`);
+  else if (status !== 0 && result.failed === 0) fail(`${options.name}: exit status ${status}\n${lastWords()}`);
   if (!ended) {
     result.passed += open.passed;
     result.failed += open.failed;
@@ -92,13 +94,17 @@ async function runTests(options: TestStageOptions, context: StageContext): Promi
       const seconds = (event.milliseconds / 1000).toFixed(1);
       context.say(`${failed > 0 ? '✗' : '✓'} ${place(event.file)}  ${counts.filter(Boolean).join(', ')}  ${seconds} s`);
     } else if (event.type === 'failure') {
-      const failure = `${place(event.file)}:${event.line} ${event.name}\n${indent(event.message)}`;
+      // A file that fails as a whole has crashed: what it said last is the reason.
+      const isWholeFile = resolve(context.root, event.name) === resolve(context.root, event.file);
+      const failure = isWholeFile
+        ? `${place(event.file)} ended before its tests did\n${lastWords(event.file)}`
+        : `${place(event.file)}:${event.line} ${event.name}\n${indent(event.message)}`;
       result.failures.push(failure);
       context.say(`✗ ${failure}`);
     } else if (event.type === 'skip') {
       result.skips.push(`${place(event.file)} ${event.name}${event.reason === '' ? '' : `: ${event.reason}`}`);
     } else if (event.type === 'output') {
-      for (const line of event.text.trimEnd().split('\n')) remember(line);
+      for (const line of event.text.trimEnd().split('\n')) remember(event.file, line);
     } else {
       ended = true;
       result.passed = event.passed;
@@ -117,8 +123,10 @@ async function runTests(options: TestStageOptions, context: StageContext): Promi
     context.say(`✗ ${message}`);
   }
 
-  function remember(line: string): void {
+  function remember(file: string, line: string): void {
     if (line.trim() === '') return;
+    const tail = tails.get(file) ?? [];
+    tails.set(file, tail);
     tail.push(`  | ${line}`);
     if (tail.length > TAIL_LINES) tail.shift();
     if (process.env.FERMATA_TEST_VERBOSE === '1') context.say(`  | ${line}`);
