@@ -301,6 +301,14 @@ const STORY: Record<string, Step> = {
     status: 1,
     err: /spec\.onPreemption.*"Checkpoint"/s,
   },
+  'evicts by draining a node': {
+    args: 'drain n1 --force --pod-selector=tier=back --grace-period=1 --timeout=10s',
+    out: [/^node\/n1 (already )?cordoned$/m, /pod\/web evicted/],
+    err: /warning: deleting Pods/i,
+  },
+  'lets pods onto it again': { args: 'uncordon n1', out: /^node\/n1 uncordoned$/m },
+  'sees that the pod is gone': { args: 'get pod web --ignore-not-found', out: /^$/ },
+  'applies the pod anew': { args: 'apply -f -', stdin: POD, out: /^pod\/web created$/m },
   'deletes with a grace period and waits until the node has let go': {
     args: 'delete pod web --grace-period=5',
     out: /^pod "web" deleted/m,

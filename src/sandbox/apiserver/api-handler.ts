@@ -80,7 +80,11 @@ export class ApiHandler {
     const segments = segmentsOf(exchange.pathname);
     if (segments === undefined) throw notServed();
     const [root = ''] = segments;
-    if (!PUBLIC.has(root) && !this.#isAuthorized(exchange)) throw new ApiError('Unauthorized', 'Unauthorized');
+    if (!PUBLIC.has(root)) {
+      if (!this.#isAuthorized(exchange)) throw new ApiError('Unauthorized', 'Unauthorized');
+      // Ignoring it would answer with more rights than the client asked to have.
+      if (exchange.request.headers['impersonate-user'] !== undefined) throw cannotImpersonate();
+    }
     switch (root) {
       case 'healthz':
       case 'livez':
@@ -113,6 +117,12 @@ export class ApiHandler {
 }
 
 const ROOT_PATHS = ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'];
+
+function cannotImpersonate(): ApiError {
+  return new ApiError('Forbidden', 'the sandbox knows one user and cannot act as another', {
+    nextStep: 'leave out --as',
+  });
+}
 
 function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();

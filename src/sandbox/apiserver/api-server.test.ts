@@ -58,6 +58,12 @@ describe('API server', () => {
       'Unauthorized',
       /Unauthorized/,
     ],
+    'acting as somebody else': [
+      () => server.call('GET', PODS, { headers: { 'impersonate-user': 'somebody' } }),
+      403,
+      'Forbidden',
+      /cannot act as another/,
+    ],
     'an unknown path': [() => server.call('GET', '/nowhere'), 404, 'NotFound', /could not find the requested resource/],
     'an unknown kind': [() => server.call('GET', '/apis/apps/v1/deployments'), 404, 'NotFound', /could not find/],
     'a malformed escape': [() => server.call('GET', '/api/v1/%zz'), 404, 'NotFound', /could not find/],

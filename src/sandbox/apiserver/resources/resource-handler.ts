@@ -93,7 +93,7 @@ async function handlePodSubresource(
   if (kindIsPod(resource) && namespace !== undefined && INTO_CONTAINER.has(subresource)) {
     throw new ApiError('Unknown', `the sandbox does not serve pods/${subresource}`, {
       status: 501,
-      nextStep: 'run what you need as part of the pod, or use `kubectl logs`',
+      nextStep: 'what the pod writes is in `kubectl logs`; its containers run under podman on this machine',
     });
   }
   if (namespace === undefined || !subresources.includes(subresource)) throw notServed();
