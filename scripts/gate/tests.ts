@@ -37,7 +37,7 @@ async function runTests(options: TestStageOptions, context: StageContext): Promi
 
   // What each file printed last; under no name what came past the reporter.
   const tails = new Map<string, string[]>();
-  const lastWords = (file = ''): string => (tails.get(file) ?? []).join('\n');
+  const lastWords = (file = ''): string => (tails.get(resolve(context.root, file)) ?? []).join('\n');
   const open = { passed: 0, failed: 0, skipped: 0 };
   let ended = false;
   let stuck = false;
@@ -125,8 +125,9 @@ async function runTests(options: TestStageOptions, context: StageContext): Promi
 
   function remember(file: string, line: string): void {
     if (line.trim() === '') return;
-    const tail = tails.get(file) ?? [];
-    tails.set(file, tail);
+    const key = resolve(context.root, file); // the reporter names files both ways
+    const tail = tails.get(key) ?? [];
+    tails.set(key, tail);
     tail.push(`  | ${line}`);
     if (tail.length > TAIL_LINES) tail.shift();
     if (process.env.FERMATA_TEST_VERBOSE === '1') context.say(`  | ${line}`);
