@@ -14,7 +14,7 @@ interface ContinueToken {
   after: string;
 }
 
-type OpenWatch = Pick<Watcher<KubeObject>, 'type' | 'close' | 'bookmark'>;
+type OpenWatch = Pick<Watcher<KubeObject>, 'type' | 'close' | 'finish' | 'bookmark'>;
 
 /** Get, list and watch. */
 export class ObjectReader {
@@ -25,7 +25,7 @@ export class ObjectReader {
     this.#core = core;
     // Watches of a kind that is served no more end.
     core.kinds.onChange(() => {
-      for (const watcher of [...this.#watchers]) if (core.kinds.of(watcher.type) === undefined) watcher.close();
+      for (const watcher of [...this.#watchers]) if (core.kinds.of(watcher.type) === undefined) watcher.finish();
     });
   }
 

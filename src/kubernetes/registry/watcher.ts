@@ -36,6 +36,7 @@ export class Watcher<T extends KubeObject> implements AsyncIterableIterator<Watc
   #position: number;
   #seen: number;
   #closed = false;
+  #finishing = false;
   #pending: { resolve: (next: Next<T>) => void; reject: (error: unknown) => void } | undefined;
   readonly #wake = (): void => this.#serve();
   readonly #end = (): void => this.close();
@@ -86,6 +87,12 @@ export class Watcher<T extends KubeObject> implements AsyncIterableIterator<Watc
     this.#collection.waiting.delete(this.#wake);
     this.#options.signal?.removeEventListener('abort', this.#end);
     this.#options.onClose(this);
+    this.#serve();
+  }
+
+  /** Ends the watch once its reader has seen what there is. */
+  finish(): void {
+    this.#finishing = true;
     this.#serve();
   }
 
@@ -141,6 +148,7 @@ export class Watcher<T extends KubeObject> implements AsyncIterableIterator<Watc
         return;
       }
     }
+    if (this.#finishing) this.close();
   }
 
   /** The change as this watch sees it: with a selector, objects come and go as they start and stop to match. */
