@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../clock/index.ts';
 import { stepLine } from '../demo-program.ts';
@@ -31,14 +31,18 @@ export class OutputFiles {
         if (output === undefined || !output.onVolume) continue;
         // A life that was followed by another was written to its end before that began.
         if (previousRun !== undefined) this.#positions.set(previousRun, { stretch: Number.POSITIVE_INFINITY, step: 0 });
-        if (run !== undefined)
-          this.#positions.set(run, positionAfter(program, run, lastStepIn(output.name), clock.now()));
+        if (run === undefined) continue;
+        const lastStep = lastStepIn(output.name, run.outputOffset ?? 0);
+        this.#positions.set(run, positionAfter(program, run, lastStep, clock.now()));
       }
     }
     this.#schedule();
   }
 
-  /** Writes every line up to now. Synchronous, so that no other line comes between. */
+  /**
+   * Writes every line up to now, and notes of a run that is new where its lines begin. Synchronous, so that no other
+   * line comes between.
+   */
   flush(): void {
     const now = this.#clock.now();
     for (const pod of this.#machine.pods(now)) {
@@ -60,6 +64,7 @@ export class OutputFiles {
     if (position === undefined) {
       position = { stretch: run.inherited?.length ?? 0, step: -1 };
       this.#positions.set(run, position);
+      run.outputOffset = sizeOf(path);
     }
     let text = '';
     for (const { step } of linesOf(program, run, position, now)) text += stepLine(step);
@@ -90,22 +95,21 @@ function positionAfter(program: Program, run: Run, lastStep: number, now: number
   return position;
 }
 
-/** The step of the file's last line; 0 when there is none. */
-function lastStepIn(path: string): number {
-  let descriptor: number;
+/** The step of the file's last line behind `offset`; 0 when there is none. */
+function lastStepIn(path: string, offset: number): number {
+  const size = sizeOf(path);
+  if (size <= offset) return 0;
+  const descriptor = openSync(path, 'r');
   try {
-    descriptor = openSync(path, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
-    throw error;
-  }
-  try {
-    const { size } = fstatSync(descriptor);
-    const tail = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    const tail = Buffer.alloc(Math.min(size - offset, TAIL_BYTES));
     readSync(descriptor, tail, 0, tail.length, size - tail.length);
     const last = /step (\d+)\n$/.exec(tail.toString());
     return Number(last?.[1] ?? 0);
   } finally {
     closeSync(descriptor);
   }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -20,6 +20,8 @@ export interface Run {
   stretches: Stretch[];
   /** What it did before its dump, on this node or another: its log goes on from there. */
   inherited?: Stretch[];
+  /** How long the file it appends to was when it began; only where outputs are written to disk. */
+  outputOffset?: number;
   /** It will be ended by a signal at this time, unless it ends before. */
   doom?: { at: number; exitCode: number };
   ended?: RunEnd;

@@ -263,8 +263,9 @@ export class SimulatedRuntime implements Runtime {
   }
 
   #changed(uid: string): void {
-    if (this.#stateFile !== undefined) writeMachine(this.#stateFile, this.machine, this.#clock.now());
+    // Outputs first: they note in the state where a new run's lines begin.
     this.#outputFiles?.flush();
+    if (this.#stateFile !== undefined) writeMachine(this.#stateFile, this.machine, this.#clock.now());
     const pod = this.#find(uid);
     this.#alarms.get(uid)?.cancel();
     this.#alarms.delete(uid);
