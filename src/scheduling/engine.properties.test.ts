@@ -73,6 +73,8 @@ test('the snapshot kept up to date equals one made from the objects', () => {
       const world = new World(sizes);
       for (const step of story) world.step(step);
       world.flush();
+      world.refuseVoidOrders();
+      world.flush();
       const fresh = new Engine();
       for (const event of world.listing()) fresh.observe(event, world.now);
       assert.deepEqual(withoutNominations(fresh.snapshot()), withoutNominations(world.engine.snapshot()));

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { type Condition, type Node, type Pod, type PodCheckpoint, podRequests, withCondition } from '../model/index.ts';
+import {
+  type Condition,
+  isConditionTrue,
+  type Node,
+  type Pod,
+  type PodCheckpoint,
+  podRequests,
+  withCondition,
+} from '../model/index.ts';
 import type { ClusterEvent, Decision } from './contract.ts';
 import { Engine } from './engine.ts';
 import { stopPhaseOf } from './interruption/checkpoint-ledger.ts';
@@ -137,6 +145,15 @@ export class World {
     this.flush();
   }
 
+  /** Agents turn down orders on pods that had ended or gone before; until then those who knew them hold their room. */
+  refuseVoidOrders(): void {
+    [...this.checkpoints.values()].forEach((entry, index) => {
+      const uid = entry.spec.sourcePod.uid ?? '';
+      const gone = !this.pods.has(uid) && !isConditionTrue(entry.status?.conditions, 'Ready');
+      if (gone || this.#endedBefore.has(uid)) this.#agent(index, true);
+    });
+  }
+
   /** Watches catch up and writes are carried out, until nothing is on its way. */
   flush(): void {
     while (this.#writes.length > 0 || this.#watches.some((watch) => watch.length > 0)) {
@@ -202,6 +219,8 @@ export class World {
     for (const { spec, status } of this.checkpoints.values()) {
       const uid = spec.sourcePod.uid ?? '';
       if (status?.nodeName !== nodeName || seen.has(uid) || !this.#isStopping(uid)) continue;
+      // Gone before its dump was complete: somebody else deleted it, and its node has confirmed that.
+      if (!isConditionTrue(status.conditions, 'Ready')) continue;
       seen.add(uid);
       yield { ...pod(spec.sourcePod.name).build(), spec: status.checkpointedPodTemplate?.spec as Pod['spec'] };
     }
@@ -388,7 +407,7 @@ export class World {
     const entry = choose([...this.checkpoints.values()], pick);
     if (entry === undefined || stopPhaseOf(entry) !== 'UnderWay') return;
     const source = this.pods.get(entry.spec.sourcePod.uid ?? '');
-    const ready = entry.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+    const ready = isConditionTrue(entry.status?.conditions, 'Ready');
     const put = (condition: Condition): void => {
       const conditions = withCondition(entry.status?.conditions, condition, at(this.now - EPOCH));
       this.#putCheckpoint({ ...entry, status: { ...entry.status, completionTime: at(this.now - EPOCH), conditions } });
