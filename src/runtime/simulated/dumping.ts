@@ -7,6 +7,7 @@ import { readDump, readDumpedPod, writeDump } from './dump-images.ts';
 import type { SimulatedFaults } from './faults.ts';
 import { type DumpUnderWay, memoryOfPod, type SimulatedMachine, type SimulatedPod } from './machine.ts';
 import { dumpDuration, type SimulatedTiming } from './timing.ts';
+import type { Waits } from './waits.ts';
 
 /** What dumping and restoring share with their runtime. */
 export interface RuntimeParts {
@@ -15,10 +16,7 @@ export interface RuntimeParts {
   faults: SimulatedFaults;
   machine: SimulatedMachine;
   timing: SimulatedTiming;
-  /** Lets time pass; rejects with the reason of the first signal, and when the runtime was stopped. */
-  pass(milliseconds: number, ...signals: readonly (AbortSignal | undefined)[]): Promise<void>;
-  /** Throws when the runtime was stopped: as after the death of a process, nothing is touched any more. */
-  checkAlive(): void;
+  waits: Waits;
   changed(uid: string): void;
   vary(milliseconds: number): number;
 }
@@ -26,7 +24,6 @@ export interface RuntimeParts {
 /** Dumps of the simulated runtime: freeze, take CRIU's time, write the images, then stop the pod or let it go on. */
 export class Dumping {
   readonly #parts: RuntimeParts;
-  readonly #cancels = new Map<string, AbortController>();
 
   constructor(parts: RuntimeParts) {
     this.#parts = parts;
@@ -39,12 +36,12 @@ export class Dumping {
     checkRunning(pod);
     await this.#makeDirectory(options.directory);
     try {
-      this.#parts.checkAlive();
+      this.#parts.waits.checkAlive();
       options.signal?.throwIfAborted();
       machine.settle(pod, clock.now());
       checkRunning(pod);
     } catch (error) {
-      this.#parts.checkAlive();
+      this.#parts.waits.checkAlive();
       await files.remove(options.directory);
       throw error;
     }
@@ -66,7 +63,7 @@ export class Dumping {
       await this.#wait(pod, dump, options);
       return await this.#complete(pod, dump, clock.now());
     } catch (error) {
-      this.#parts.checkAlive();
+      this.#parts.waits.checkAlive();
       await this.#undo(pod, dump);
       throw error instanceof FermataError || error === options.signal?.reason
         ? error
@@ -83,7 +80,7 @@ export class Dumping {
     const { directory } = options;
     if (pod === undefined) {
       if (!options.leaveRunning && (await this.#isWhole(uid, directory))) return 'dumped';
-      this.#parts.checkAlive();
+      this.#parts.waits.checkAlive();
       await files.remove(directory);
       return 'lost';
     }
@@ -93,7 +90,7 @@ export class Dumping {
         await this.#wait(pod, dump, options);
         await this.#complete(pod, dump, dump.endsAt ?? this.#parts.clock.now());
       } catch (error) {
-        this.#parts.checkAlive();
+        this.#parts.waits.checkAlive();
         if (options.signal?.aborted === true) throw error;
         await this.#undo(pod, dump);
       }
@@ -102,16 +99,16 @@ export class Dumping {
       return pod.dumpedTo === directory && (await this.#isWhole(uid, directory)) ? 'dumped' : 'lost';
     }
     await files.remove(directory);
-    this.#parts.checkAlive();
+    this.#parts.waits.checkAlive();
     return 'running';
   }
 
   /** Ends a dump because its pod is to be removed. */
   cancel(pod: SimulatedPod): void {
     if (pod.dump === undefined) return;
-    delete pod.dump;
+    pod.dump = undefined;
     this.#parts.machine.thaw(pod, this.#parts.clock.now());
-    this.#cancels.get(pod.uid)?.abort(dumpFailed(pod, 'the pod was removed while it was dumped'));
+    this.#parts.waits.cancel(waitName(pod), dumpFailed(pod, 'the pod was removed while it was dumped'));
   }
 
   async #makeDirectory(directory: string): Promise<void> {
@@ -123,24 +120,17 @@ export class Dumping {
   }
 
   async #wait(pod: SimulatedPod, dump: DumpUnderWay, options: CheckpointOptions): Promise<void> {
-    const cancelling = new AbortController();
-    this.#cancels.set(pod.uid, cancelling);
-    try {
-      const now = this.#parts.clock.now();
-      const left = dump.endsAt === undefined ? Number.POSITIVE_INFINITY : dump.endsAt - now;
-      await this.#parts.pass(Math.min(left, options.timeoutMilliseconds), options.signal, cancelling.signal);
-      if (left > options.timeoutMilliseconds) {
-        throw new FermataError(
-          'DumpTimeout',
-          `pod ${pod.namespace}/${pod.name}: the dump took longer than ${options.timeoutMilliseconds} ms and was undone`,
-          { nextStep: 'Give the dump more time, or the pod less memory.' },
-        );
-      }
-      const { fault } = dump;
-      if (fault?.kind === 'fail' || fault?.kind === 'kill') throw dumpFailed(pod, fault.reason);
-    } finally {
-      this.#cancels.delete(pod.uid);
+    const left = dump.endsAt === undefined ? Number.POSITIVE_INFINITY : dump.endsAt - this.#parts.clock.now();
+    await this.#parts.waits.pass(Math.min(left, options.timeoutMilliseconds), options.signal, waitName(pod));
+    if (left > options.timeoutMilliseconds) {
+      throw new FermataError(
+        'DumpTimeout',
+        `pod ${pod.namespace}/${pod.name}: the dump took longer than ${options.timeoutMilliseconds} ms and was undone`,
+        { nextStep: 'Give the dump more time, or the pod less memory.' },
+      );
     }
+    const { fault } = dump;
+    if (fault?.kind === 'fail' || fault?.kind === 'kill') throw dumpFailed(pod, fault.reason);
   }
 
   async #complete(pod: SimulatedPod, dump: DumpUnderWay, at: number): Promise<DumpReport> {
@@ -148,9 +138,9 @@ export class Dumping {
     const { fault, directory } = dump;
     const share = fault?.kind === 'half-written' ? 0.5 : fault?.kind === 'no-image' ? 0 : 1;
     const containers = await writeDump(files, directory, pod, at - dump.startedAt, share);
-    this.#parts.checkAlive();
+    this.#parts.waits.checkAlive();
     if (pod.dump !== dump) throw dumpFailed(pod, 'the pod was removed while it was dumped');
-    delete pod.dump;
+    pod.dump = undefined;
     if (dump.leaveRunning || fault?.kind === 'run-on') {
       machine.thaw(pod, at);
     } else {
@@ -166,9 +156,9 @@ export class Dumping {
   async #undo(pod: SimulatedPod, dump: DumpUnderWay): Promise<void> {
     const { clock, files, machine } = this.#parts;
     await files.remove(dump.directory);
-    this.#parts.checkAlive();
+    this.#parts.waits.checkAlive();
     if (pod.dump !== dump) return;
-    delete pod.dump;
+    pod.dump = undefined;
     const now = clock.now();
     if (dump.fault?.kind === 'kill') machine.kill(pod, now, KILLED_EXIT_CODE);
     else machine.thaw(pod, now);
@@ -194,6 +184,10 @@ function checkRunning(pod: SimulatedPod): void {
   const waiting = app.find(({ state }) => state === 'created' || state === 'frozen');
   if (waiting !== undefined) throw notRunning(`${key}: container ${waiting.name} is ${waiting.state}, not running`);
   if (!app.some(({ state }) => state === 'running')) throw notRunning(`${key}: every container has exited`);
+}
+
+function waitName(pod: SimulatedPod): string {
+  return `dump ${pod.uid}`;
 }
 
 function notRunning(what: string): FermataError {

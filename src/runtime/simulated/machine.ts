@@ -12,8 +12,8 @@ export interface SimulatedPod {
   namespace: string;
   name: string;
   containers: SimulatedContainer[];
-  dump?: DumpUnderWay;
-  restore?: RestoreUnderWay;
+  dump?: DumpUnderWay | undefined;
+  restore?: RestoreUnderWay | undefined;
   /** Directory of the dump that stopped it for good. */
   dumpedTo?: string;
   /** Directory it came from. */
@@ -162,8 +162,8 @@ export class SimulatedMachine {
    */
   powerFail(now: number): void {
     for (const pod of this.pods(now)) {
-      delete pod.dump;
-      delete pod.restore;
+      pod.dump = undefined;
+      pod.restore = undefined;
       this.kill(pod, now, KILLED_EXIT_CODE);
     }
   }
@@ -171,7 +171,7 @@ export class SimulatedMachine {
   #endRestore(pod: SimulatedPod, at: number): void {
     const { restore } = pod;
     if (restore === undefined) return;
-    delete pod.restore;
+    pod.restore = undefined;
     if (restore.fault?.kind === 'fail') {
       pod.restoreFailure = restore.fault.reason;
       this.#pods.delete(pod.uid);

@@ -9,7 +9,6 @@ const REMOVED = 'the pod was removed while it was restored';
 /** Restores of the simulated runtime. */
 export class Restoring {
   readonly #parts: RuntimeParts;
-  readonly #cancels = new Map<string, AbortController>();
 
   constructor(parts: RuntimeParts) {
     this.#parts = parts;
@@ -39,7 +38,7 @@ export class Restoring {
     try {
       await this.#begin(pod, directory);
     } catch (error) {
-      this.#parts.checkAlive();
+      this.#parts.waits.checkAlive();
       this.#forget(pod);
       throw error;
     }
@@ -49,8 +48,8 @@ export class Restoring {
   /** Ends a restore because its pod is to be removed. */
   cancel(pod: SimulatedPod): void {
     if (pod.restore === undefined) return;
-    delete pod.restore;
-    this.#cancels.get(pod.uid)?.abort(restoreFailed(pod, REMOVED));
+    pod.restore = undefined;
+    this.#parts.waits.cancel(waitName(pod), restoreFailed(pod, REMOVED));
   }
 
   async #begin(pod: SimulatedPod, directory: string): Promise<void> {
@@ -58,7 +57,7 @@ export class Restoring {
     const { uid, namespace, name } = pod;
     const containers = pod.containers.filter(({ init }) => !init).map((container) => container.name);
     const processes = await readDump(files, directory, containers);
-    this.#parts.checkAlive();
+    this.#parts.waits.checkAlive();
     if (pod.restore === undefined) throw restoreFailed(pod, REMOVED);
     let memoryBytes = 0;
     for (const { program, fromStep, ended } of processes) {
@@ -81,24 +80,15 @@ export class Restoring {
         machine.settle(pod, clock.now());
         const { restore } = pod;
         if (restore === undefined) break;
-        await this.#waitAs(pod, (restore.endsAt ?? Number.POSITIVE_INFINITY) - clock.now(), signal);
+        const left = (restore.endsAt ?? Number.POSITIVE_INFINITY) - clock.now();
+        await this.#parts.waits.pass(left, signal, waitName(pod));
       }
       if (pod.restoredFrom === undefined) throw restoreFailed(pod, pod.restoreFailure ?? REMOVED);
       this.#parts.changed(pod.uid);
     } catch (error) {
-      this.#parts.checkAlive();
+      this.#parts.waits.checkAlive();
       this.#forget(pod);
       throw error;
-    }
-  }
-
-  async #waitAs(pod: SimulatedPod, milliseconds: number, signal?: AbortSignal): Promise<void> {
-    const cancelling = new AbortController();
-    this.#cancels.set(pod.uid, cancelling);
-    try {
-      await this.#parts.pass(milliseconds, cancelling.signal, signal);
-    } finally {
-      this.#cancels.delete(pod.uid);
     }
   }
 
@@ -109,6 +99,10 @@ export class Restoring {
     machine.remove(pod.uid);
     this.#parts.changed(pod.uid);
   }
+}
+
+function waitName(pod: SimulatedPod): string {
+  return `restore ${pod.uid}`;
 }
 
 function restoreFailed(pod: SimulatedPod, reason: string): FermataError {

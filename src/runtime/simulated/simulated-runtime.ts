@@ -23,6 +23,7 @@ import { progressOfRun, startRun } from './run.ts';
 import { readMachine, writeMachine } from './state-file.ts';
 import { linesOf, nextLineAt, startOfLog, textOf } from './step-log.ts';
 import { MEASURED_TIMING, type SimulatedTiming } from './timing.ts';
+import { LONGEST_ALARM_MILLISECONDS, Waits } from './waits.ts';
 
 export interface SimulatedRuntimeParts {
   clock: Clock;
@@ -45,8 +46,6 @@ export interface SimulatedRuntimeOptions {
   hasImage?: (image: string) => boolean;
 }
 
-/** Alarms further away are set again when they fire: timers of 2^31 ms and more fire at once. */
-const LONGEST_ALARM_MILLISECONDS = 86_400_000;
 const JITTER = 0.1;
 
 /**
@@ -65,6 +64,8 @@ export class SimulatedRuntime implements Runtime {
   readonly #outputFiles: OutputFiles | undefined;
   readonly #feed = new ChangeFeed();
   readonly #alarms = new Map<string, Timer>();
+  readonly #waits: Waits;
+  /** For those who listen; see {@link Waits} for those who wait. */
   readonly #stopping = new AbortController();
   readonly #operations = new Set<Promise<unknown>>();
   readonly #dumping: Dumping;
@@ -72,6 +73,7 @@ export class SimulatedRuntime implements Runtime {
 
   constructor(parts: SimulatedRuntimeParts, options: SimulatedRuntimeOptions = {}) {
     this.#clock = parts.clock;
+    this.#waits = new Waits(parts.clock);
     this.#random = parts.random;
     this.#faults = parts.faults ?? {};
     this.#timing = { ...MEASURED_TIMING, ...options.timing };
@@ -85,9 +87,7 @@ export class SimulatedRuntime implements Runtime {
       faults: this.#faults,
       machine: this.machine,
       timing: this.#timing,
-      pass: (milliseconds: number, ...signals: readonly (AbortSignal | undefined)[]) =>
-        this.#pass(milliseconds, ...signals),
-      checkAlive: () => this.#checkAlive(),
+      waits: this.#waits,
       changed: (uid: string) => this.#changed(uid),
       vary: (milliseconds: number) => this.#vary(milliseconds),
     };
@@ -147,7 +147,7 @@ export class SimulatedRuntime implements Runtime {
         gone = Math.max(gone, run.doom.at);
       }
       this.#changed(uid);
-      await this.#pass(gone - now, signal);
+      await this.#waits.pass(gone - now, signal);
       if (this.#find(uid) !== pod) return;
       this.#outputFiles?.flush();
       this.machine.remove(uid);
@@ -169,7 +169,7 @@ export class SimulatedRuntime implements Runtime {
   }
 
   async *logs(uid: string, container: string, options: LogOptions): AsyncIterable<Uint8Array> {
-    this.#checkAlive();
+    this.#waits.checkAlive();
     const { container: found } = this.#containerOf(uid, container);
     const run = options.previous === true ? found.previousRun : found.run;
     if (run === undefined && options.previous === true) {
@@ -235,7 +235,8 @@ export class SimulatedRuntime implements Runtime {
   async stop(): Promise<void> {
     if (!this.#stopping.signal.aborted) {
       this.#outputFiles?.flush();
-      this.#stopping.abort(new FermataError('RuntimeStopped', 'the simulated runtime was stopped'));
+      this.#waits.end();
+      this.#stopping.abort();
     }
     this.#outputFiles?.stop();
     for (const alarm of this.#alarms.values()) alarm.cancel();
@@ -310,7 +311,7 @@ export class SimulatedRuntime implements Runtime {
   /** Registers an operation, so that `stop` can wait for it. */
   #operation<T>(work: () => Promise<T>): Promise<T> {
     const operation = (async () => {
-      this.#checkAlive();
+      this.#waits.checkAlive();
       return work();
     })();
     this.#operations.add(operation);
@@ -321,30 +322,13 @@ export class SimulatedRuntime implements Runtime {
     return operation;
   }
 
-  #checkAlive(): void {
-    this.#stopping.signal.throwIfAborted();
-  }
-
-  /** Lets time pass. Rejects with the reason of the first signal; a stopped runtime touches nothing after it. */
-  async #pass(milliseconds: number, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
-    const all = [this.#stopping.signal, ...signals].filter((signal) => signal !== undefined);
-    for (const signal of all) signal.throwIfAborted();
-    if (milliseconds > 0) {
-      const either = AbortSignal.any(all);
-      for (let left = milliseconds; left > 0; left -= LONGEST_ALARM_MILLISECONDS) {
-        await this.#clock.sleep(Math.min(left, LONGEST_ALARM_MILLISECONDS), either);
-      }
-    }
-    this.#checkAlive();
-  }
-
   async #passOrFail(
     code: string,
     milliseconds: number,
     fault: PlainFault | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    await this.#pass(milliseconds + (fault?.kind === 'slow' ? fault.milliseconds : 0), signal);
+    await this.#waits.pass(milliseconds + (fault?.kind === 'slow' ? fault.milliseconds : 0), signal);
     if (fault?.kind === 'fail') throw new FermataError(code, fault.reason);
   }
 
