@@ -54,10 +54,7 @@ export async function runScenario(
 ): Promise<ScenarioResult> {
   const { store, clock, observer, signal } = dependencies;
   const killing = options.interruption === 'kill';
-  const victim = {
-    name: killing ? 'thesis-killed' : 'thesis',
-    folder: join(options.folder, options.interruption, 'victim'),
-  };
+  const victim = { name: options.victimName, folder: join(options.folder, options.victimName) };
   const urgent = { name: options.urgentName, folder: join(options.folder, options.urgentName) };
   const pod = countingPod({ ...options, name: victim.name, outputFolder: victim.folder });
   const stepsOf = async (of: { folder: string }): Promise<number[]> =>
