@@ -9,6 +9,7 @@ import {
   PODS,
   type Pod,
   type ResourceType,
+  SERVICE_ACCOUNTS,
 } from '../../model/index.ts';
 import { isApiError } from '../api-error.ts';
 import type { ApiReason, ObjectKey, ObjectStore, WatchEvent, WatchOptions } from '../store.ts';
@@ -32,7 +33,12 @@ export class Scene {
 
   static async begin(store: ObjectStore): Promise<Scene> {
     const { metadata } = await store.create(NAMESPACES, { metadata: { generateName: 'compliance-' } });
-    return new Scene(store, metadata.name);
+    const scene = new Scene(store, metadata.name);
+    // A real cluster makes it a moment later, and refuses pods until then.
+    await scene.eventually('the namespace has its service account', () =>
+      scene.exists(SERVICE_ACCOUNTS, scene.key('default')),
+    );
+    return scene;
   }
 
   async end(): Promise<void> {

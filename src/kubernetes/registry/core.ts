@@ -12,7 +12,21 @@ export interface Upkeep {
   observe(change: Change): void;
   /** Whether {@link run} has anything to do. */
   isDue(): boolean;
+  /** Does what is due. What could not be done, because a write failed and threw, is due again. */
   run(): void;
+}
+
+/** Handles each of the keys that were due when it began; one whose handling throws is due again. */
+export function drain<K>(due: Set<K>, handle: (key: K) => void): void {
+  for (const key of [...due]) {
+    due.delete(key);
+    try {
+      handle(key);
+    } catch (error) {
+      due.add(key);
+      throw error;
+    }
+  }
 }
 
 export interface DeletionRequest {
@@ -32,6 +46,7 @@ export class RegistryCore {
   readonly kinds: ServedKinds;
   readonly #upkeeps: Upkeep[] = [];
   #settling = false;
+  #upkeepError: unknown;
 
   constructor(parts: { ledger: Ledger; clock: Clock; kinds: ServedKinds }) {
     this.ledger = parts.ledger;
@@ -101,12 +116,23 @@ export class RegistryCore {
     );
   }
 
-  /** Lets the upkeeps act until none has anything left to do. */
+  /** Why the upkeeps could not finish the last time, e.g. a full disk; undefined when they could. */
+  get upkeepError(): unknown {
+    return this.#upkeepError;
+  }
+
+  /**
+   * Lets the upkeeps act until none has anything left to do. One that fails keeps what it could not do, for the next time:
+   * the call it came after was done, and must not be told otherwise.
+   */
   settle(): void {
     if (this.#settling) return;
     this.#settling = true;
     try {
       for (let due = this.#due(); due !== undefined; due = this.#due()) due.run();
+      this.#upkeepError = undefined;
+    } catch (error) {
+      this.#upkeepError = error;
     } finally {
       this.#settling = false;
     }

@@ -7,7 +7,7 @@ import {
   reasonOf,
   withCondition,
 } from '../../model/index.ts';
-import { collectionOf, type RegistryCore, type Upkeep } from './core.ts';
+import { collectionOf, drain, type RegistryCore, type Upkeep } from './core.ts';
 import { customKinds } from './custom-kind.ts';
 import type { FieldProblem, Kind } from './kinds.ts';
 import { invalidValue } from './metadata-rules.ts';
@@ -48,9 +48,7 @@ export class CustomKinds implements Upkeep {
   }
 
   run(): void {
-    const due = [...this.#due];
-    this.#due.clear();
-    for (const name of due) this.#look(name);
+    drain(this.#due, (name) => this.#look(name));
   }
 
   /** What is wrong with a definition beyond its shape. */

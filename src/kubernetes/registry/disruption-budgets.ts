@@ -10,7 +10,7 @@ import {
   withCondition,
 } from '../../model/index.ts';
 import { ApiError } from '../api-error.ts';
-import { collectionOf, type RegistryCore, type Upkeep } from './core.ts';
+import { collectionOf, drain, type RegistryCore, type Upkeep } from './core.ts';
 import type { Change } from './options.ts';
 
 const BUDGETS = collectionOf(POD_DISRUPTION_BUDGETS);
@@ -52,9 +52,7 @@ export class DisruptionBudgets implements Upkeep {
   }
 
   run(): void {
-    const due = [...this.#due];
-    this.#due.clear();
-    for (const tally of due) this.#writeStatus(tally);
+    drain(this.#due, (tally) => this.#writeStatus(tally));
   }
 
   /** Throws TooManyRequests when the pod's budget has no room for one disruption more. */

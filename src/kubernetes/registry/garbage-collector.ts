@@ -1,5 +1,5 @@
 import type { KubeObject, OwnerReference } from '../../model/index.ts';
-import { collectionOf, type RegistryCore, type Upkeep } from './core.ts';
+import { collectionOf, drain, type RegistryCore, type Upkeep } from './core.ts';
 import { FOREGROUND_FINALIZER } from './deletion.ts';
 import type { Change } from './options.ts';
 
@@ -45,9 +45,7 @@ export class GarbageCollector implements Upkeep {
   }
 
   run(): void {
-    const due = [...this.#due];
-    this.#due.clear();
-    for (const uid of due) this.#look(uid);
+    drain(this.#due, (uid) => this.#look(uid));
   }
 
   /** Takes the owner's name off its dependents (propagation policy Orphan). */

@@ -1,5 +1,6 @@
 export type { Backing, BackingState, Version } from './backing.ts';
 export { type FieldProblem, type Kind, type KindRegistry, type PrinterColumn, ServedKinds } from './kinds.ts';
+export type { HistoryLimits } from './ledger.ts';
 export { MemoryBacking } from './memory-backing.ts';
 export type {
   Change,

@@ -1,5 +1,5 @@
 import { keyOf, NAMESPACES, type Namespace, type ResourceType, SERVICE_ACCOUNTS } from '../../model/index.ts';
-import { collectionOf, type RegistryCore, type Upkeep } from './core.ts';
+import { collectionOf, drain, type RegistryCore, type Upkeep } from './core.ts';
 import type { Change } from './options.ts';
 import { forbidden, notFound } from './refusals.ts';
 
@@ -75,21 +75,23 @@ export class NamespaceLifecycle implements Upkeep {
   }
 
   run(): void {
-    for (const name of this.#new) {
-      this.#new.delete(name);
-      const namespace = this.#core.get(NAMESPACE_COLLECTION, name);
-      if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined) continue;
-      if (this.#core.get(collectionOf(SERVICE_ACCOUNTS), `${name}/default`) === undefined) {
-        this.#createServiceAccount(name);
-      }
+    drain(this.#new, (name) => this.#equip(name));
+    drain(this.#terminating, (name) => this.#terminate(name));
+  }
+
+  #equip(name: string): void {
+    const namespace = this.#core.get(NAMESPACE_COLLECTION, name);
+    if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined) return;
+    if (this.#core.get(collectionOf(SERVICE_ACCOUNTS), `${name}/default`) === undefined) {
+      this.#createServiceAccount(name);
     }
-    for (const name of this.#terminating) {
-      this.#terminating.delete(name);
-      const namespace = this.#core.get(NAMESPACE_COLLECTION, name) as Namespace | undefined;
-      if (namespace?.metadata.deletionTimestamp === undefined) continue;
-      if ((this.#population.get(name) ?? 0) > 0) this.#empty(name);
-      else this.#release(namespace);
-    }
+  }
+
+  #terminate(name: string): void {
+    const namespace = this.#core.get(NAMESPACE_COLLECTION, name) as Namespace | undefined;
+    if (namespace?.metadata.deletionTimestamp === undefined) return;
+    if ((this.#population.get(name) ?? 0) > 0) this.#empty(name);
+    else this.#release(namespace);
   }
 
   #empty(name: string): void {

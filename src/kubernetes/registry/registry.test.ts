@@ -279,3 +279,29 @@ test('generated names and UIDs come from the injected randomness alone', async (
   };
   assert.deepEqual(await run(), await run());
 });
+
+test('a write the backing cannot take changes nothing, and upkeep it could not take is done later', async () => {
+  const { registry, backing } = cluster();
+  const { uid } = (await configMap(registry, 'owner')).metadata;
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid }];
+  await configMap(registry, 'owned', { ownerReferences });
+  const write = backing.write.bind(backing);
+  const full = new Error('disk is full');
+  const before = registry.resourceVersion;
+  backing.write = () => {
+    throw full;
+  };
+  await assert.rejects(configMap(registry, 'more'), full);
+  assert.equal(registry.resourceVersion, before);
+  let writes = 0;
+  backing.write = (versions) => {
+    if (++writes > 1) throw full;
+    write(versions);
+  };
+  await registry.delete(CONFIG_MAPS, key('owner'));
+  assert.equal(registry.upkeepError, full);
+  assert.equal((await registry.list(CONFIG_MAPS)).items.length, 1, 'reads still work');
+  backing.write = write;
+  assert.equal((await registry.list(CONFIG_MAPS)).items.length, 0);
+  assert.equal(registry.upkeepError, undefined);
+});

@@ -98,6 +98,11 @@ export class Registry implements ObjectStore {
     return String(this.#core.ledger.revision);
   }
 
+  /** Why garbage collection and its like could not finish the last time; undefined when they could. For health checks. */
+  get upkeepError(): unknown {
+    return this.#core.upkeepError;
+  }
+
   async get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
     return this.#call(options, () => this.#reader.get(type, key));
   }
