@@ -6,7 +6,7 @@ import { countReasons, unavailable } from './framework/fit-error.ts';
 import type { Scores } from './framework/framework.ts';
 import type { FilterPlugin, Rejection, Remedy } from './framework/phases.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
-import { explainPlan, type InterruptionPlan, roundedCosts } from './interruption/interruption-plan.ts';
+import { type ExplainedPlan, explainPlan, roundedCosts } from './interruption/interruption-plan.ts';
 import type { Observer } from './observer.ts';
 import type { QueueEntry } from './queue/queue-entry.ts';
 import type { NodeInfo } from './snapshot/node-info.ts';
@@ -266,7 +266,7 @@ export class SchedulingCycle {
   }
 }
 
-function victimDecisions(plan: InterruptionPlan): VictimDecision[] {
+function victimDecisions(plan: ExplainedPlan): VictimDecision[] {
   return plan.victims.map(({ pod, action, costs, permission: { timeoutSeconds } }) => ({
     pod: podRef(pod),
     action,

@@ -45,6 +45,8 @@ export class Framework {
   readonly #preEnqueue: readonly PreEnqueuePlugin[];
   readonly #queueSort: QueueSortPlugin | undefined;
   readonly #preFilter: readonly PreFilterPlugin[];
+  /** Those whose prepared state depends on the pods of nodes. */
+  readonly #stateful: readonly PreFilterPlugin[];
   readonly #filter: readonly FilterPlugin[];
   readonly #postFilter: readonly PostFilterPlugin[];
   readonly #preScore: readonly PreScorePlugin[];
@@ -56,6 +58,7 @@ export class Framework {
     this.#preEnqueue = this.plugins.filter(implementsPreEnqueue);
     this.#queueSort = this.plugins.find(implementsQueueSort);
     this.#preFilter = this.plugins.filter(implementsPreFilter);
+    this.#stateful = this.#preFilter.filter((plugin) => plugin.addPod !== undefined || plugin.removePod !== undefined);
     this.#filter = this.plugins.filter(implementsFilter);
     this.#postFilter = this.plugins.filter(implementsPostFilter);
     this.#preScore = this.plugins.filter(implementsPreScore);
@@ -118,16 +121,19 @@ export class Framework {
     }
   }
 
-  /** Tries out one more pod on the node; undone by {@link removePod}. */
+  /**
+   * Tries out one more pod on the node; undone by {@link removePod}. What is requested of the node changes, and the
+   * plugins' state with it; the list of its pods does not.
+   */
   addPod(cycle: Cycle, pod: PodInfo, node: NodeInfo): void {
-    node.addPod(pod);
-    for (const plugin of this.#preFilter) plugin.addPod?.(cycle, pod, node);
+    node.adjust(pod, 1);
+    for (const plugin of this.#stateful) plugin.addPod?.(cycle, pod, node);
   }
 
   /** Tries out one pod fewer on the node; undone by {@link addPod}. */
   removePod(cycle: Cycle, pod: PodInfo, node: NodeInfo): void {
-    node.removePod(pod);
-    for (const plugin of this.#preFilter) plugin.removePod?.(cycle, pod, node);
+    node.adjust(pod, -1);
+    for (const plugin of this.#stateful) plugin.removePod?.(cycle, pod, node);
   }
 
   /** What can be done for a pod that fits nowhere: the first remedy any plugin finds, else the last refusal. */

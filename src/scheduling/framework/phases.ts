@@ -1,4 +1,4 @@
-import type { InterruptionPlan } from '../interruption/interruption-plan.ts';
+import type { ExplainedPlan } from '../interruption/interruption-plan.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { Cycle } from './cycle.ts';
@@ -91,7 +91,7 @@ export interface Impasse {
 export type Remedy =
   | {
       readonly type: 'Interrupt';
-      readonly plans: readonly [InterruptionPlan, ...InterruptionPlan[]];
+      readonly plans: readonly [ExplainedPlan, ...ExplainedPlan[]];
       readonly note: string;
     }
   | {
@@ -99,7 +99,7 @@ export type Remedy =
       readonly nodeName: string;
       readonly until: number;
       readonly summary: string;
-      readonly plans: readonly InterruptionPlan[];
+      readonly plans: readonly ExplainedPlan[];
     }
   | { readonly type: 'None'; readonly message: string; readonly retryAt?: number };
 

@@ -52,28 +52,42 @@ export class CostModel {
   }
 
   /**
+   * Node-seconds lost by checkpointing the victim; `perFurtherDump` is what each other dump on the node adds.
    * @param dumps dumps that share the node's bandwidth, this one included
-   * @param preemptor whose waiting counts, where the victim's natural end is known
    */
-  assess(
+  checkpointCost(victim: PodInfo, node: NodeInfo, dumps: number): { cost: number; perFurtherDump: number } {
+    const { dump, restore } = this.#estimate(victim, node, this.memoryOf(victim));
+    const share = this.shareOf(victim, node);
+    const seconds = dump.fixed + dump.transfer * dumps + restore.fixed + restore.transfer;
+    return { cost: seconds * share, perFurtherDump: dump.transfer * share };
+  }
+
+  /** Node-seconds lost by terminating the victim. */
+  terminationCost(victim: PodInfo, node: NodeInfo, now: number): number {
+    return (this.#unsavedSeconds(victim, now) + RESTART_SECONDS) * this.shareOf(victim, node);
+  }
+
+  /** All of it, to be shown. `preemptor`: whose waiting counts, where the victim's natural end is known. */
+  explain(
     victim: PodInfo,
     node: NodeInfo,
     context: { permission: Permission; dumps: number; preemptor: PodInfo; now: number },
-  ): { costs: VictimCosts; costPerFurtherDump: number } {
+  ): VictimCosts {
     const { permission, dumps, preemptor, now } = context;
     const memoryBytes = this.memoryOf(victim);
-    const share = this.shareOf(victim, node);
     const { dump, restore } = this.#estimate(victim, node, memoryBytes);
-    const dumpSeconds = dump.fixed + dump.transfer * dumps;
-    const restoreSeconds = restore.fixed + restore.transfer;
-    const costs: VictimCosts = { memoryBytes, dumpSeconds, restoreSeconds };
-    if (permission.checkpoint) costs.checkpoint = (dumpSeconds + restoreSeconds) * share;
-    if (permission.terminate) costs.terminate = (this.#unsavedSeconds(victim, now) + RESTART_SECONDS) * share;
+    const costs: VictimCosts = {
+      memoryBytes,
+      dumpSeconds: dump.fixed + dump.transfer * dumps,
+      restoreSeconds: restore.fixed + restore.transfer,
+    };
+    if (permission.checkpoint) costs.checkpoint = this.checkpointCost(victim, node, dumps).cost;
+    if (permission.terminate) costs.terminate = this.terminationCost(victim, node, now);
     if (victim.endsAt !== undefined && victim.endsAt > now) {
       costs.wait = ((victim.endsAt - now) / 1000) * this.shareOf(preemptor, node);
     }
     if (permission.excluded !== undefined) costs.excluded = permission.excluded;
-    return { costs, costPerFurtherDump: dump.transfer * share };
+    return costs;
   }
 
   #unsavedSeconds(victim: PodInfo, now: number): number {

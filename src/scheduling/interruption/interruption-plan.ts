@@ -1,4 +1,4 @@
-import type { Explanation } from '../contract.ts';
+import type { Explanation, VictimCosts } from '../contract.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { costOf, type UnitMember, type VictimUnit } from './victim-unit.ts';
@@ -22,15 +22,15 @@ export interface InterruptionPlan {
 
 /** A victim set with its place in the order of preference. */
 export function makePlan(
-  node: NodeInfo,
+  survey: Pick<InterruptionPlan, 'node' | 'leaving' | 'leavingUntil'>,
   units: readonly VictimUnit[],
-  circumstances: { violating: ReadonlySet<string>; leaving: readonly PodInfo[]; leavingUntil: number },
+  { violating }: { violating: ReadonlySet<string> },
 ): InterruptionPlan {
   let pdbViolations = 0;
   let highestVictimPriority = -Infinity;
   let earliestStart = Infinity;
   for (const unit of units) {
-    for (const { pod } of unit.members) if (circumstances.violating.has(pod.uid)) pdbViolations += 1;
+    for (const { pod } of unit.members) if (violating.has(pod.uid)) pdbViolations += 1;
     if (unit.priority > highestVictimPriority) {
       highestVictimPriority = unit.priority;
       earliestStart = unit.startedAt;
@@ -39,14 +39,14 @@ export function makePlan(
     }
   }
   return {
-    node,
+    node: survey.node,
     victims: units.flatMap(({ members }) => members),
     pdbViolations,
     highestVictimPriority,
     cost: costOf(units),
     earliestStart,
-    leaving: circumstances.leaving,
-    leavingUntil: circumstances.leavingUntil,
+    leaving: survey.leaving,
+    leavingUntil: survey.leavingUntil,
   };
 }
 
@@ -70,7 +70,12 @@ function difference(one: number, other: number): number {
   return one === other ? 0 : one - other;
 }
 
-export function explainPlan(plan: InterruptionPlan): Explanation['plans'][number] {
+/** A plan with the numbers behind it. */
+export interface ExplainedPlan extends InterruptionPlan {
+  readonly victims: readonly (UnitMember & { readonly costs: VictimCosts })[];
+}
+
+export function explainPlan(plan: ExplainedPlan): Explanation['plans'][number] {
   return {
     node: plan.node.name,
     pdbViolations: plan.pdbViolations,
@@ -85,7 +90,7 @@ export function explainPlan(plan: InterruptionPlan): Explanation['plans'][number
   };
 }
 
-export function roundedCosts<T extends UnitMember['costs']>(costs: T): T {
+export function roundedCosts(costs: VictimCosts): VictimCosts {
   const copy = { ...costs };
   for (const name of ['checkpoint', 'terminate', 'wait', 'dumpSeconds', 'restoreSeconds'] as const) {
     const value = copy[name];

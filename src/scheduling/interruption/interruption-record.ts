@@ -67,6 +67,7 @@ export class InterruptionRecord {
 
   /** Interruptions in the 24 hours before `now`; older ones are forgotten. */
   countOf(workload: string, now: number): number {
+    if (this.#interruptions.size === 0) return 0;
     const known = this.#interruptions.get(workload);
     if (known === undefined) return 0;
     for (const [id, at] of known) if (at <= now - INTERRUPTION_WINDOW_MS) known.delete(id);

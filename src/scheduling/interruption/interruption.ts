@@ -16,7 +16,7 @@ import type { Budgets } from './budgets.ts';
 import type { CostModel } from './cost.ts';
 import type { Departures } from './departures.ts';
 import { Hindrances } from './hindrances.ts';
-import { comparePlans, type InterruptionPlan, makePlan } from './interruption-plan.ts';
+import { comparePlans, type ExplainedPlan, type InterruptionPlan, makePlan } from './interruption-plan.ts';
 import { type NaturalEnd, naturalEndOf } from './natural-end.ts';
 import { type PreemptionMode, preemptionModeOf } from './preemption-mode.ts';
 import { cheapestVictims, selectVictims, Trial, type VictimSelection } from './select-victims.ts';
@@ -143,11 +143,11 @@ export class Interruption implements PostFilterPlugin {
           excluded: `node ${node.name} writes ${dumping} dumps already`,
         };
       }
-      const unit =
-        permission.checkpoint || permission.terminate
-          ? singleUnit(pod, permission, costs.assess(pod, node, { permission, dumps: dumping + 1, preemptor, now }))
-          : undefined;
-      if (unit !== undefined) candidates.push(unit);
+      if (permission.checkpoint || permission.terminate) {
+        const checkpoint = permission.checkpoint ? costs.checkpointCost(pod, node, dumping + 1) : undefined;
+        const terminate = permission.terminate ? costs.terminationCost(pod, node, now) : Infinity;
+        candidates.push(singleUnit(pod, permission, { checkpoint, terminate }));
+      }
       if (permission.excluded !== undefined) hindrances.note(pod, permission);
     }
     return { node, candidates, leaving, leavingUntil, dumping };
@@ -165,21 +165,20 @@ export class Interruption implements PostFilterPlugin {
       for (const pod of leaving) trial.remove(pod);
       const selection = selectVictims(trial, candidates, this.#dependencies.budgets);
       if ('reasons' in selection) return selection;
-      return { plan: makePlan(node, selection.victims, { ...survey, ...selection }), survey, selection };
+      return { plan: makePlan(survey, selection.victims, selection), survey, selection };
     } finally {
       trial.restore();
     }
   }
 
   /** The plan with the costs of its victims as they are when all its dumps share the node's bandwidth. */
-  #shared({ now, pod: preemptor }: Cycle, { plan, survey }: SurveyedPlan): InterruptionPlan {
+  #explained({ now, pod: preemptor }: Cycle, { plan, survey }: SurveyedPlan): ExplainedPlan {
+    const { costs } = this.#dependencies;
     const own = plan.victims.filter(({ action }) => action === 'Checkpoint').length;
-    if (own <= 1) return plan;
-    const dumps = survey.dumping + own;
     const victims = plan.victims.map((member) => {
-      const { pod, permission } = member;
-      const { costs } = this.#dependencies.costs.assess(pod, plan.node, { permission, dumps, preemptor, now });
-      return { ...member, costs };
+      const { pod, permission, action } = member;
+      const dumps = survey.dumping + own + (action === 'Checkpoint' ? 0 : 1);
+      return { ...member, costs: costs.explain(pod, plan.node, { permission, dumps, preemptor, now }) };
     });
     return { ...plan, victims };
   }
@@ -189,13 +188,13 @@ export class Interruption implements PostFilterPlugin {
     cycle: Cycle,
     filters: readonly FilterPlugin[],
     found: readonly SurveyedPlan[],
-  ): [InterruptionPlan, ...InterruptionPlan[]] {
+  ): [ExplainedPlan, ...ExplainedPlan[]] {
     const byRank = [...found].sort((one, other) => comparePlans(one.plan, other.plan)).slice(0, REFINED_NODES);
     const [first, ...others] = byRank
       .map((entry) => this.#refined(cycle, filters, entry))
       .sort((one, other) => comparePlans(one.plan, other.plan))
       .slice(0, EXPLAINED_ENTRIES)
-      .map((entry) => this.#shared(cycle, entry));
+      .map((entry) => this.#explained(cycle, entry));
     if (first === undefined) throw new RangeError('the best of no plans was asked for');
     return [first, ...others];
   }
@@ -208,14 +207,14 @@ export class Interruption implements PostFilterPlugin {
       for (const pod of survey.leaving) trial.remove(pod);
       const victims = cheapestVictims(trial, survey.candidates, selection);
       if (victims === selection.victims) return entry;
-      return { ...entry, plan: makePlan(survey.node, victims, { ...survey, ...selection }) };
+      return { ...entry, plan: makePlan(survey, victims, selection) };
     } finally {
       trial.restore();
     }
   }
 
   /** The room is being freed already: nobody has to be interrupted. */
-  #awaitLeaving(best: InterruptionPlan, plans: readonly InterruptionPlan[]): Remedy {
+  #awaitLeaving(best: ExplainedPlan, plans: readonly ExplainedPlan[]): Remedy {
     const names = best.leaving.map(({ key }) => key).join(', ');
     return {
       type: 'Wait',
@@ -230,8 +229,8 @@ export class Interruption implements PostFilterPlugin {
   #cheaperWait(
     cycle: Cycle,
     { nodes, rejections, filters, waitDeadline }: Impasse,
-    best: InterruptionPlan,
-    plans: readonly InterruptionPlan[],
+    best: ExplainedPlan,
+    plans: readonly ExplainedPlan[],
   ): Remedy | undefined {
     const { now, pod } = cycle;
     let chosen: { end: NaturalEnd; cost: number } | undefined;

@@ -12,7 +12,7 @@ export class Trial {
   readonly #cycle: Cycle;
   readonly #filters: readonly FilterPlugin[];
   readonly #node: NodeInfo;
-  readonly #removed = new Map<string, PodInfo>();
+  readonly #removed = new Set<PodInfo>();
 
   constructor(framework: Framework, cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo) {
     this.#framework = framework;
@@ -23,13 +23,13 @@ export class Trial {
 
   remove(pod: PodInfo): void {
     // A unit may have members elsewhere: they go with it, but free nothing here.
-    if (!this.#node.pods.has(pod.uid)) return;
+    if (pod.nodeName !== this.#node.name) return;
     this.#framework.removePod(this.#cycle, pod, this.#node);
-    this.#removed.set(pod.uid, pod);
+    this.#removed.add(pod);
   }
 
   putBack(pod: PodInfo): void {
-    if (this.#removed.delete(pod.uid)) this.#framework.addPod(this.#cycle, pod, this.#node);
+    if (this.#removed.delete(pod)) this.#framework.addPod(this.#cycle, pod, this.#node);
   }
 
   removeUnit(unit: VictimUnit): void {
@@ -45,7 +45,7 @@ export class Trial {
   }
 
   restore(): void {
-    for (const pod of [...this.#removed.values()]) this.putBack(pod);
+    for (const pod of this.#removed) this.putBack(pod);
   }
 }
 

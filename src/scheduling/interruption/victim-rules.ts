@@ -18,6 +18,11 @@ export interface Permission {
   readonly dumpFailure?: string;
 }
 
+const CHECKPOINT: Permission = { checkpoint: true, terminate: false };
+const TERMINATE: Permission = { checkpoint: false, terminate: true };
+const BOTH: Permission = { checkpoint: true, terminate: true };
+const NOTHING: Permission = { checkpoint: false, terminate: false };
+
 export interface VictimRulesDependencies {
   policies: Policies;
   record: InterruptionRecord;
@@ -51,8 +56,9 @@ export class VictimRules {
       action === 'CheckpointElseTerminate' ||
       (action === undefined && mode === 'PreemptLowerPriority');
     const mayCheckpoint = action === 'Checkpoint' || mode === 'CheckpointLowerPriority';
-    if (!mayCheckpoint || action === 'Terminate') return { checkpoint: false, terminate };
+    if (!mayCheckpoint || action === 'Terminate') return terminate ? TERMINATE : NOTHING;
     const hindrance = this.#hindrance(victim, policy, now);
+    if (policy === undefined && hindrance === undefined) return terminate ? BOTH : CHECKPOINT;
     const timeoutSeconds = policy?.spec.timeoutSeconds;
     return {
       terminate,

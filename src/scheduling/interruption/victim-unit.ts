@@ -1,4 +1,3 @@
-import type { VictimCosts } from '../contract.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { Permission } from './victim-rules.ts';
 
@@ -9,7 +8,6 @@ export interface UnitMember {
   readonly pod: PodInfo;
   readonly permission: Permission;
   readonly action: InterruptAction;
-  readonly costs: VictimCosts;
 }
 
 /**
@@ -38,32 +36,21 @@ export function costOf(units: readonly VictimUnit[]): number {
   return cost;
 }
 
-/** The cheaper of what is permitted; on a tie the one that loses nothing. */
-export function cheapestAction(costs: VictimCosts): { action: InterruptAction; cost: number } | undefined {
-  const { checkpoint, terminate } = costs;
-  if (checkpoint !== undefined && (terminate === undefined || checkpoint <= terminate)) {
-    return { action: 'Checkpoint', cost: checkpoint };
-  }
-  return terminate === undefined ? undefined : { action: 'Terminate', cost: terminate };
-}
-
-/** A single pod as unit; undefined when nothing may be done to it. */
+/** A single pod as unit, by the cheaper of what is permitted; on a tie by what loses nothing. */
 export function singleUnit(
   pod: PodInfo,
   permission: Permission,
-  { costs, costPerFurtherDump }: { costs: VictimCosts; costPerFurtherDump: number },
-): VictimUnit | undefined {
-  const cheapest = cheapestAction(costs);
-  if (cheapest === undefined) return undefined;
-  const dumped = cheapest.action === 'Checkpoint';
+  { checkpoint, terminate }: { checkpoint: { cost: number; perFurtherDump: number } | undefined; terminate: number },
+): VictimUnit {
+  const dumped = checkpoint !== undefined && checkpoint.cost <= terminate;
   return {
     id: pod.uid,
-    members: [{ pod, permission, action: cheapest.action, costs }],
+    members: [{ pod, permission, action: dumped ? 'Checkpoint' : 'Terminate' }],
     priority: pod.priority,
     startedAt: pod.startedAt,
-    cost: cheapest.cost,
+    cost: dumped ? checkpoint.cost : terminate,
     dumps: dumped ? 1 : 0,
-    costPerFurtherDump: dumped ? costPerFurtherDump : 0,
+    costPerFurtherDump: dumped ? checkpoint.perFurtherDump : 0,
   };
 }
 

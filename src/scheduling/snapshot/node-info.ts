@@ -50,14 +50,7 @@ export class NodeInfo {
 
   addPod(pod: PodInfo): void {
     this.pods.set(pod.uid, pod);
-    if (pod.requests.length > this.requested.length) {
-      const longer = new Float64Array(pod.requests.length);
-      longer.set(this.requested);
-      this.requested = longer;
-    }
-    for (let index = 0; index < pod.requests.length; index++) {
-      this.requested[index] = (this.requested[index] ?? 0) + (pod.requests[index] ?? 0);
-    }
+    this.adjust(pod, 1);
     this.scoredCpu += pod.scoredCpu;
     this.scoredMemory += pod.scoredMemory;
     if (pod.endsAt !== undefined) this.timedPods += 1;
@@ -65,12 +58,29 @@ export class NodeInfo {
 
   removePod(pod: PodInfo): void {
     if (!this.pods.delete(pod.uid)) return;
-    for (let index = 0; index < pod.requests.length; index++) {
-      this.requested[index] = (this.requested[index] ?? 0) - (pod.requests[index] ?? 0);
-    }
+    this.adjust(pod, -1);
     this.scoredCpu -= pod.scoredCpu;
     this.scoredMemory -= pod.scoredMemory;
     if (pod.endsAt !== undefined) this.timedPods -= 1;
+  }
+
+  /**
+   * Takes the requests of a pod off (`-1`) or on (`1`) to try out what would be; `pods` stays as it is. The caller undoes
+   * it.
+   */
+  adjust(pod: PodInfo, sign: 1 | -1): void {
+    const { requests } = pod;
+    if (requests.length > this.requested.length) this.#lengthen(requests.length);
+    const { requested } = this;
+    for (let index = 0; index < requests.length; index++) {
+      requested[index] = (requested[index] ?? 0) + sign * (requests[index] ?? 0);
+    }
+  }
+
+  #lengthen(length: number): void {
+    const longer = new Float64Array(length);
+    longer.set(this.requested);
+    this.requested = longer;
   }
 
   #facts(): string {
