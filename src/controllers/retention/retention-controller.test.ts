@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { rfc3339, seededRandom, VirtualClock } from '../../clock/index.ts';
+import { EventRecorder, MemoryBacking, Registry } from '../../kubernetes/index.ts';
+import { type Condition, POD_CHECKPOINTS, PODS, type PodCheckpoint, SILENT_LOG } from '../../model/index.ts';
+import { RetentionController } from './retention-controller.ts';
+
+const NAMESPACE = 'default';
+const MINUTE = 60_000;
+
+let clock: VirtualClock;
+let registry: Registry;
+let controller: RetentionController;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  registry = new Registry({ backing: new MemoryBacking(), clock, random: seededRandom(1) });
+  const dependencies = { store: registry, clock, random: seededRandom(2), log: SILENT_LOG };
+  controller = new RetentionController({
+    ...dependencies,
+    events: new EventRecorder(dependencies, { component: 'test' }),
+  });
+  controller.start();
+});
+
+afterEach(() => controller.stop());
+
+async function pod(
+  name: string,
+  phase: 'Running' | 'Succeeded',
+  annotations: Record<string, string> = {},
+): Promise<void> {
+  const created = await registry.create(PODS, {
+    metadata: { name, namespace: NAMESPACE, annotations },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  });
+  await registry.bind({ namespace: NAMESPACE, name, uid: created.metadata.uid }, 'node-1');
+  await registry.patch(PODS, { namespace: NAMESPACE, name }, { status: { phase } }, { subresource: 'status' });
+}
+
+async function checkpoint(
+  name: string,
+  options: { stopped?: boolean; reason?: NonNullable<PodCheckpoint['spec']['reason']>; conditions: Condition[] },
+): Promise<void> {
+  await registry.create(POD_CHECKPOINTS, {
+    metadata: { name, namespace: NAMESPACE },
+    spec: {
+      sourcePod: { name: 'thesis' },
+      postCheckpointState: options.stopped === false ? 'Running' : 'Stopped',
+      reason: options.reason ?? 'Preemption',
+      restore: 'Automatic',
+    },
+  });
+  await registry.patch(
+    POD_CHECKPOINTS,
+    { namespace: NAMESPACE, name },
+    { status: { startTime: rfc3339(clock.now()), conditions: options.conditions } },
+    { subresource: 'status' },
+  );
+}
+
+const is = (type: string, status: 'True' | 'False', reason = type): Condition => ({
+  type,
+  status,
+  reason,
+  lastTransitionTime: rfc3339(clock.now()),
+});
+const ready = (): Condition[] => [is('Ready', 'True', 'CheckpointCompleted'), is('Released', 'True')];
+const names = async (): Promise<string[]> =>
+  (await registry.list(POD_CHECKPOINTS)).items.map(({ metadata }) => metadata.name);
+
+test('of a running workload the newest checkpoint stays and the older one goes', async () => {
+  await pod('thesis', 'Running');
+  await checkpoint('old', { conditions: [...ready(), is('Restored', 'True')] });
+  await clock.advance(MINUTE);
+  await checkpoint('new', { conditions: [...ready(), is('Restored', 'True')] });
+  await clock.advance(MINUTE);
+  assert.deepEqual(await names(), ['new']);
+});
+
+test('while a newer checkpoint is only being made the older one stays', async () => {
+  await pod('thesis', 'Running');
+  await checkpoint('old', { conditions: [...ready(), is('Restored', 'True')] });
+  await clock.advance(MINUTE);
+  await checkpoint('new', { conditions: [is('Ready', 'False', 'CheckpointInProgress')] });
+  await clock.advance(MINUTE);
+  assert.deepEqual(await names(), ['new', 'old']);
+});
+
+test('what a suspended workload has nothing beside is kept, however long it waits', async () => {
+  await checkpoint('only', { conditions: [...ready(), is('Restored', 'False', 'Suspended')] });
+  await clock.advance(100 * 24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['only']);
+});
+
+test('after the workload has ended its checkpoints go, those made by hand excepted', async () => {
+  await pod('thesis', 'Succeeded');
+  await checkpoint('made-by-fermata', { conditions: [...ready(), is('Restored', 'True')] });
+  await checkpoint('made-by-hand', { stopped: false, reason: 'Manual', conditions: ready() });
+  await clock.advance(5 * MINUTE);
+  assert.deepEqual(await names(), ['made-by-fermata', 'made-by-hand']);
+  await clock.advance(6 * MINUTE);
+  assert.deepEqual(await names(), ['made-by-hand']);
+});
+
+test('the state of a workload that was deleted while suspended stays an hour', async () => {
+  await checkpoint('given-up', { conditions: [...ready(), is('Restored', 'False', 'Abandoned')] });
+  await clock.advance(50 * MINUTE);
+  assert.deepEqual(await names(), ['given-up']);
+  await clock.advance(15 * MINUTE);
+  assert.deepEqual(await names(), []);
+});
+
+test('a checkpoint that a pod waits for stays', async () => {
+  await checkpoint('wanted', { conditions: [...ready(), is('Restored', 'False', 'Abandoned')] });
+  await pod('thesis', 'Running', { 'fermata.dev/restore-from': 'wanted' });
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['wanted']);
+});

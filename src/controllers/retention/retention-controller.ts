@@ -1,0 +1,96 @@
+import { planRetention } from '../../checkpoint/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import { type EventRecorder, isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
+import { keyOf, type Log, POD_CHECKPOINTS, PODS, type Pod, type PodCheckpoint } from '../../model/index.ts';
+import type { ControllerDependencies } from '../interruption/interruption-controller.ts';
+import {
+  isTerminal,
+  retainedCheckpoint,
+  retainedWorkload,
+  workloadOfCheckpoint,
+  workloadOfPod,
+} from './workload-view.ts';
+
+/**
+ * Lets checkpoints go that nobody needs any more, by the rules of the checkpoint room. It only asks for the deletion of
+ * the object; the agent's finalizer looks once more and removes the data.
+ */
+export class RetentionController {
+  readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: EventRecorder;
+  readonly #checkpoints: Reflector<PodCheckpoint>;
+  readonly #pods: Reflector<Pod>;
+  readonly #loop: ReconcileLoop;
+  readonly #stopping = new AbortController();
+  /** Since when no living pod of a workload has been seen; starts anew with the process, which only keeps data longer. */
+  readonly #goneSince = new Map<string, number>();
+
+  constructor(dependencies: ControllerDependencies) {
+    this.#store = dependencies.store;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#events = dependencies.events;
+    this.#loop = new ReconcileLoop(dependencies, {
+      name: 'retention',
+      reconcile: (workload, signal) => this.#reconcile(workload, signal),
+    });
+    const ofCheckpoint = (checkpoint: PodCheckpoint): void => this.#loop.enqueue(workloadOfCheckpoint(checkpoint));
+    const ofPod = (pod: Pod): void => this.#loop.enqueue(workloadOfPod(pod));
+    this.#checkpoints = new Reflector<PodCheckpoint>(dependencies, POD_CHECKPOINTS, {
+      onChange: ofCheckpoint,
+      onDelete: ofCheckpoint,
+    });
+    this.#pods = new Reflector<Pod>(dependencies, PODS, { onChange: ofPod, onDelete: ofPod });
+  }
+
+  start(): void {
+    this.#checkpoints.start();
+    this.#pods.start();
+    Promise.all([this.#checkpoints.synced(this.#stopping.signal), this.#pods.synced(this.#stopping.signal)]).then(
+      () => this.#loop.start(),
+      () => undefined, // only when stopped before the first list came
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the retention controller stops'));
+    await Promise.all([this.#checkpoints.stop(), this.#pods.stop(), this.#loop.stop()]);
+  }
+
+  async #reconcile(workload: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
+    const checkpoints = this.#checkpoints.items().filter((checkpoint) => workloadOfCheckpoint(checkpoint) === workload);
+    if (checkpoints.length === 0) {
+      this.#goneSince.delete(workload);
+      return undefined;
+    }
+    const pods = this.#pods.items().filter((pod) => workloadOfPod(pod) === workload);
+    const now = this.#clock.now();
+    if (pods.some((pod) => !isTerminal(pod))) this.#goneSince.delete(workload);
+    else if (!this.#goneSince.has(workload)) this.#goneSince.set(workload, now);
+    const plan = planRetention(
+      checkpoints.map((checkpoint) => retainedCheckpoint(checkpoint, pods)),
+      [retainedWorkload(workload, checkpoints, pods, this.#goneSince.get(workload) ?? now)],
+      now,
+    );
+    for (const { id, why } of plan.expendable) {
+      const checkpoint = checkpoints.find((candidate) => keyOf(candidate) === id);
+      if (checkpoint !== undefined) await this.#delete(checkpoint, why, signal);
+    }
+    return plan.lookAgainAt === undefined ? undefined : { requeueAfterMilliseconds: plan.lookAgainAt - now };
+  }
+
+  async #delete(checkpoint: PodCheckpoint, why: string, signal: AbortSignal): Promise<void> {
+    const { namespace, name, uid, resourceVersion, deletionTimestamp } = checkpoint.metadata;
+    if (deletionTimestamp !== undefined) return;
+    this.#events.record(checkpoint, 'Normal', why, 'No longer needed: its data is removed');
+    this.#log.info({ checkpoint: keyOf(checkpoint), why }, 'a checkpoint is let go');
+    try {
+      // Only as it was judged: a change since, for instance a restore that now waits for it, is judged anew.
+      await this.#store.delete(POD_CHECKPOINTS, { namespace, name }, { uid, resourceVersion, signal });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+    }
+  }
+}
