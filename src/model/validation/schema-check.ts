@@ -39,7 +39,7 @@ export interface Findings {
  */
 export function checked(schema: JsonSchema, value: unknown, field: string, findings: Findings): unknown {
   if (!hasType(schema, value)) {
-    findings.errors.typeInvalid(field, value, [typesOf(schema)].flat().join(' or '));
+    findings.errors.typeInvalid(field, value, typesOf(schema).join(' or '));
     return value;
   }
   if (typeof value === 'string') return checkedText(schema, value, field, findings);
@@ -60,12 +60,20 @@ export function valuesOf(schema: JsonSchema): readonly unknown[] | undefined {
   return undefined;
 }
 
-function typesOf(schema: JsonSchema): string | readonly string[] {
-  return schema.type ?? (valuesOf(schema) === undefined ? [] : 'string');
+/** Every write of a server asks this for every value: worked out once a schema. */
+const typesBySchema = new WeakMap<JsonSchema, readonly string[]>();
+
+function typesOf(schema: JsonSchema): readonly string[] {
+  let types = typesBySchema.get(schema);
+  if (types === undefined) {
+    types = [schema.type ?? (valuesOf(schema) === undefined ? [] : 'string')].flat();
+    typesBySchema.set(schema, types);
+  }
+  return types;
 }
 
 function hasType(schema: JsonSchema, value: unknown): boolean {
-  const types = [typesOf(schema)].flat();
+  const types = typesOf(schema);
   if (types.length === 0) return true;
   return types.some((type) => {
     switch (type) {
@@ -140,14 +148,14 @@ function checkedObject(schema: JsonSchema, value: Members, field: string, findin
     const memberSchema = property ?? rest;
     if (memberSchema !== undefined && member !== null && member !== undefined) {
       const path = property === undefined ? `${field}[${name}]` : childOf(field, name);
+      const kept = checked(memberSchema, member, path, findings);
       // defineProperty: a key called __proto__ must stay a key.
-      Object.defineProperty(result, name, {
-        value: checked(memberSchema, member, path, findings),
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
-      changed ||= result[name] !== member;
+      if (name === '__proto__') {
+        Object.defineProperty(result, name, { value: kept, enumerable: true, configurable: true, writable: true });
+      } else {
+        result[name] = kept;
+      }
+      changed ||= kept !== member;
     } else if (memberSchema === undefined && schema['x-kubernetes-preserve-unknown-fields'] === true) {
       result[name] = member;
     } else {
