@@ -16,6 +16,18 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   sandbox: ['kubernetes', 'runtime', 'clock', 'model'],
   timeline: ['model'],
   demo: ['sandbox', 'timeline', 'runtime', 'kubernetes', 'clock', 'model'],
+  soak: [
+    'controllers',
+    'agent',
+    'scheduling',
+    'sandbox',
+    'timeline',
+    'runtime',
+    'checkpoint',
+    'kubernetes',
+    'clock',
+    'model',
+  ],
   roles: [
     'controllers',
     'agent',
@@ -31,6 +43,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'roles',
     'demo',
+    'soak',
     'controllers',
     'agent',
     'scheduling',
