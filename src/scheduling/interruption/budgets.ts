@@ -5,6 +5,10 @@ import type { PodInfo } from '../snapshot/pod-info.ts';
 export class Budgets {
   readonly #byNamespace = new Map<string, Map<string, PodDisruptionBudget>>();
 
+  get isEmpty(): boolean {
+    return this.#byNamespace.size === 0;
+  }
+
   put(budget: PodDisruptionBudget): void {
     const namespace = budget.metadata.namespace ?? 'default';
     const others = this.#byNamespace.get(namespace);
@@ -13,7 +17,10 @@ export class Budgets {
   }
 
   delete(budget: PodDisruptionBudget): void {
-    this.#byNamespace.get(budget.metadata.namespace ?? 'default')?.delete(budget.metadata.name);
+    const namespace = budget.metadata.namespace ?? 'default';
+    const others = this.#byNamespace.get(namespace);
+    others?.delete(budget.metadata.name);
+    if (others?.size === 0) this.#byNamespace.delete(namespace);
   }
 
   /**
@@ -22,7 +29,6 @@ export class Budgets {
    */
   violatedBy(pods: readonly PodInfo[]): ReadonlySet<string> {
     const violating = new Set<string>();
-    if (this.#byNamespace.size === 0) return violating;
     const left = new Map<PodDisruptionBudget, number>();
     for (const { pod, uid, namespace, name } of pods) {
       if (pod.metadata.labels === undefined) continue;

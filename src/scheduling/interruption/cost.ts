@@ -56,10 +56,9 @@ export class CostModel {
    * @param dumps dumps that share the node's bandwidth, this one included
    */
   checkpointCost(victim: PodInfo, node: NodeInfo, dumps: number): { cost: number; perFurtherDump: number } {
-    const { dump, restore } = this.#estimate(victim, node, this.memoryOf(victim));
+    const { dumpFixed, dumpTransfer, restoreSeconds } = this.#estimate(victim, node, this.memoryOf(victim));
     const share = this.shareOf(victim, node);
-    const seconds = dump.fixed + dump.transfer * dumps + restore.fixed + restore.transfer;
-    return { cost: seconds * share, perFurtherDump: dump.transfer * share };
+    return { cost: (dumpFixed + dumpTransfer * dumps + restoreSeconds) * share, perFurtherDump: dumpTransfer * share };
   }
 
   /** Node-seconds lost by terminating the victim. */
@@ -75,12 +74,8 @@ export class CostModel {
   ): VictimCosts {
     const { permission, dumps, preemptor, now } = context;
     const memoryBytes = this.memoryOf(victim);
-    const { dump, restore } = this.#estimate(victim, node, memoryBytes);
-    const costs: VictimCosts = {
-      memoryBytes,
-      dumpSeconds: dump.fixed + dump.transfer * dumps,
-      restoreSeconds: restore.fixed + restore.transfer,
-    };
+    const { dumpFixed, dumpTransfer, restoreSeconds } = this.#estimate(victim, node, memoryBytes);
+    const costs: VictimCosts = { memoryBytes, dumpSeconds: dumpFixed + dumpTransfer * dumps, restoreSeconds };
     if (permission.checkpoint) costs.checkpoint = this.checkpointCost(victim, node, dumps).cost;
     if (permission.terminate) costs.terminate = this.terminationCost(victim, node, now);
     if (victim.endsAt !== undefined && victim.endsAt > now) {
@@ -95,32 +90,25 @@ export class CostModel {
     return Math.max(0, (now - saved) / 1000);
   }
 
-  /** The fixed part is each dump's own; the rest is bandwidth, shared by those that run at once. */
+  /** The fixed part is each dump's own; the transfer is bandwidth, shared by those that run at once. */
   #estimate(victim: PodInfo, node: NodeInfo, memoryBytes: number) {
     const measured = this.#history.of(victim.workload);
-    const ratio =
-      measured !== undefined && measured.sizeBytes > 0 && this.#usage.has(victim.uid)
-        ? memoryBytes / measured.sizeBytes
-        : 1;
-    const dump = split(
-      measured?.dumpSeconds,
-      ratio,
-      DUMP_FIXED_SECONDS,
-      memoryBytes / this.#history.dumpBandwidthOf(node.name),
-    );
-    const restore = split(
-      measured?.restoreSeconds,
-      ratio,
-      RESTORE_FIXED_SECONDS,
-      memoryBytes / this.#history.restoreBandwidthOf(node.name),
-    );
-    return { dump, restore };
+    const dumpTransfer = memoryBytes / this.#history.dumpBandwidthOf(node.name);
+    const restoreTransfer = memoryBytes / this.#history.restoreBandwidthOf(node.name);
+    if (measured === undefined) {
+      const restoreSeconds = RESTORE_FIXED_SECONDS + restoreTransfer;
+      return { dumpFixed: DUMP_FIXED_SECONDS, dumpTransfer, restoreSeconds };
+    }
+    // Measured seconds, their transfer scaled to what the pod uses today where that is known.
+    const ratio = measured.sizeBytes > 0 && this.#usage.has(victim.uid) ? memoryBytes / measured.sizeBytes : 1;
+    const dumpFixed = Math.min(measured.dumpSeconds, DUMP_FIXED_SECONDS);
+    const restoreMeasured = measured.restoreSeconds;
+    const restoreFixed = Math.min(restoreMeasured ?? RESTORE_FIXED_SECONDS, RESTORE_FIXED_SECONDS);
+    return {
+      dumpFixed,
+      dumpTransfer: (measured.dumpSeconds - dumpFixed) * ratio,
+      restoreSeconds:
+        restoreFixed + (restoreMeasured === undefined ? restoreTransfer : (restoreMeasured - restoreFixed) * ratio),
+    };
   }
-}
-
-/** Measured seconds divided into fixed part and transfer (scaled to today's size), or both estimated. */
-function split(measured: number | undefined, ratio: number, fixed: number, transfer: number) {
-  if (measured === undefined) return { fixed, transfer };
-  const ownFixed = Math.min(measured, fixed);
-  return { fixed: ownFixed, transfer: (measured - ownFixed) * ratio };
 }

@@ -54,16 +54,19 @@ export class DumpHistory {
   }
 
   of(workload: string): MeasuredDump | undefined {
-    return this.#workloads.get(workload);
+    // Looking up names costs more than anything else here, and most clusters have measured few or none.
+    return this.#workloads.size === 0 ? undefined : this.#workloads.get(workload);
   }
 
   /** Bytes per second. */
   dumpBandwidthOf(nodeName: string): number {
+    if (this.#dumpBandwidth.size === 0) return DUMP_BYTES_PER_SECOND;
     return this.#dumpBandwidth.get(nodeName) ?? DUMP_BYTES_PER_SECOND;
   }
 
   /** Bytes per second. */
   restoreBandwidthOf(nodeName: string): number {
+    if (this.#restoreBandwidth.size === 0) return RESTORE_BYTES_PER_SECOND;
     return this.#restoreBandwidth.get(nodeName) ?? RESTORE_BYTES_PER_SECOND;
   }
 }

@@ -90,6 +90,7 @@ export class InterruptionRecord {
   }
 
   failuresOf(podUID: string): DumpFailures | undefined {
+    if (this.#failures.size === 0) return undefined;
     const known = this.#failures.get(podUID);
     if (known === undefined) return undefined;
     let last = { at: -Infinity, reason: '' };

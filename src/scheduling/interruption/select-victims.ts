@@ -49,6 +49,8 @@ export class Trial {
   }
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 export interface VictimSelection {
   readonly victims: readonly VictimUnit[];
   /** UIDs of candidates beyond their budget. */
@@ -66,22 +68,37 @@ export function selectVictims(
   candidates: readonly VictimUnit[],
   budgets: Budgets,
 ): VictimSelection | Rejection {
-  const ordered = [...candidates].sort(byImportance);
+  const ordered = candidates.length < 2 ? candidates : [...candidates].sort(byImportance);
   for (const unit of ordered) trial.removeUnit(unit);
   const rejection = trial.rejection();
   if (rejection !== undefined) return rejection;
-  const violating = budgets.violatedBy(ordered.flatMap(({ members }) => members.map(({ pod }) => pod)));
-  const beyond = (unit: VictimUnit): boolean => unit.members.some(({ pod }) => violating.has(pod.uid));
+  const violating = budgets.isEmpty
+    ? NONE
+    : budgets.violatedBy(ordered.flatMap(({ members }) => members.map(({ pod }) => pod)));
   const victims: VictimUnit[] = [];
-  const reprieve = (unit: VictimUnit): void => {
+  if (violating.size > 0) reprieve(trial, ordered, (unit) => isBeyond(unit, violating), victims);
+  reprieve(trial, ordered, (unit) => violating.size === 0 || !isBeyond(unit, violating), victims);
+  return { victims, violating };
+}
+
+function isBeyond(unit: VictimUnit, violating: ReadonlySet<string>): boolean {
+  return unit.members.some(({ pod }) => violating.has(pod.uid));
+}
+
+/** Gives back, in order, each unit that may come back; the others are victims. */
+function reprieve(
+  trial: Trial,
+  ordered: readonly VictimUnit[],
+  concerns: (unit: VictimUnit) => boolean,
+  victims: VictimUnit[],
+): void {
+  for (const unit of ordered) {
+    if (!concerns(unit)) continue;
     trial.putBackUnit(unit);
-    if (trial.rejection() === undefined) return;
+    if (trial.rejection() === undefined) continue;
     trial.removeUnit(unit);
     victims.push(unit);
-  };
-  for (const unit of ordered) if (beyond(unit)) reprieve(unit);
-  for (const unit of ordered) if (!beyond(unit)) reprieve(unit);
-  return { victims, violating };
+  }
 }
 
 /**

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkpoint, EPOCH, pod } from '../testing.ts';
+import { InterruptionRecord, retryAfterFailures } from './interruption-record.ts';
+
+const source = pod('a').workload('w').on('n1').build();
+const HOUR = 3_600_000;
+
+test('protection grows with each interruption and bounds them to 9 in the first hour', () => {
+  const record = new InterruptionRecord();
+  const times: number[] = [];
+  for (let now = EPOCH; now < EPOCH + 4 * HOUR; ) {
+    record.interrupted('default/w', `number ${times.length}`, now);
+    times.push(now - EPOCH);
+    // The most impatient preemptor there could be: as soon as the protection ends.
+    now += record.protectionOf('default/w', now);
+  }
+  assert.deepEqual(times.slice(0, 5), [0, 10_000, 30_000, 70_000, 150_000]);
+  assert.equal(times.filter((time) => time < HOUR).length, 9);
+  assert.ok(times.filter((time) => time >= 2 * HOUR).length <= 2);
+});
+
+test('interruptions are forgotten after 24 hours, and the protection with them', () => {
+  const record = new InterruptionRecord();
+  record.interrupted('default/w', 'one', EPOCH);
+  assert.equal(record.countOf('default/w', EPOCH + 24 * HOUR - 1), 1);
+  assert.equal(record.countOf('default/w', EPOCH + 24 * HOUR), 0);
+  assert.equal(record.protectionOf('default/w', EPOCH + 24 * HOUR), 0);
+});
+
+test('an interruption counts once however often its object changes, and after its object is gone', () => {
+  const record = new InterruptionRecord();
+  const done = checkpoint(source).ready(0).build();
+  record.observe(done, EPOCH);
+  record.observe(done, EPOCH + 5);
+  assert.equal(record.countOf('default/w', EPOCH + 10), 1);
+});
+
+test('copies, and stops for other reasons than preemption, are no interruptions', () => {
+  const record = new InterruptionRecord();
+  record.observe(checkpoint(source, 'copy').copy().ready(0).build(), EPOCH);
+  const suspended = checkpoint(source, 'suspended').ready(0).build();
+  record.observe({ ...suspended, spec: { ...suspended.spec, reason: 'Manual' } }, EPOCH);
+  assert.equal(record.countOf('default/w', EPOCH + 10), 0);
+});
+
+test('failed dumps keep a pod off for 30 s, doubling to 10 minutes', () => {
+  const waits = [1, 2, 3, 4, 5, 6, 60].map((count) => retryAfterFailures({ count, lastAt: 0, reason: '' }) / 1000);
+  assert.deepEqual(waits, [30, 60, 120, 240, 480, 600, 600]);
+});
+
+test('a dump that succeeds wipes out the failures before it', () => {
+  const record = new InterruptionRecord();
+  record.observe(checkpoint(source, 'one').failed(0, 'no space').build(), EPOCH);
+  assert.equal(record.failuresOf(source.metadata.uid)?.reason, 'no space');
+  record.observe(checkpoint(source, 'two').copy().ready(5).build(), EPOCH);
+  assert.equal(record.failuresOf(source.metadata.uid), undefined);
+});
