@@ -231,3 +231,24 @@ test('a controller that is replaced at any moment ends in the same place', async
   assert.ok(isConditionTrue((await readCheckpoint()).status?.conditions, 'Restored'));
   assert.ok(controller);
 });
+
+test('a waiting incarnation is shown as Suspended, though the scheduler writes into its status at the same moment', async () => {
+  const pod = await runningVictim();
+  await dumped(pod);
+  await clock.advance(1_000);
+  const create = registry.create.bind(registry);
+  registry.create = async (type, draft, options) => {
+    const created = await create(type, draft, options);
+    if (created.kind === 'Pod') {
+      const conditions = [{ type: 'PodScheduled', status: 'False' as const, reason: 'Unschedulable' }];
+      await registry.patch(PODS, VICTIM, { status: { conditions } }, { subresource: 'status' });
+    }
+    return created;
+  };
+  await released();
+  await clock.advance(1_000);
+  const { status } = (await victimNow()) ?? {};
+  assert.equal(status?.reason, 'Suspended');
+  assert.match(status?.message ?? '', /^suspended; waits for room as pod thesis/);
+  assert.equal(conditionOf(status?.conditions, 'PodScheduled')?.reason, 'Unschedulable');
+});

@@ -181,7 +181,6 @@ export class InterruptionController {
       'Suspended',
       `Checkpoint ${checkpoint.metadata.name} holds its state; ${message}`,
     );
-    if (pod.spec.nodeName === undefined) await this.#showSuspended(pod, message, signal);
     return undefined;
   }
 
@@ -208,16 +207,18 @@ export class InterruptionController {
     return mine ? existing : undefined;
   }
 
-  /** `kubectl get pods` shows `Suspended` instead of `Pending`; only for people, so a conflict with the node is let be. */
-  async #showSuspended(pod: Pod, message: string, signal: AbortSignal): Promise<void> {
+  /**
+   * `kubectl get pods` shows `Suspended` instead of `Pending`. Only for people, and the scheduler writes into the same status
+   * at the same moment: a conflict is let be, for the change it came from brings the checkpoint back here.
+   */
+  async #showSuspended(pod: Pod, message: string | undefined, signal: AbortSignal): Promise<void> {
+    if (pod.spec.nodeName !== undefined || pod.status?.reason === 'Suspended') return;
+    const { namespace, name, uid, resourceVersion } = pod.metadata;
     try {
       await this.#store.patch(
         PODS,
-        { namespace: pod.metadata.namespace, name: pod.metadata.name },
-        {
-          metadata: { uid: pod.metadata.uid, resourceVersion: pod.metadata.resourceVersion },
-          status: { reason: 'Suspended', message },
-        },
+        { namespace, name },
+        { metadata: { uid, resourceVersion }, status: { reason: 'Suspended', message } },
         { subresource: 'status', signal },
       );
     } catch (error) {
@@ -253,7 +254,10 @@ export class InterruptionController {
       return undefined;
     }
     const failed = conditionOf(pod.status?.conditions, RESTORED_CONDITION);
-    if (failed?.status !== 'False') return undefined;
+    if (failed?.status !== 'False') {
+      await this.#showSuspended(pod, conditionOf(checkpoint.status?.conditions, 'Restored')?.message, signal);
+      return undefined;
+    }
     await this.#recordFailure(checkpoint, pod, failed.message ?? 'the restore failed', signal);
     return undefined;
   }
