@@ -34,6 +34,8 @@ const low = (name: string, cpu = '2', priority = 1) => pod(name).priority(priori
 const urgent = (cpu = '2') => pod('p').priority(10).requests({ cpu }).preemption('CheckpointLowerPriority');
 const plain = (cpu = '2') => pod('p').priority(10).requests({ cpu });
 
+const NINE = Array.from({ length: 9 }, (_, index) => `v${index}`);
+
 const CASES: Record<string, Case> = {
   'the only pod of lower priority is checkpointed': {
     placed: [low('a')],
@@ -343,6 +345,17 @@ const CASES: Record<string, Case> = {
         .build(),
     ],
     wants: /^Wait p → n1/,
+  },
+  'a node that writes 8 dumps already is given no more': {
+    nodes: [node('n1').allocatable({ cpu: '9' })],
+    placed: NINE.map((name) => low(name, '1')),
+    pod: urgent('9'),
+    checkpoints: NINE.slice(1).map((name) =>
+      checkpoint(low(name, '1').build())
+        .created(10 * MINUTE)
+        .build(),
+    ),
+    wants: /Left alone: default\/v0 \(node n1 writes 8 dumps already\)/,
   },
 };
 
