@@ -47,6 +47,7 @@ want nsenter util-linux
 want tar tar
 want perl perl-base
 [ "$kind" != tests ] || want kubectl kubernetes-client
+[ "$kind" != tests ] || want ps procps
 if ! network_plugins_present; then
   if is_debian && [ -n "$(apt-cache --quiet=0 search --names-only '^netavark$' 2>/dev/null)" ]; then
     wanted="$wanted netavark"
@@ -73,18 +74,15 @@ if [ -n "$wanted" ]; then
 fi
 
 # A CRIU that works here: the system's, one unpacked before, a newer suite's.
-works() {
-  "$1" check >/dev/null 2>&1
-}
 criu=
 for candidate in "$(command -v criu || true)" "$cache"/criu/*/bin/criu; do
-  if [ -x "$candidate" ] && works "$candidate"; then
+  if [ -x "$candidate" ] && criu_is_able "$candidate"; then
     criu=$candidate
     break
   fi
 done
 if [ -z "$criu" ]; then
-  is_debian || unavailable 'no criu passes "criu check" on this kernel (install CRIU 4.1 or newer)'
+  is_debian || unavailable 'no criu passes "criu check" on this kernel (install CRIU 4.2 or newer)'
   mkdir -p "$cache"
   take_lock "$cache/install.lock"
   sh "$here/criu.sh" "$cache/criu" || unavailable 'no criu passes "criu check" on this kernel'

@@ -30,6 +30,9 @@ fi
 [ -n "$mirror" ] || fail "apt knows no $distribution archive to take a newer CRIU from" 'Install CRIU 4.1 or newer so that `criu check` passes.'
 
 work=
+# When no suite has a fully able one: the first whose check passes. It dumps what has no sockets. It stays beside a better one,
+# since a running sandbox may use it.
+second_best=
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -66,35 +69,41 @@ wrap() {
   chmod 755 "$1/bin/criu"
 }
 
+# adopt SUITE: puts what was unpacked and works into its place.
+adopt() {
+  final=$directory/$1
+  # Only what criu and its loader read: programs and libraries.
+  (cd "$work/root" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info var)
+  wrap "$work/root" "$final"
+  rm -rf "$final"
+  mv "$work/root" "$final"
+  say "CRIU $(criu_version "$final/bin/criu") installed in $(($(date +%s) - began)) s"
+}
+
 mkdir -p "$directory"
 directory=$(cd -P -- "$directory" && pwd)
 rm -rf "$directory"/.unpack.* # left by one that was killed
 for suite in $suites; do
-  final=$directory/$suite
-  if [ -x "$final/bin/criu" ] && "$final/bin/criu" check >/dev/null 2>&1; then
-    exit 0
-  fi
-  say "installing CRIU of $distribution $suite into $final (the system has none that passes \`criu check\` on kernel $(uname -r))"
-  began=$(date +%s)
-  work=$(mktemp -d "$directory/.unpack.XXXXXX")
-  chmod 755 "$work"
-  if ! unpack "$suite"; then
-    say "CRIU of $suite cannot be had from $mirror: $(grep -m 1 '^E:' "$work/log" || tail -n 1 "$work/log")"
-  elif ! wrap "$work/root" "$work/root" || ! "$work/root/bin/criu" check >"$work/log" 2>&1; then
-    say "CRIU of $suite does not work on this kernel: $(tail -n 1 "$work/log")"
-  else
-    # Only what criu and its loader read: programs and libraries.
-    (cd "$work/root" && rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info var)
-    wrap "$work/root" "$final"
-    rm -rf "$final"
-    mv "$work/root" "$final"
+  if ! [ -x "$directory/$suite/bin/criu" ] || ! "$directory/$suite/bin/criu" check >/dev/null 2>&1; then
+    say "installing CRIU of $distribution $suite into $directory/$suite (the system has none that works on kernel $(uname -r))"
+    began=$(date +%s)
+    work=$(mktemp -d "$directory/.unpack.XXXXXX")
+    chmod 755 "$work"
+    if ! unpack "$suite"; then
+      say "CRIU of $suite cannot be had from $mirror: $(grep -m 1 '^E:' "$work/log" || tail -n 1 "$work/log")"
+    elif ! wrap "$work/root" "$work/root" || ! "$work/root/bin/criu" check >"$work/log" 2>&1; then
+      say "CRIU of $suite does not work on this kernel: $(tail -n 1 "$work/log")"
+    else
+      adopt "$suite"
+    fi
     rm -rf "$work"
     work=
-    say "$("$final/bin/criu" --version | sed -n 's/^Version: /CRIU /p') installed in $(($(date +%s) - began)) s"
-    exit 0
   fi
-  rm -rf "$work"
-  work=
+  [ -x "$directory/$suite/bin/criu" ] || continue
+  ! criu_is_able "$directory/$suite/bin/criu" || exit 0
+  say "CRIU $(criu_version "$directory/$suite/bin/criu") of $suite cannot dump processes with network sockets on kernel $(uname -r)"
+  : "${second_best:=$directory/$suite}"
 done
+[ -z "$second_best" ] || exit 0
 say "none of $distribution's newer suites ($suites) gave a working CRIU"
 exit 1

@@ -36,7 +36,26 @@ hash_of() {
   printf '%s\n' "${sum%% *}"
 }
 
-# apt PACKAGE...: installs from the system's own sources; refreshes the lists only when that fails without.
+# is_at_least VERSION MAJOR MINOR
+is_at_least() {
+  major=${1%%[!0-9]*}
+  rest=${1#*.}
+  minor=${rest%%[!0-9]*}
+  [ "${major:-0}" -gt "$2" ] || { [ "${major:-0}" -eq "$2" ] && [ "${minor:-0}" -ge "$3" ]; }
+}
+
+criu_version() {
+  "$1" --version 2>/dev/null | sed -n 's/^Version: //p'
+}
+
+# criu_is_able CRIU: passes its check, and can dump sockets. From Linux 6.16 on, SO_PASSCRED is refused on anything but Unix
+# sockets, which CRIU before 4.2 does not expect: its check passes, and a dump of any process with a TCP or UDP socket fails.
+criu_is_able() {
+  "$1" check >/dev/null 2>&1 || return 1
+  is_at_least "$(criu_version "$1")" 4 2 || ! is_at_least "$(uname -r)" 6 16
+}
+
+# apt_install PACKAGE...: installs from the system's own sources; refreshes the lists only when that fails without.
 apt_install() {
   apt_log=$(mktemp "${TMPDIR:-/tmp}/fermata-apt.XXXXXX")
   set -- -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@"

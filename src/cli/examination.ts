@@ -130,7 +130,10 @@ function toolPart(name: string, tool: Tool | undefined, toolchain: Toolchain): P
 function criuPart(toolchain: Toolchain): PartReport {
   const { criu } = toolchain;
   const part = toolPart('criu', criu, toolchain);
-  if (criu?.checkPassed === true) part.detail = `${criu.path} (${criu.origin}; criu check: looks good)`;
+  if (criu?.checkPassed === true) {
+    part.detail = `${criu.path} (${criu.origin}; criu check: looks good${criu.limitation === undefined ? '' : `; ${criu.limitation}`})`;
+    if (criu.limitation !== undefined) part.fix = 'Install CRIU 4.2 or newer, or run: sh install/containers.sh';
+  }
   return part;
 }
 

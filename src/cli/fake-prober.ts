@@ -56,5 +56,5 @@ export const WORKING_MACHINE: FakeMachine = {
   },
   executables: ['/usr/lib/podman/netavark'],
   directories: { '/sys/fs/cgroup': ['cgroup.controllers'] },
-  files: { '/proc/sys/kernel/osrelease': '6.18.0\n', '/etc/os-release': 'PRETTY_NAME="Debian GNU/Linux 13"\n' },
+  files: { '/proc/sys/kernel/osrelease': '6.12.0\n', '/etc/os-release': 'PRETTY_NAME="Debian GNU/Linux 13"\n' },
 };

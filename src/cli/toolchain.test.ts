@@ -49,6 +49,27 @@ test('a criu whose check fails gives way to an unpacked one that works', async (
   assert.equal(toolchain.runtime.name, 'podman');
 });
 
+test('a criu that cannot dump sockets on this kernel gives way to a newer one, and serves when there is none', async () => {
+  const machine: FakeMachine = { ...WORKING_MACHINE, files: { '/proc/sys/kernel/osrelease': '6.16.1-amd64\n' } };
+  const alone = await locateToolchain(fakeProber(machine));
+  assert.equal(alone.criu?.origin, 'system');
+  assert.match(
+    alone.criu?.limitation ?? '',
+    /before 4\.2 cannot dump processes with network sockets on Linux 6\.16\.1-amd64/,
+  );
+  assert.equal(alone.runtime.name, 'podman');
+  const both = await locateToolchain(
+    fakeProber({
+      ...machine,
+      answers: { ...WORKING_MACHINE.answers, [`${UNPACKED} --version`]: { stdout: 'Version: 4.2.1\n' } },
+      directories: { '/home/me/.cache/fermata/criu': ['trixie'] },
+      executables: [UNPACKED],
+    }),
+  );
+  assert.equal(both.criu?.path, UNPACKED);
+  assert.equal(both.criu?.limitation, undefined);
+});
+
 const UNUSABLE: Readonly<Record<string, { machine: FakeMachine; part: string; problem: RegExp }>> = {
   'criu is missing': { machine: without('criu'), part: 'criu', problem: /criu is not installed/ },
   'criu does not work on this kernel': {

@@ -18,6 +18,8 @@ export interface CriuTool extends Tool {
   checkPassed: boolean;
   /** Why not, in CRIU's words. */
   problem?: string;
+  /** What it cannot do on this kernel though its check passes. */
+  limitation?: string;
   /** `system`, or the suite of an unpacked one, for example `trixie`. */
   origin: string;
 }
@@ -134,7 +136,10 @@ export async function findTool(prober: Prober, name: string, args: readonly stri
   return { path, version: /\d+(?:\.\d+)+[\w.+~-]*/.exec(`${stdout}\n${stderr}`)?.[0] ?? '' };
 }
 
-/** The system's when its check passes, else an unpacked one whose check passes, else whichever there is, with the reason. */
+/**
+ * The system's or an unpacked one: the first whose check passes and that has no limitation, else the first whose check passes,
+ * else whichever there is, with the reason.
+ */
 async function findCriu(prober: Prober): Promise<CriuTool | undefined> {
   const prefix = join(cacheDirectory(prober.environment), 'criu');
   const unpacked = (await prober.list(prefix))
@@ -142,27 +147,39 @@ async function findCriu(prober: Prober): Promise<CriuTool | undefined> {
     .map((suite) => ({ path: join(prefix, suite, 'bin', 'criu'), origin: suite }));
   const system = await prober.which('criu');
   const candidates = [...(system === undefined ? [] : [{ path: system, origin: 'system' }]), ...unpacked];
-  let failed: CriuTool | undefined;
+  const kernel = (await prober.readText('/proc/sys/kernel/osrelease')) ?? '';
+  const found: CriuTool[] = [];
   for (const { path, origin } of candidates) {
     if (!(await prober.isExecutable(path))) continue;
-    const criu = await checkCriu(prober, path, origin);
-    if (criu.checkPassed) return criu;
-    failed ??= criu;
+    const criu = await checkCriu(prober, path, origin, kernel);
+    if (criu.checkPassed && criu.limitation === undefined) return criu;
+    found.push(criu);
   }
-  return failed;
+  return found.find((criu) => criu.checkPassed) ?? found[0];
 }
 
-async function checkCriu(prober: Prober, path: string, origin: string): Promise<CriuTool> {
+async function checkCriu(prober: Prober, path: string, origin: string, kernel: string): Promise<CriuTool> {
   const [version, check] = await Promise.all([prober.run(path, ['--version']), prober.run(path, ['check'])]);
   const checkPassed = check.status === 0;
+  const number = /Version: (\S+)/.exec(version.stdout)?.[1] ?? '';
+  // From Linux 6.16 on, SO_PASSCRED is refused on anything but Unix sockets, which CRIU before 4.2 does not expect.
+  const isLimited = isAtLeast(kernel, 6, 16) && !isAtLeast(number, 4, 2);
   return {
     path,
-    version: /Version: (\S+)/.exec(version.stdout)?.[1] ?? '',
+    version: number,
     binDirectory: dirname(path),
     checkPassed,
     ...(!checkPassed && { problem: firstCriuError(check.stdout + check.stderr) }),
+    ...(isLimited && {
+      limitation: `CRIU before 4.2 cannot dump processes with network sockets on Linux ${kernel.trim()}`,
+    }),
     origin,
   };
+}
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [foundMajor = 0, foundMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return foundMajor > major || (foundMajor === major && foundMinor >= minor);
 }
 
 /** `Error (criu/vdso.c:632): vdso: Unexpected rt vDSO area bounds` → what stands after the place; warnings are not causes. */
