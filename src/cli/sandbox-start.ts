@@ -12,6 +12,7 @@ import { locateToolchain, type Toolchain } from './toolchain.ts';
 export interface UpFlags {
   dir?: string;
   detach?: boolean;
+  port?: string;
   runtime?: RuntimeName;
   nodes: string;
   nodeCpu: string;
@@ -21,11 +22,14 @@ export interface UpFlags {
 }
 
 const MAX_NODES = 100;
+const LAST_PORT = 65_535;
 const DETACH_START_MILLISECONDS = 120_000;
 
 export async function up(flags: UpFlags): Promise<void> {
   const directory = new SandboxDirectory(flags.dir ?? defaultSandboxFolder());
-  const configuration = directory.readConfiguration() ?? (await sandboxConfiguration(flags));
+  const kept = directory.readConfiguration() ?? (await sandboxConfiguration(flags));
+  const configuration =
+    flags.port === undefined ? kept : { ...kept, port: wholeNumber(flags.port, '--port', LAST_PORT) };
   if (flags.detach === true) return detach(directory, configuration);
   const progress = new Progress();
   let sandbox: RunningSandbox;
@@ -42,7 +46,9 @@ export async function up(flags: UpFlags): Promise<void> {
 }
 
 /** The configuration the flags ask for; throws UsageError naming the flag. */
-export async function sandboxConfiguration(flags: Omit<UpFlags, 'dir' | 'detach'>): Promise<SandboxConfiguration> {
+export async function sandboxConfiguration(
+  flags: Omit<UpFlags, 'dir' | 'detach' | 'port'>,
+): Promise<SandboxConfiguration> {
   const toolchain = await locateToolchain();
   const runtime = flags.runtime ?? toolchain.runtime.name;
   if (runtime === 'podman' && toolchain.problems.length > 0) {

@@ -8,6 +8,7 @@ export function register(program: Command): void {
       'start a Kubernetes-compatible cluster with Fermata on this machine, to try it out (not for production);\nCtrl-C or `fermata down` stops it',
     )
     .option('--dir <folder>', 'where it keeps everything (default: ~/.local/state/fermata/sandbox)')
+    .option('--port <number>', 'port of its API server on 127.0.0.1 (default: the one it had, else a free one)')
     .option('--detach', 'return as soon as the nodes are Ready')
     .addOption(
       new Option('--runtime <name>', 'podman: real containers and CRIU; simulated: neither').choices([

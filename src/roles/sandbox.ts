@@ -58,7 +58,11 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   const directory = new SandboxDirectory(options.directory);
   directory.create();
   claim(directory);
-  const configuration = directory.readConfiguration() ?? options.configuration;
+  const { port } = options.configuration;
+  const configuration = {
+    ...(directory.readConfiguration() ?? options.configuration),
+    ...(port === undefined ? {} : { port }),
+  };
   directory.writeConfiguration(configuration);
   const clock = new SystemClock();
   const podman = podmanServiceOf({ clock, log: options.log }, directory, configuration);

@@ -17,6 +17,8 @@ export interface SandboxConfiguration {
   runtime: RuntimeName;
   nodes: SandboxNodeConfiguration[];
   network: 'none' | 'bridge';
+  /** Of the API server; absent: the one used before, else a free one. */
+  port?: number;
   /** For the podman runtime: where its programs are. */
   tools?: SandboxTools;
 }
