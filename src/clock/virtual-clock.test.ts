@@ -45,3 +45,42 @@ test('advanceUntil gives up when the condition cannot come true', async () => {
     /condition still false/,
   );
 });
+
+test('with settling by reactions, long chains of promises end before the next alarm', async () => {
+  const clock = new VirtualClock(0, { settling: 'reactions' });
+  const seen: string[] = [];
+  clock.setTimer(10, () => {
+    void (async () => {
+      for (let index = 0; index < 100; index++) await undefined;
+      seen.push(`chain@${clock.now()}`);
+    })();
+  });
+  clock.setTimer(10, () => seen.push(`alarm@${clock.now()}`));
+  await clock.advance(10);
+  assert.deepEqual(seen, ['chain@10', 'alarm@10']);
+});
+
+test('many alarms, some cancelled, fire in the order of a sorted list', async () => {
+  const clock = new VirtualClock(0, { settling: 'reactions' });
+  const fired: number[] = [];
+  const expected: number[] = [];
+  let state = 7;
+  const timers = Array.from({ length: 5_000 }, (_, index) => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    const at = state % 1_000;
+    return { at, index, timer: clock.setTimer(at, () => fired.push(index)) };
+  });
+  for (const { at, index, timer } of timers) {
+    if (index % 3 === 0) expected.push(index);
+    else {
+      timer.cancel();
+      timer.cancel();
+    }
+    assert.ok(at >= 0);
+  }
+  assert.equal(clock.pending, expected.length);
+  expected.sort((one, other) => (timers[one]?.at ?? 0) - (timers[other]?.at ?? 0) || one - other);
+  await clock.advance(1_000);
+  assert.deepEqual(fired, expected);
+  assert.equal(clock.pending, 0);
+});
