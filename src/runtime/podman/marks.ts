@@ -11,6 +11,14 @@ export interface ContainerMarks {
   outOfMemory?: boolean;
 }
 
+/**
+ * Made to be restored, and not let go yet: created, being restored, or back and still frozen. As seen from outside it has not
+ * started, and it must not be started from scratch.
+ */
+export function awaitsRestore(container: { restore?: string; ended?: string }, marks: ContainerMarks): boolean {
+  return container.restore !== undefined && container.ended === undefined && marks.restoredAt === undefined;
+}
+
 const FILE = 'fermata.json';
 
 export function readMarks(userdata: string): ContainerMarks {

@@ -1,6 +1,6 @@
 import type { ContainerObservation, PodObservation } from '../runtime.ts';
 import type { PodmanContainer } from './containers.ts';
-import type { ContainerMarks } from './marks.ts';
+import { awaitsRestore, type ContainerMarks } from './marks.ts';
 
 export interface SeenContainer {
   container: PodmanContainer;
@@ -32,7 +32,8 @@ export function observeContainer({ container, marks, memoryBytes }: SeenContaine
   if (container.status === 'created' && container.ended !== undefined)
     return { ...base, ...endedBefore(container.ended) };
   // A dump's frozen processes exist until they are killed behind it; they count as running until then.
-  const state = container.status === 'exited' && marks.dump !== undefined ? 'frozen' : container.status;
+  const seen = container.status === 'exited' && marks.dump !== undefined ? 'frozen' : container.status;
+  const state = awaitsRestore(container, marks) ? 'created' : seen;
   const startedAt = container.startedAt ?? marks.restoredAt;
   if (state === 'created') return { ...base, state };
   const started = startedAt === undefined ? {} : { startedAt };

@@ -18,7 +18,7 @@ import { ContainerCgroup } from './cgroup.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { dumpContainer, killGroup, orphanedDumps } from './criu-dump.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
-import { mark, readMarks } from './marks.ts';
+import { awaitsRestore, mark, readMarks } from './marks.ts';
 import { hasEstablishedTcp, lockNetwork, unlockNetwork } from './network-lock.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
@@ -61,11 +61,11 @@ export class PodDumper {
   async dump(uid: string, options: CheckpointOptions): Promise<DumpReport> {
     this.#requireCriu();
     const containers = await this.#index.list(uid, options.signal);
-    const targets = await Promise.all(
-      containers
-        .filter((container) => container.status === 'running')
-        .map((container) => this.#target(container, options.directory)),
+    const running = containers.filter(
+      (container) =>
+        container.status === 'running' && !awaitsRestore(container, readMarks(this.#layout.userdata(container.id))),
     );
+    const targets = await Promise.all(running.map((container) => this.#target(container, options.directory)));
     const first = targets[0];
     if (first === undefined) {
       throw new FermataError('PodNotRunning', `Pod ${uid} has no running container to dump`, {

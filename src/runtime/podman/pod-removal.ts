@@ -7,7 +7,7 @@ import { type PodmanClient, PodmanError } from './client.ts';
 import { runCommand } from './command.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { type PodmanLayout, type PodmanTools, RUNC_ROOT } from './layout.ts';
-import { readMarks } from './marks.ts';
+import { awaitsRestore, type ContainerMarks, readMarks } from './marks.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { endRestores, removeRuncState } from './restore-orphans.ts';
 import { podmanPodName } from './specification.ts';
@@ -51,9 +51,7 @@ export class PodRemover {
     const containers = await this.#index.list(uid, signal);
     const groups = await Promise.all(containers.map((container) => this.#groupOf(container)));
     const alive = containers.filter((container) => container.status === 'running');
-    const restoring = containers.filter(
-      ({ id, restore }) => restore !== undefined && readMarks(this.#layout.userdata(id)).restoredAt === undefined,
-    );
+    const restoring = containers.filter((container) => awaitsRestore(container, this.#marksOf(container)));
     if (restoring.length > 0) await endRestores(restoring.map(({ id }) => id));
     if (graceSeconds > 0) await this.#terminate(alive, graceSeconds, signal);
     for (const group of groups) group?.kill();
@@ -85,6 +83,10 @@ export class PodRemover {
     while (this.#clock.now() < deadline && asked.some(({ pid }) => existsSync(`/proc/${pid}`))) {
       await this.#clock.sleep(END_POLL_MILLISECONDS, signal);
     }
+  }
+
+  #marksOf(container: PodmanContainer): ContainerMarks {
+    return readMarks(this.#layout.userdata(container.id));
   }
 
   async #removeContainer(id: string, signal: AbortSignal | undefined): Promise<void> {

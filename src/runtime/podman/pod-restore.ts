@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Clock } from '../../clock/index.ts';
 import { FermataError, reasonOf } from '../../model/index.ts';
 import type { PodDumpRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
@@ -10,7 +11,7 @@ import { criuReason } from './criu-log.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { mark } from './marks.ts';
 import { lockNetwork, unlockNetwork } from './network-lock.ts';
-import { adaptConfiguration, type OciConfiguration } from './oci.ts';
+import { adaptConfiguration, type OciConfiguration, readConfiguration } from './oci.ts';
 
 export interface ContainerToRestore {
   /** Name in the pod's spec. */
@@ -30,12 +31,20 @@ export interface ContainerToRestore {
  * `--import` does by unpacking an archive, without the archive (half the time at 256 MiB). The checkpoint is only read.
  */
 export class PodRestorer {
+  readonly #clock: Clock;
   readonly #client: PodmanClient;
   readonly #layout: PodmanLayout;
   readonly #tools: PodmanTools;
   readonly #index: ContainerIndex;
 
-  constructor(parts: { client: PodmanClient; layout: PodmanLayout; tools: PodmanTools; index: ContainerIndex }) {
+  constructor(parts: {
+    clock: Clock;
+    client: PodmanClient;
+    layout: PodmanLayout;
+    tools: PodmanTools;
+    index: ContainerIndex;
+  }) {
+    this.#clock = parts.clock;
     this.#client = parts.client;
     this.#layout = parts.layout;
     this.#tools = parts.tools;
@@ -47,26 +56,43 @@ export class PodRestorer {
     containers: readonly ContainerToRestore[],
     record: PodDumpRecord,
     infra: { id: string; pid: number } | undefined,
-    now: () => number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const locked = record.tcpEstablished && infra !== undefined;
     if (locked) await lockNetwork(this.#tools, infra.pid);
     try {
       const results = await Promise.allSettled(
-        containers.map((container) => this.#restoreOne(container, record, infra, now, signal)),
+        containers.map((container) => this.#restoreOne(container, record, infra, signal)),
       );
       for (const result of results) if (result.status === 'rejected') throw result.reason;
+      signal?.throwIfAborted();
     } finally {
       if (locked) await unlockNetwork(this.#tools, infra.pid);
     }
+    await this.letGo(containers.map(({ id }) => id));
+  }
+
+  /**
+   * Lets restored containers, frozen until now by the hook, run: from here on the restore has happened, and is never done a
+   * second time. Also for one whose orderer was killed just before.
+   */
+  async letGo(ids: readonly string[]): Promise<void> {
+    const restored = await Promise.all(
+      ids.map(async (id) => {
+        const userdata = this.#layout.userdata(id);
+        const { linux } = await readConfiguration(userdata);
+        return { userdata, cgroup: ContainerCgroup.at(linux.cgroupsPath ?? '') };
+      }),
+    );
+    // Without a pause in between: no other look at the containers sees a part of it.
+    for (const { userdata } of restored) mark(userdata, { restoredAt: this.#clock.now() });
+    for (const { cgroup } of restored) cgroup.thaw();
   }
 
   async #restoreOne(
     container: ContainerToRestore,
     record: PodDumpRecord,
     infra: { id: string; pid: number } | undefined,
-    now: () => number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { id, directory } = container;
@@ -104,8 +130,5 @@ export class PodRestorer {
         cause: error,
       });
     }
-    // CRIU puts the cgroup back as it found it, and our freezing came before its look.
-    ContainerCgroup.at(config.linux.cgroupsPath ?? '').thaw();
-    mark(userdata, { restoredAt: now() });
   }
 }

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, keyOf, type Log, reasonOf } from '../../model/index.ts';
 import type { CheckpointOptions, DumpReport, LogOptions, PodObservation, PodToRun, Runtime } from '../runtime.ts';
-import { imageDefect, readRecord } from './archive.ts';
+import { imageDefect, type PodDumpRecord, readRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import { PodmanClient, PodmanError } from './client.ts';
 import { ContainerIndex, type PodmanContainer } from './containers.ts';
 import { ExitWatch } from './exit-watch.ts';
 import { readLog } from './k8s-log.ts';
 import { PodmanLayout, type PodmanTools } from './layout.ts';
-import { mark, readMarks } from './marks.ts';
+import { awaitsRestore, mark, readMarks } from './marks.ts';
 import { observePods } from './observation.ts';
 import { readConfiguration } from './oci.ts';
 import { PodDumper } from './pod-dump.ts';
@@ -68,7 +68,7 @@ export class PodmanRuntime implements Runtime {
     this.#index = index;
     this.#maker = new PodMaker({ client, layout, clock }, { node: options.node, network: options.network ?? 'none' });
     this.#dumper = new PodDumper({ clock, log, layout, tools: options.tools, index });
-    this.#restorer = new PodRestorer({ client, layout, tools: options.tools, index });
+    this.#restorer = new PodRestorer({ clock, client, layout, tools: options.tools, index });
     this.#remover = new PodRemover({ clock, log, client, layout, tools: options.tools, index }, options.node);
     this.#exits = new ExitWatch({ log }, layout.exits, (id) => this.#onExit(id));
   }
@@ -98,7 +98,7 @@ export class PodmanRuntime implements Runtime {
           },
         );
       }
-      if (found.restore !== undefined && marks.restoredAt === undefined && found.status !== 'running') {
+      if (awaitsRestore(found, marks)) {
         throw new FermataError(
           'ContainerStartFailed',
           `${where} is to be restored from ${found.restore}, not started from scratch`,
@@ -242,13 +242,11 @@ export class PodmanRuntime implements Runtime {
         });
       }
       const before = await this.#index.list(uid, signal);
-      if (
-        this.#isRestored(
-          before,
-          record.dumped.map(({ name }) => name),
-        )
-      )
+      const back = this.#broughtBack(before, record);
+      if (back !== undefined) {
+        await this.#restorer.letGo(back);
         return;
+      }
       if (before.length > 0) await this.#remover.remove(uid, 0, signal); // cut off in an earlier try
       try {
         const made = await this.#maker.make(run, { directory, record }, signal);
@@ -269,7 +267,7 @@ export class PodmanRuntime implements Runtime {
           ];
         });
         await this.#restoreWithin(RESTORE_TIMEOUT_MILLISECONDS, signal, (either) =>
-          this.#restorer.restore(containers, record, infra, () => this.#clock.now(), either),
+          this.#restorer.restore(containers, record, infra, either),
         );
         await Promise.all(Object.values(made.ids).map((id) => this.#noteCgroup(id, uid)));
       } catch (error) {
@@ -309,12 +307,15 @@ export class PodmanRuntime implements Runtime {
     }
   }
 
-  /** Whether an earlier try, cut off before it could say so, brought every dumped container back. */
-  #isRestored(containers: readonly PodmanContainer[], dumped: readonly string[]): boolean {
-    return dumped.every((name) => {
-      const container = containers.find((candidate) => candidate.name === name);
-      return container?.status === 'running' && readMarks(this.layout.userdata(container.id)).dump === undefined;
-    });
+  /** The containers, where an earlier try brought every one of them back; whether it came to let them go or not. */
+  #broughtBack(containers: readonly PodmanContainer[], record: PodDumpRecord): string[] | undefined {
+    const back = containers.filter(
+      ({ id, name, status }) =>
+        status === 'running' &&
+        record.dumped.some((dumped) => dumped.name === name) &&
+        readMarks(this.layout.userdata(id)).dump === undefined,
+    );
+    return back.length === record.dumped.length ? back.map(({ id }) => id) : undefined;
   }
 
   async #initialize(id: string, signal: AbortSignal | undefined): Promise<void> {

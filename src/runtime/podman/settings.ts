@@ -87,10 +87,11 @@ function criuConf(layout: PodmanLayout): string {
 }
 
 /**
- * Run by CRIU just before it freezes the processes. CRIU's own freezing asks the kernel and looks again 100 ms later when the
- * answer is not there at once, which is every second time; frozen here, it finds the work done. It also leaves a cgroup it
- * found frozen as it was: the processes stay frozen after the dump until we let them go or end them, so that nothing they do
- * after their dump can be seen.
+ * Run by CRIU just before it freezes the processes of a dump. CRIU's own freezing asks the kernel and looks again 100 ms later
+ * when the answer is not there at once, which is every second time; frozen here, it finds the work done. It also leaves a
+ * cgroup it found frozen as it was: the processes stay frozen after the dump until we let them go or end them, so that nothing
+ * they do after their dump can be seen. (Before a restore's resume the same cannot be done: CRIU cannot detach from tasks
+ * that a v1 freezer holds, and waits for ever.)
  */
 const FREEZE_HOOK = `#!/bin/sh
 [ "$CRTOOLS_SCRIPT_ACTION" = pre-dump ] || exit 0
