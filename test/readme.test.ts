@@ -88,7 +88,7 @@ test('the tour with kubectl runs as written', { timeout: 240_000 }, async () => 
   const script = tour.replaceAll('/tmp/fermata-tour', directory);
   try {
     symlinkSync(await newestKubectl(), join(folder, 'kubectl'));
-    const { status, output } = await shell(script, { PATH: `${folder}:${process.env['PATH'] ?? ''}` });
+    const { status, output } = await shell(script, { PATH: `${folder}:${process.env.PATH ?? ''}` });
     assert.equal(status, 0, output);
     assert.match(output, /pod\/counter .*Suspended/);
     assert.match(output, /made room for pod default\/urgent on node node-1/);
@@ -109,7 +109,7 @@ test('kubectl fermata is the same command', async () => {
   try {
     symlinkSync(join(ROOT, 'kubectl-fermata'), join(folder, 'kubectl-fermata'));
     const { stdout } = await run(await newestKubectl(), ['fermata', '--version'], {
-      env: { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` },
+      env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ''}` },
     });
     const version: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
     assert.equal(stdout.trim(), version);

@@ -129,8 +129,8 @@ export class DecisionExecutor {
       );
     } catch (error) {
       if (this.#context.signal.aborted) return;
-      // A victim that is gone needs no order; its deletion reaches the engine by the watch.
-      if (isApiError(error, 'NotFound')) return;
+      // A victim that is gone needs no order to end; its deletion reaches the engine by the watch.
+      if (victim.action === 'Terminate' && isApiError(error, 'NotFound')) return;
       this.#log.warn(
         { victim: nameOf(victim.pod), preemptor: nameOf(preemptor), error: reasonOf(error) },
         'interruption was refused',
