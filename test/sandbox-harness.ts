@@ -34,6 +34,8 @@ export async function startTestSandbox(options: {
   nodes?: number;
   cpu?: string;
   memory?: string;
+  /** Folder in which the runtime looks for `criu`. Default: where the machine has it. */
+  criuDirectory?: string;
 }): Promise<TestSandbox> {
   const folder = await mkdtemp(join(tmpdir(), 'fermata-test-'));
   const configuration = await sandboxConfiguration({
@@ -44,9 +46,13 @@ export async function startTestSandbox(options: {
     nodePods: '20',
     network: 'none',
   });
+  const { tools } = configuration;
   const sandbox = await startSandbox({
     directory: join(folder, 'sandbox'),
-    configuration,
+    configuration: {
+      ...configuration,
+      ...(tools && { tools: { ...tools, criuDirectory: options.criuDirectory ?? tools.criuDirectory } }),
+    },
     own: OWN_COMMAND,
     log: SILENT_LOG,
   });
