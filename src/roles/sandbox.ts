@@ -118,6 +118,8 @@ function partsOf(directory: SandboxDirectory, own: OwnCommand, podman: PodmanSer
               command: service.file,
               arguments: service.args,
               environment: service.environment,
+              // conmon leaves a file `oom` in the folder it runs in when a memory limit ends a container.
+              folder: directory.podman,
               logFile: directory.logFile('podman'),
             },
           ]),

@@ -8,6 +8,8 @@ export interface ProcessDescription {
   command: string;
   arguments: readonly string[];
   environment?: Readonly<Record<string, string>>;
+  /** Folder it runs in; default: this process'. */
+  folder?: string;
   /** Receives stdout and stderr; appended to, made 0600. */
   logFile: string;
 }
@@ -50,12 +52,13 @@ export class SupervisedProcess {
 
   start(): void {
     if (this.#stopping || this.#child !== undefined) return;
-    const { name, command, arguments: parameters, environment, logFile } = this.description;
+    const { name, command, arguments: parameters, environment, folder, logFile } = this.description;
     const output = openSync(logFile, 'a', 0o600);
     const child = spawn(command, parameters, {
       // The child's standard input ends when this process dies, however it dies: that is its order to stop.
       stdio: ['pipe', output, output],
       env: { ...process.env, ...environment },
+      ...(folder === undefined ? {} : { cwd: folder }),
     });
     closeSync(output);
     this.#child = child;
