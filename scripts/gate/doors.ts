@@ -11,7 +11,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   scheduling: ['model'],
   kubernetes: ['clock', 'model'],
   runtime: ['checkpoint', 'clock', 'model'],
-  controllers: ['kubernetes', 'scheduling', 'clock', 'model'],
+  controllers: ['checkpoint', 'kubernetes', 'scheduling', 'clock', 'model'],
   agent: ['runtime', 'checkpoint', 'kubernetes', 'clock', 'model'],
   sandbox: ['kubernetes', 'runtime', 'clock', 'model'],
   timeline: ['model'],

@@ -2,6 +2,7 @@ export { SandboxApiServer, type SandboxApiServerOptions } from './apiserver/sand
 export { SqliteBacking } from './apiserver/sqlite-backing.ts';
 export { InvariantRecorder } from './invariants/recorder.ts';
 export { findViolations, type HistoryEntry, type Violation } from './invariants/violations.ts';
+export * from './node/index.ts';
 export { claim, isAlive, release, type Supervisor, supervisorOf } from './supervisor/claim.ts';
 export { Sandbox, type SandboxParts } from './supervisor/sandbox.ts';
 export {
@@ -11,4 +12,3 @@ export {
   type SandboxTools,
   writeAtomically,
 } from './supervisor/sandbox-directory.ts';
-export * from './node/index.ts';
