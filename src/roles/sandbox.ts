@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Clock, SystemClock } from '../clock/index.ts';
-import { HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
-import { FermataError, isConditionTrue, type Log, NODES } from '../model/index.ts';
+import { customResourceDefinitions, HttpStore, isApiError, loadKubeconfig } from '../kubernetes/index.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, FermataError, isConditionTrue, type Log, NODES } from '../model/index.ts';
 import type { PodmanService } from '../runtime/index.ts';
 import {
   claim,
@@ -89,6 +89,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   };
   try {
     await sandbox.start(options.signal);
+    if (store !== undefined) await installDefinitions(store);
     if (store === undefined) throw new FermataError('SandboxNotServing', 'the API server was never reached');
     await nodesReady(store, configuration, clock, options.signal);
   } catch (error) {
@@ -134,6 +135,17 @@ function partsOf(directory: SandboxDirectory, own: OwnCommand, podman: PodmanSer
 function recordProcesses(directory: SandboxDirectory, sandbox: Sandbox, clock: Clock): void {
   const record = { pid: process.pid, writtenAt: clock.now(), processes: sandbox.processes() };
   writeAtomically(join(directory.run, 'up.json'), `${JSON.stringify(record, undefined, 2)}\n`);
+}
+
+/** The definitions a real cluster needs too: `kubectl get crd` shows them. */
+async function installDefinitions(store: HttpStore): Promise<void> {
+  for (const definition of customResourceDefinitions()) {
+    try {
+      await store.create(CUSTOM_RESOURCE_DEFINITIONS, definition);
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
+  }
 }
 
 async function nodesReady(
