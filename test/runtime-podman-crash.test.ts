@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -24,7 +24,7 @@ describe('podman runtime: killed at any moment', { skip: missing ?? false }, () 
   const agent = async (...order: string[]): Promise<ChildProcess> => {
     const options = JSON.stringify({ ...ground.place(), node: 'node-1', tools: ground.tools });
     const child = spawn(process.execPath, [join(import.meta.dirname, 'podman-agent.ts'), options, ...order], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     await new Promise((resolve) => child.stdout?.once('data', resolve));
     return child;
@@ -108,6 +108,41 @@ describe('podman runtime: killed at any moment', { skip: missing ?? false }, () 
         assert.equal(await steps(work), last);
       });
     }
+  }
+
+  for (const delay of [0, 5, 15]) {
+    test(`the service killed ${delay} ms after the restored process runs: what it did is neither lost nor done again`, async () => {
+      const work = await ground.directory(`split-${delay}`);
+      const made = ground.pod([counter({ stepMilliseconds: 2 })], {}, { work });
+      const uid = await begin(runtime, made);
+      await until('it counts', async () => (await steps(work)) > 3);
+      const directory = join(ground.folder, `split-${delay}-checkpoint`);
+      await runtime.checkpointPod(uid, { directory, leaveRunning: false, timeoutMilliseconds: 20_000 });
+      await runtime.removePod(uid, 1);
+      const frozen = await steps(work);
+      const next = ground.next(made);
+      const { uid: newUid } = next.pod.metadata;
+      const service = Number(await readFile(ground.service.layout.pidFile, 'utf8'));
+      const restoring = runtime.restorePod(next, directory).then(
+        () => 'restored',
+        (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
+      );
+      const file = join(work, 'steps');
+      const { size } = statSync(file);
+      while (statSync(file).size === size) await new Promise((resolve) => setImmediate(resolve));
+      await ground.clock.sleep(delay);
+      process.kill(service, 'SIGKILL');
+      const outcome = await restoring;
+      assert.ok(outcome === 'restored' || outcome === 'PodmanUnreachable', String(outcome));
+      await ground.service.start();
+      await runtime.restorePod(next, directory);
+      const at = await until('it goes on', async () => (await steps(work)) > frozen + 3 && steps(work));
+      assert.equal((await observed(runtime, newUid))?.state, 'running');
+      await until('it goes on', async () => (await steps(work)) > at + 3);
+      assert.ok(!existsSync(ground.service.layout.rescued(newUid)));
+      await runtime.removePod(newUid, 0);
+      await steps(work);
+    });
   }
 
   test('the service killed and started again finds every pod as it was', async () => {

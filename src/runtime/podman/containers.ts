@@ -109,6 +109,12 @@ export class ContainerIndex {
     return pod.InfraContainerID;
   }
 
+  /** The infra container and its main process, by whose namespaces the containers of the pod are joined. */
+  async infraProcess(podmanPod: string, signal?: AbortSignal): Promise<{ id: string; pid: number }> {
+    const id = await this.infraOf(podmanPod, signal);
+    return { id, pid: (await this.inspect(id, signal)).State.Pid };
+  }
+
   /** Address of a Podman pod in its network; undefined when it has loopback only. Asked once. */
   async addressOf(podmanPod: string, signal?: AbortSignal): Promise<string | undefined> {
     const known = this.#addresses.get(podmanPod);

@@ -83,6 +83,11 @@ export class PodmanLayout {
     return join(this.root, 'overlay-containers', container, 'userdata');
   }
 
+  /** Dumps of containers that a crash left running unknown to Podman, by pod UID, for the next try to restore the pod. */
+  rescued(uid: string): string {
+    return join(this.directory, 'rescued', uid);
+  }
+
   /** Environment of `podman` and `runc`: our settings, CRIU first on PATH, and nothing of the user's own Podman. */
   environment(tools: PodmanTools): Record<string, string> {
     return {

@@ -118,6 +118,23 @@ export class PodDumper {
     return fresh.some((container) => this.#isAlive(container)) ? 'running' : 'lost';
   }
 
+  /**
+   * Dumps and ends one container that runs although Podman does not know it: Podman was killed while it restored it. What it
+   * did since then is not lost so. Throws FermataError `DumpFailed`.
+   */
+  async rescue(container: PodmanContainer, directory: string): Promise<void> {
+    const target = await this.#target(container, directory);
+    await this.#makeDirectory(directory);
+    try {
+      const options = { directory, leaveRunning: false, timeoutMilliseconds: 0 };
+      await this.#dumpAll(container.uid, [target], [container], options, false, new AbortController().signal);
+    } catch (error) {
+      await this.#undo([target], directory, false);
+      throw error;
+    }
+    await this.#conclude([target], false, false);
+  }
+
   async #dumpAll(
     uid: string,
     targets: readonly Target[],

@@ -1,134 +1,193 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
-import { FermataError, reasonOf } from '../../model/index.ts';
-import type { PodDumpRecord } from './archive.ts';
+import { FermataError, keyOf, type Log, reasonOf } from '../../model/index.ts';
+import type { PodToRun } from '../runtime.ts';
+import { imageDefect, type PodDumpRecord, readRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
-import type { PodmanClient } from './client.ts';
-import type { ContainerIndex } from './containers.ts';
-import { criuReason } from './criu-log.ts';
-import type { PodmanLayout, PodmanTools } from './layout.ts';
-import { mark } from './marks.ts';
-import { lockNetwork, unlockNetwork } from './network-lock.ts';
-import { adaptConfiguration, type OciConfiguration, readConfiguration } from './oci.ts';
+import { PodmanError } from './client.ts';
+import type { ContainerRestorer, ContainerToRestore } from './container-restore.ts';
+import type { ContainerIndex, PodmanContainer } from './containers.ts';
+import type { PodmanLayout } from './layout.ts';
+import { readMarks } from './marks.ts';
+import { readConfiguration } from './oci.ts';
+import type { PodDumper } from './pod-dump.ts';
+import type { MadePod, PodMaker } from './pod-maker.ts';
+import type { PodRemover } from './pod-removal.ts';
+import { isRestoring } from './restore-orphans.ts';
 
-export interface ContainerToRestore {
-  /** Name in the pod's spec. */
-  name: string;
-  /** Of the container made for it. */
-  id: string;
-  cgroupsPath: string;
-  /** Folder of this container in the checkpoint. */
-  directory: string;
-  /** Mount destination → folder on this machine. */
-  sources: Readonly<Record<string, string>>;
+/** Restoring runs at about the disk's speed: what takes longer has come to a stop. */
+const RESTORE_TIMEOUT_MILLISECONDS = 30 * 60_000;
+/** How long a restore that nobody waits for any more may take to come to its end before it is ended. */
+const ORPHAN_TIMEOUT_MILLISECONDS = 60_000;
+const ORPHAN_POLL_MILLISECONDS = 20;
+const RESTORE_ELSEWHERE = 'Restore from another checkpoint of the workload.';
+
+interface Parts {
+  clock: Clock;
+  log: Log;
+  layout: PodmanLayout;
+  index: ContainerIndex;
+  maker: PodMaker;
+  remover: PodRemover;
+  dumper: PodDumper;
+  restorer: ContainerRestorer;
 }
 
-/**
- * Brings created containers to life from a checkpoint. Podman's *in-place* restore is used, for a container that never ran: it
- * finds the images by a link, and the OCI configuration of the dumped container with the new names put in. That is what
- * `--import` does by unpacking an archive, without the archive (half the time at 256 MiB). The checkpoint is only read.
- */
+/** Makes pods from their checkpoints; takes up again what a crash has cut off, so that nothing is done twice. */
 export class PodRestorer {
-  readonly #clock: Clock;
-  readonly #client: PodmanClient;
-  readonly #layout: PodmanLayout;
-  readonly #tools: PodmanTools;
-  readonly #index: ContainerIndex;
+  readonly #parts: Parts;
 
-  constructor(parts: {
-    clock: Clock;
-    client: PodmanClient;
-    layout: PodmanLayout;
-    tools: PodmanTools;
-    index: ContainerIndex;
-  }) {
-    this.#clock = parts.clock;
-    this.#client = parts.client;
-    this.#layout = parts.layout;
-    this.#tools = parts.tools;
-    this.#index = parts.index;
-  }
-
-  /** Throws FermataError `RestoreFailed` with CRIU's reason; the caller removes what there is of the pod then. */
-  async restore(
-    containers: readonly ContainerToRestore[],
-    record: PodDumpRecord,
-    infra: { id: string; pid: number } | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const locked = record.tcpEstablished && infra !== undefined;
-    if (locked) await lockNetwork(this.#tools, infra.pid);
-    try {
-      const results = await Promise.allSettled(
-        containers.map((container) => this.#restoreOne(container, record, infra, signal)),
-      );
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
-      signal?.throwIfAborted();
-    } finally {
-      if (locked) await unlockNetwork(this.#tools, infra.pid);
-    }
-    await this.letGo(containers.map(({ id }) => id));
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
-   * Lets restored containers, frozen until now by the hook, run: from here on the restore has happened, and is never done a
-   * second time. Also for one whose orderer was killed just before.
+   * See `PodCheckpointer.restorePod`. A pod that is back already is left as it is. When Podman itself is away, what there is of
+   * the pod stays for the next try, since only Podman could say what it is.
    */
-  async letGo(ids: readonly string[]): Promise<void> {
-    const restored = await Promise.all(
-      ids.map(async (id) => {
-        const userdata = this.#layout.userdata(id);
-        const { linux } = await readConfiguration(userdata);
-        return { userdata, cgroup: ContainerCgroup.at(linux.cgroupsPath ?? '') };
-      }),
-    );
-    // Without a pause in between: no other look at the containers sees a part of it.
-    for (const { userdata } of restored) mark(userdata, { restoredAt: this.#clock.now() });
-    for (const { cgroup } of restored) cgroup.thaw();
+  async restore(run: PodToRun, directory: string, signal: AbortSignal | undefined): Promise<MadePod | undefined> {
+    const { index, remover, restorer } = this.#parts;
+    const { uid } = run.pod.metadata;
+    const pod = keyOf(run.pod);
+    const record = await this.#checkedRecord(pod, directory);
+    const before = await index.list(uid, signal);
+    const back = this.#broughtBack(before, record);
+    if (back !== undefined) {
+      await restorer.letGo(back);
+      return undefined;
+    }
+    if (before.length > 0) {
+      await this.#rescueStrays(uid, before, signal);
+      await remover.remove(uid, 0, signal);
+    }
+    try {
+      const made = await this.#bringBack(run, directory, record, signal);
+      await rm(this.#parts.layout.rescued(uid), { recursive: true, force: true });
+      return made;
+    } catch (error) {
+      if (error instanceof PodmanError && error.status === 0) throw error;
+      await remover.remove(uid, 0);
+      if (signal?.aborted) throw signal.reason;
+      if (!(error instanceof FermataError) || error.code !== 'RestoreFailed') throw error;
+      throw new FermataError('RestoreFailed', `Pod ${pod} cannot be restored: ${error.message}`, {
+        cause: error.cause,
+      });
+    }
   }
 
-  async #restoreOne(
-    container: ContainerToRestore,
+  async #checkedRecord(pod: string, directory: string): Promise<PodDumpRecord> {
+    const record = await readRecord(directory);
+    const refused = (reason: string): FermataError =>
+      new FermataError('RestoreFailed', `Pod ${pod} cannot be restored: ${reason}`, { nextStep: RESTORE_ELSEWHERE });
+    if (record === undefined) throw refused(`${directory} holds no complete dump`);
+    for (const dumped of record.dumped) {
+      const defect = await imageDefect(directory, dumped);
+      if (defect !== undefined) throw refused(defect);
+    }
+    return record;
+  }
+
+  /** The containers, where an earlier try brought every one of them back, whether or not it came to write that down. */
+  #broughtBack(containers: readonly PodmanContainer[], record: PodDumpRecord): string[] | undefined {
+    const back = containers.filter(
+      ({ id, name, status }) =>
+        status === 'running' &&
+        record.dumped.some((dumped) => dumped.name === name) &&
+        readMarks(this.#parts.layout.userdata(id)).dump === undefined,
+    );
+    return back.length === record.dumped.length ? back.map(({ id }) => id) : undefined;
+  }
+
+  async #bringBack(
+    run: PodToRun,
+    directory: string,
     record: PodDumpRecord,
-    infra: { id: string; pid: number } | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<MadePod> {
+    const { clock, index, maker, restorer } = this.#parts;
+    const made = await maker.make(run, { directory, record }, signal);
+    const infra = made.podmanPod === undefined ? undefined : await index.infraProcess(made.podmanPod, signal);
+    const containers: ContainerToRestore[] = [];
+    for (const { name } of record.dumped) {
+      const id = made.ids[name];
+      if (id === undefined) continue;
+      const source = await this.#sourceOf(run.pod.metadata.uid, name, directory, record);
+      containers.push({
+        name,
+        id,
+        ...source,
+        cgroupsPath: `${made.cgroupParent}/libpod-${id}`,
+        sources: made.sources[name] ?? {},
+      });
+    }
+    const timeout = new AbortController();
+    const timer = clock.setTimer(RESTORE_TIMEOUT_MILLISECONDS, () => {
+      const minutes = RESTORE_TIMEOUT_MILLISECONDS / 60_000;
+      timeout.abort(new FermataError('RestoreFailed', `CRIU did not come to an end within ${minutes} minutes`));
+    });
+    try {
+      const either = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
+      await restorer.restore(containers, record.tcpEstablished, infra, either);
+    } finally {
+      timer.cancel();
+    }
+    return made;
+  }
+
+  /** Where a container is restored from: its rescue, if it got beyond the checkpoint in an earlier try. */
+  async #sourceOf(
+    uid: string,
+    name: string,
+    directory: string,
+    record: PodDumpRecord,
+  ): Promise<Pick<ContainerToRestore, 'directory' | 'dumped'>> {
+    const rescue = join(this.#parts.layout.rescued(uid), name);
+    const rescued = await readRecord(rescue);
+    const [from, at] = rescued === undefined ? [record, directory] : [rescued, rescue];
+    const id = from.dumped.find((candidate) => candidate.name === name)?.id ?? '';
+    return { directory: join(at, name), dumped: { id, ...(from.infra !== undefined && { infra: from.infra }) } };
+  }
+
+  /**
+   * Podman killed in the middle of a restore: runc and CRIU bring the processes back all the same, and Podman, started again,
+   * takes the container for one that never ran. It has run, and what it did must neither be lost nor be done again.
+   */
+  async #rescueStrays(
+    uid: string,
+    containers: readonly PodmanContainer[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { id, directory } = container;
-    const userdata = this.#layout.userdata(id);
-    const [inspected, dumpedText] = await Promise.all([
-      this.#index.inspect(id, signal),
-      readFile(join(directory, 'spec.dump'), 'utf8'),
-    ]);
-    const dumped = JSON.parse(dumpedText) as OciConfiguration;
-    const old = record.dumped.find((candidate) => candidate.name === container.name);
-    const config = adaptConfiguration(dumped, {
-      ids: { ...(old && { [old.id]: id }), ...(record.infra !== undefined && infra && { [record.infra]: infra.id }) },
-      rootPath: join(dirname(inspected.GraphDriver.Data.UpperDir), 'merged'),
-      cgroupsPath: container.cgroupsPath,
-      sources: container.sources,
-      ...(infra && { infraPid: infra.pid }),
-    });
-    await mkdir(userdata, { recursive: true, mode: 0o700 });
-    await writeFile(join(userdata, 'config.json'), JSON.stringify(config), { mode: 0o600 });
-    await symlink(join(directory, 'checkpoint'), join(userdata, 'checkpoint'));
-    for (const name of ['rootfs-diff.tar', 'deleted.files']) {
-      if (existsSync(join(directory, name))) await symlink(join(directory, name), join(userdata, name));
+    const { clock, dumper, layout, log } = this.#parts;
+    const deadline = clock.now() + ORPHAN_TIMEOUT_MILLISECONDS;
+    const ids = containers.map(({ id }) => id);
+    while (isRestoring(ids) && clock.now() < deadline) await clock.sleep(ORPHAN_POLL_MILLISECONDS, signal);
+    for (const container of containers) {
+      if (container.restore === undefined || container.status === 'running' || !(await this.#hasProcesses(container)))
+        continue;
+      const rescue = join(layout.rescued(uid), container.name);
+      await rm(`${rescue}.new`, { recursive: true, force: true });
+      await mkdir(layout.rescued(uid), { recursive: true, mode: 0o700 });
+      try {
+        await dumper.rescue(container, `${rescue}.new`);
+      } catch (error) {
+        const reason = reasonOf(error);
+        log.warn(
+          { uid, container: container.name, reason },
+          'a container restored unknown to Podman could not be saved',
+        );
+        continue;
+      }
+      await rm(rescue, { recursive: true, force: true });
+      await rename(`${rescue}.new`, rescue);
     }
-    // The log goes on where it ended.
-    if (existsSync(join(directory, 'ctr.log'))) await copyFile(join(directory, 'ctr.log'), join(userdata, 'ctr.log'));
-    try {
-      await this.#client.call('POST', `/containers/${id}/restore`, {
-        query: { tcpEstablished: true, fileLocks: true },
-        ...(signal && { signal }),
-      });
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      const log = await readFile(join(userdata, 'restore.log'), 'utf8').catch(() => '');
-      throw new FermataError('RestoreFailed', `Container ${container.name}: ${criuReason(log) ?? reasonOf(error)}`, {
-        cause: error,
-      });
-    }
+  }
+
+  async #hasProcesses(container: PodmanContainer): Promise<boolean> {
+    const userdata = this.#parts.layout.userdata(container.id);
+    if (!existsSync(join(userdata, 'config.json'))) return false;
+    const { linux } = await readConfiguration(userdata);
+    return ContainerCgroup.at(linux.cgroupsPath ?? '').processes().length > 0;
   }
 }

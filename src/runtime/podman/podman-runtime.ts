@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
-import { FermataError, keyOf, type Log, reasonOf } from '../../model/index.ts';
+import { FermataError, type Log, reasonOf } from '../../model/index.ts';
 import type { CheckpointOptions, DumpReport, LogOptions, PodObservation, PodToRun, Runtime } from '../runtime.ts';
-import { imageDefect, type PodDumpRecord, readRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import { PodmanClient, PodmanError } from './client.ts';
+import { ContainerRestorer } from './container-restore.ts';
 import { ContainerIndex, type PodmanContainer } from './containers.ts';
 import { ExitWatch } from './exit-watch.ts';
 import { readLog } from './k8s-log.ts';
@@ -29,10 +29,6 @@ export interface PodmanRuntimeOptions {
   /** What pods get unless they ask for the host's network. Default `none`: loopback only, nothing to leak. */
   network?: 'none' | 'bridge';
 }
-
-/** Restoring runs at about the disk's speed: an hour's worth of terabytes is not for one machine. */
-const RESTORE_TIMEOUT_MILLISECONDS = 30 * 60_000;
-const RESTORE_ELSEWHERE = 'Restore from another checkpoint of the workload.';
 
 /** Real containers by Podman and runc, frozen and thawed by CRIU, on this machine; as root. */
 export class PodmanRuntime implements Runtime {
@@ -68,8 +64,12 @@ export class PodmanRuntime implements Runtime {
     this.#index = index;
     this.#maker = new PodMaker({ client, layout, clock }, { node: options.node, network: options.network ?? 'none' });
     this.#dumper = new PodDumper({ clock, log, layout, tools: options.tools, index });
-    this.#restorer = new PodRestorer({ clock, client, layout, tools: options.tools, index });
     this.#remover = new PodRemover({ clock, log, client, layout, tools: options.tools, index }, options.node);
+    const restorer = new ContainerRestorer({ clock, client, layout, tools: options.tools, index });
+    this.#restorer = new PodRestorer({
+      ...{ clock, log, layout, index, restorer },
+      ...{ maker: this.#maker, remover: this.#remover, dumper: this.#dumper },
+    });
     this.#exits = new ExitWatch({ log }, layout.exits, (id) => this.#onExit(id));
   }
 
@@ -127,7 +127,10 @@ export class PodmanRuntime implements Runtime {
   }
 
   removePod(uid: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(uid, () => this.#remover.remove(uid, graceSeconds, signal));
+    return this.#inTurn(uid, async () => {
+      await this.#remover.remove(uid, graceSeconds, signal);
+      await rm(this.layout.rescued(uid), { recursive: true, force: true });
+    });
   }
 
   async list(signal?: AbortSignal): Promise<PodObservation[]> {
@@ -227,56 +230,9 @@ export class PodmanRuntime implements Runtime {
   restorePod(run: PodToRun, directory: string, signal?: AbortSignal): Promise<void> {
     const { uid } = run.pod.metadata;
     return this.#inTurn(uid, async () => {
-      const pod = keyOf(run.pod);
-      const record = await readRecord(directory);
-      if (record === undefined) {
-        throw new FermataError('RestoreFailed', `Pod ${pod} cannot be restored: ${directory} holds no complete dump`, {
-          nextStep: RESTORE_ELSEWHERE,
-        });
-      }
-      for (const dumped of record.dumped) {
-        const defect = await imageDefect(directory, dumped);
-        if (defect === undefined) continue;
-        throw new FermataError('RestoreFailed', `Pod ${pod} cannot be restored: ${defect}`, {
-          nextStep: RESTORE_ELSEWHERE,
-        });
-      }
-      const before = await this.#index.list(uid, signal);
-      const back = this.#broughtBack(before, record);
-      if (back !== undefined) {
-        await this.#restorer.letGo(back);
-        return;
-      }
-      if (before.length > 0) await this.#remover.remove(uid, 0, signal); // cut off in an earlier try
       try {
-        const made = await this.#maker.make(run, { directory, record }, signal);
-        this.#remember(run, made);
-        const infra = made.podmanPod === undefined ? undefined : await this.#infra(made.podmanPod, signal);
-        const containers = record.dumped.flatMap(({ name }) => {
-          const id = made.ids[name];
-          if (id === undefined) return [];
-          const directoryOf = join(directory, name);
-          return [
-            {
-              name,
-              id,
-              directory: directoryOf,
-              cgroupsPath: `${made.cgroupParent}/libpod-${id}`,
-              sources: made.sources[name] ?? {},
-            },
-          ];
-        });
-        await this.#restoreWithin(RESTORE_TIMEOUT_MILLISECONDS, signal, (either) =>
-          this.#restorer.restore(containers, record, infra, either),
-        );
-        await Promise.all(Object.values(made.ids).map((id) => this.#noteCgroup(id, uid)));
-      } catch (error) {
-        await this.#remover.remove(uid, 0);
-        if (signal?.aborted) throw signal.reason;
-        if (!(error instanceof FermataError) || error.code !== 'RestoreFailed') throw error;
-        throw new FermataError('RestoreFailed', `Pod ${pod} cannot be restored: ${error.message}`, {
-          cause: error.cause,
-        });
+        const made = await this.#restorer.restore(run, directory, signal);
+        for (const id of Object.values(made?.ids ?? {})) await this.#noteCgroup(id, uid);
       } finally {
         this.#tell(uid);
       }
@@ -287,35 +243,6 @@ export class PodmanRuntime implements Runtime {
     this.#stopped.abort();
     this.#exits.stop();
     await this.#client.close();
-  }
-
-  async #restoreWithin(
-    milliseconds: number,
-    signal: AbortSignal | undefined,
-    restore: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
-    const timeout = new AbortController();
-    const timer = this.#clock.setTimer(milliseconds, () =>
-      timeout.abort(
-        new FermataError('RestoreFailed', `CRIU did not come to an end within ${milliseconds / 60_000} minutes`),
-      ),
-    );
-    try {
-      await restore(signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]));
-    } finally {
-      timer.cancel();
-    }
-  }
-
-  /** The containers, where an earlier try brought every one of them back; whether it came to let them go or not. */
-  #broughtBack(containers: readonly PodmanContainer[], record: PodDumpRecord): string[] | undefined {
-    const back = containers.filter(
-      ({ id, name, status }) =>
-        status === 'running' &&
-        record.dumped.some((dumped) => dumped.name === name) &&
-        readMarks(this.layout.userdata(id)).dump === undefined,
-    );
-    return back.length === record.dumped.length ? back.map(({ id }) => id) : undefined;
   }
 
   async #initialize(id: string, signal: AbortSignal | undefined): Promise<void> {
@@ -338,11 +265,6 @@ export class PodmanRuntime implements Runtime {
           ? 'Create the pod first.'
           : `It has: ${containers.map((each) => each.name).join(', ')}.`,
     });
-  }
-
-  async #infra(podmanPod: string, signal: AbortSignal | undefined): Promise<{ id: string; pid: number }> {
-    const id = await this.#index.infraOf(podmanPod, signal);
-    return { id, pid: (await this.#index.inspect(id, signal)).State.Pid };
   }
 
   async #addressOf(container: PodmanContainer, signal: AbortSignal | undefined): Promise<string | undefined> {

@@ -5,17 +5,17 @@ import { RUNC_ROOT } from './layout.ts';
 import { detachMountsBelow } from './mounts.ts';
 import { commandLine, parentOf, processIds } from './processes.ts';
 
+/** Whether runc still works on restoring one of these containers, on whoever's order. */
+export function isRestoring(containers: readonly string[]): boolean {
+  return restoreOrders(containers).length > 0;
+}
+
 /**
  * Ends what still works on restoring these containers: conmon, runc and CRIU stand outside the containers' control groups, and
  * outlive the Podman and the agent that started them. The tasks CRIU has made so far end with it.
  */
 export async function endRestores(containers: readonly string[]): Promise<void> {
-  const orders = processIds(
-    (args) =>
-      ['conmon', 'runc'].includes(basename(args[0] ?? '')) &&
-      args.includes('restore') &&
-      containers.some((id) => args.includes(id)),
-  );
+  const orders = restoreOrders(containers);
   const conmons = orders
     .flatMap((pid) => parentOf(pid) ?? [])
     .filter((pid) => commandLine(pid)?.[0]?.endsWith('conmon'));
@@ -38,6 +38,15 @@ export async function removeRuncState(containers: readonly string[]): Promise<vo
     await detachMountsBelow(folder);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function restoreOrders(containers: readonly string[]): number[] {
+  return processIds(
+    (args) =>
+      ['conmon', 'runc'].includes(basename(args[0] ?? '')) &&
+      args.includes('restore') &&
+      containers.some((id) => args.includes(id)),
+  );
 }
 
 function descendants(pid: number): number[] {

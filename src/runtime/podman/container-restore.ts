@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../../clock/index.ts';
+import { FermataError, reasonOf } from '../../model/index.ts';
+import { ContainerCgroup } from './cgroup.ts';
+import type { PodmanClient } from './client.ts';
+import type { ContainerIndex } from './containers.ts';
+import { criuReason } from './criu-log.ts';
+import type { PodmanLayout, PodmanTools } from './layout.ts';
+import { mark } from './marks.ts';
+import { lockNetwork, unlockNetwork } from './network-lock.ts';
+import { adaptConfiguration, type OciConfiguration, readConfiguration } from './oci.ts';
+
+export interface ContainerToRestore {
+  /** Name in the pod's spec. */
+  name: string;
+  /** Of the container made for it. */
+  id: string;
+  cgroupsPath: string;
+  /** Folder of this container in the checkpoint. */
+  directory: string;
+  /** Id of the container that was dumped, and of the infra container it shared namespaces of. */
+  dumped: { id: string; infra?: string };
+  /** Mount destination → folder on this machine. */
+  sources: Readonly<Record<string, string>>;
+}
+
+/**
+ * Brings created containers to life from a checkpoint. Podman's *in-place* restore is used, for a container that never ran: it
+ * finds the images by a link, and the OCI configuration of the dumped container with the new names put in. That is what
+ * `--import` does by unpacking an archive, without the archive (half the time at 256 MiB). The checkpoint is only read.
+ */
+export class ContainerRestorer {
+  readonly #clock: Clock;
+  readonly #client: PodmanClient;
+  readonly #layout: PodmanLayout;
+  readonly #tools: PodmanTools;
+  readonly #index: ContainerIndex;
+
+  constructor(parts: {
+    clock: Clock;
+    client: PodmanClient;
+    layout: PodmanLayout;
+    tools: PodmanTools;
+    index: ContainerIndex;
+  }) {
+    this.#clock = parts.clock;
+    this.#client = parts.client;
+    this.#layout = parts.layout;
+    this.#tools = parts.tools;
+    this.#index = parts.index;
+  }
+
+  /** Throws FermataError `RestoreFailed` with CRIU's reason; the caller removes what there is of the pod then. */
+  async restore(
+    containers: readonly ContainerToRestore[],
+    tcpEstablished: boolean,
+    infra: { id: string; pid: number } | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const locked = tcpEstablished && infra !== undefined;
+    if (locked) await lockNetwork(this.#tools, infra.pid);
+    try {
+      const results = await Promise.allSettled(
+        containers.map((container) => this.#restoreOne(container, infra, signal)),
+      );
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+      signal?.throwIfAborted();
+    } finally {
+      if (locked) await unlockNetwork(this.#tools, infra.pid);
+    }
+    await this.letGo(containers.map(({ id }) => id));
+  }
+
+  /**
+   * Lets restored containers, frozen until now by the hook, run: from here on the restore has happened, and is never done a
+   * second time. Also for one whose orderer was killed just before.
+   */
+  async letGo(ids: readonly string[]): Promise<void> {
+    const restored = await Promise.all(
+      ids.map(async (id) => {
+        const userdata = this.#layout.userdata(id);
+        const { linux } = await readConfiguration(userdata);
+        return { userdata, cgroup: ContainerCgroup.at(linux.cgroupsPath ?? '') };
+      }),
+    );
+    // Without a pause in between: no other look at the containers sees a part of it.
+    for (const { userdata } of restored) mark(userdata, { restoredAt: this.#clock.now() });
+    for (const { cgroup } of restored) cgroup.thaw();
+  }
+
+  async #restoreOne(
+    container: ContainerToRestore,
+    infra: { id: string; pid: number } | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { id, directory } = container;
+    const userdata = this.#layout.userdata(id);
+    const [inspected, dumpedText] = await Promise.all([
+      this.#index.inspect(id, signal),
+      readFile(join(directory, 'spec.dump'), 'utf8'),
+    ]);
+    const dumped = JSON.parse(dumpedText) as OciConfiguration;
+    const old = container.dumped;
+    const config = adaptConfiguration(dumped, {
+      ids: { [old.id]: id, ...(old.infra !== undefined && infra && { [old.infra]: infra.id }) },
+      rootPath: join(dirname(inspected.GraphDriver.Data.UpperDir), 'merged'),
+      cgroupsPath: container.cgroupsPath,
+      sources: container.sources,
+      ...(infra && { infraPid: infra.pid }),
+    });
+    await mkdir(userdata, { recursive: true, mode: 0o700 });
+    await writeFile(join(userdata, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+    await symlink(join(directory, 'checkpoint'), join(userdata, 'checkpoint'));
+    for (const name of ['rootfs-diff.tar', 'deleted.files']) {
+      if (existsSync(join(directory, name))) await symlink(join(directory, name), join(userdata, name));
+    }
+    // The log goes on where it ended.
+    if (existsSync(join(directory, 'ctr.log'))) await copyFile(join(directory, 'ctr.log'), join(userdata, 'ctr.log'));
+    try {
+      await this.#client.call('POST', `/containers/${id}/restore`, {
+        query: { tcpEstablished: true, fileLocks: true },
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      const log = await readFile(join(userdata, 'restore.log'), 'utf8').catch(() => '');
+      throw new FermataError('RestoreFailed', `Container ${container.name}: ${criuReason(log) ?? reasonOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
