@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -39,6 +39,21 @@ test('a volume of which nothing was put away is left alone', () =>
     await diskStorage.packVolume(join(root, 'none'), root, 'v', signal);
     await diskStorage.unpackVolume(root, 'v', root, signal);
     assert.deepEqual(await readdir(root), ['kept']);
+  }));
+
+test('a volume is taken for as large as its archive becomes, and a hole takes nothing', () =>
+  withFolder(async (root) => {
+    const [volume, checkpoint] = [join(root, 'volume'), join(root, 'checkpoint')];
+    await mkdir(join(volume, 'd'), { recursive: true });
+    for (const name of ['a', 'b', 'd/c']) await writeFile(join(volume, name), Buffer.alloc(300_000, name));
+    await writeFile(join(volume, 'hole'), '');
+    await truncate(join(volume, 'hole'), 10_000_000);
+    await mkdir(checkpoint);
+    await diskStorage.packVolume(volume, checkpoint, 'v', signal);
+    const archive = await stat(join(checkpoint, 'volumes', 'v.tar'));
+    const expected = await diskStorage.volumeBytes(volume);
+    assert.ok(Math.abs(expected - archive.size) < 50_000, `${expected} for ${archive.size}`);
+    assert.equal(await diskStorage.volumeBytes(join(root, 'none')), 0);
   }));
 
 test('a checkpoint is copied whole, over what an earlier try left', () =>

@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { diskFiles } from '../checkpoint/index.ts';
 import { FermataError } from '../model/index.ts';
 import { type CheckpointStorage, COPY_SUFFIX, volumeArchive } from './storage.ts';
+
+/** Unit of `st_blocks`, whatever the file system's own (inode(7)). */
+const STAT_BLOCK_BYTES = 512;
+/** A header, and with long names or attributes one or two more. */
+const TAR_ENTRY_BYTES = 1_536;
 
 /**
  * Checkpoints on this machine's disk. `cp` and `tar` do the copying: they keep owners, modes, links and holes, and share
@@ -43,6 +48,19 @@ export const diskStorage: CheckpointStorage = {
       await rm(draft, { recursive: true, force: true });
       throw error;
     }
+  },
+
+  async volumeBytes(folder) {
+    if (!(await isThere(folder))) return 0;
+    let bytes = 0;
+    for (const path of await readdir(folder, { recursive: true })) {
+      try {
+        bytes += TAR_ENTRY_BYTES + (await lstat(join(folder, path))).blocks * STAT_BLOCK_BYTES;
+      } catch (error) {
+        if (!isMissing(error)) throw error; // the pod runs, and removes files as it likes
+      }
+    }
+    return bytes;
   },
 
   async packVolume(folder, checkpoint, volume, signal) {

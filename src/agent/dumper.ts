@@ -69,7 +69,7 @@ export class Dumper {
     const { clock, runtime, writer, storage, journal, unsettled } = this.#parts;
     const podUid = pod.metadata.uid;
     const present = (await runtime.list(signal)).find(({ uid }) => uid === podUid);
-    const refusal = refusalFor(pod, present) ?? (await this.#lackOfSpace(present));
+    const refusal = refusalFor(pod, present) ?? (await this.#lackOfSpace(pod, present));
     if (refusal !== undefined) return this.#fail(checkpoint, refusal, signal);
     const facts = { nodeName: this.#options.nodeName, podUid };
     const claimed = await writer.status(checkpoint, (current) => inProgress(current, facts, clock.now()), signal);
@@ -88,7 +88,7 @@ export class Dumper {
       step: 'dumping',
       orderedAt: clock.now(),
       template: podTemplate(pod, clock.now()),
-      emptyDirs: (pod.spec.volumes ?? []).filter((volume) => volume.emptyDir !== undefined).map(({ name }) => name),
+      emptyDirs: emptyDirsOf(pod),
     };
     await storage.ensure(this.#options.directory);
     await storage.files.remove(this.#path(entry));
@@ -209,7 +209,7 @@ export class Dumper {
       await verifyImages(path, namesOf(entry), storage.files);
       if (podsDirectory !== undefined) {
         for (const volume of entry.emptyDirs) {
-          const folder = join(podsDirectory, entry.podUid, 'volumes', volume);
+          const folder = volumeFolder(podsDirectory, entry.podUid, volume);
           await storage.packVolume(folder, path, volume, signal);
         }
       }
@@ -324,15 +324,22 @@ export class Dumper {
     return next;
   }
 
-  async #lackOfSpace(present: PodObservation | undefined): Promise<string | undefined> {
+  /** `emptyDir`s count too: they are saved when the processes are gone already, and nothing can be undone any more. */
+  async #lackOfSpace(pod: Pod, present: PodObservation | undefined): Promise<string | undefined> {
     const { storage } = this.#parts;
-    await storage.ensure(this.#options.directory);
-    const free = await storage.freeBytes(this.#options.directory);
+    const { directory, podsDirectory } = this.#options;
+    await storage.ensure(directory);
+    const free = await storage.freeBytes(directory);
     if (free === undefined) return undefined;
-    const memory = (present?.containers ?? []).reduce((sum, container) => sum + (container.memoryBytes ?? 0), 0);
-    const needed = memory + DISK_MARGIN_BYTES;
+    let needed = DISK_MARGIN_BYTES;
+    for (const { memoryBytes } of present?.containers ?? []) needed += memoryBytes ?? 0;
+    if (podsDirectory !== undefined) {
+      for (const volume of emptyDirsOf(pod)) {
+        needed += await storage.volumeBytes(volumeFolder(podsDirectory, pod.metadata.uid, volume));
+      }
+    }
     if (free >= needed) return undefined;
-    return `not enough disk: the dump needs about ${needed} bytes, ${this.#options.directory} has ${free}; free some, or delete checkpoints no workload needs`;
+    return `not enough disk: the dump needs about ${needed} bytes, ${directory} has ${free}; free some, or delete checkpoints no workload needs`;
   }
 
   #orderOf(entry: JournalEntry, signal: AbortSignal) {
@@ -361,6 +368,14 @@ export class Dumper {
 export function folderOf(checkpoint: PodCheckpoint): string {
   const { namespace = '', name, uid } = checkpoint.metadata;
   return `${namespace}_${name.slice(0, 120)}_${uid}`;
+}
+
+function emptyDirsOf(pod: Pod): string[] {
+  return (pod.spec.volumes ?? []).filter((volume) => volume.emptyDir !== undefined).map(({ name }) => name);
+}
+
+function volumeFolder(podsDirectory: string, podUid: string, volume: string): string {
+  return join(podsDirectory, podUid, 'volumes', volume);
 }
 
 function refusalFor(pod: Pod, present: PodObservation | undefined): string | undefined {

@@ -11,6 +11,8 @@ export interface CheckpointStorage {
   folders(directory: string): Promise<string[]>;
   /** Copies a sealed checkpoint. It appears at `to` whole or not at all; what an earlier try left is replaced. */
   copy(from: string, to: string, signal: AbortSignal): Promise<void>;
+  /** Bytes that {@link packVolume} would write, about; 0 when there is no such folder. */
+  volumeBytes(folder: string): Promise<number>;
   /** Puts the content of a volume's folder, with owners, modes and links, into `<checkpoint>/volumes/<volume>.tar`. */
   packVolume(folder: string, checkpoint: string, volume: string, signal: AbortSignal): Promise<void>;
   /** Makes `folder` hold exactly what {@link packVolume} put away; nothing happens when nothing was. */
@@ -52,6 +54,10 @@ export class MemoryStorage implements CheckpointStorage {
       if (entry.kind !== 'file') continue;
       await this.files.write(to, entry.path, await this.files.read(from, entry.path, Number.MAX_SAFE_INTEGER));
     }
+  }
+
+  async volumeBytes(): Promise<number> {
+    return 0;
   }
 
   async packVolume(): Promise<void> {}
