@@ -55,7 +55,8 @@ export interface CountingOptions {
   exitCode?: number;
   /** What else the pod is made of. */
   containers?: readonly Container[];
-  volumes?: Pod['spec']['volumes'];
+  /** Mounts an `emptyDir` at /scratch. */
+  scratch?: boolean;
 }
 
 /** A sandbox whose nodes are lent to scenes, so that several play at once without meeting. */
@@ -149,7 +150,14 @@ export class Scene {
   }
 
   countingPod(name: string, options: CountingOptions = {}): Draft<Pod> {
-    const { cpu = '1', priorityClassName, nodes = this.nodes, undumpable = false, exitCode = 0 } = options;
+    const {
+      cpu = '1',
+      priorityClassName,
+      nodes = this.nodes,
+      undumpable = false,
+      exitCode = 0,
+      scratch = false,
+    } = options;
     const pod = countingPod({
       name: this.full(name),
       outputFolder: this.folder(name),
@@ -165,6 +173,7 @@ export class Scene {
       ...counter,
       command: ['perl', '-e', `${undumpable ? IO_URING : ''}${options.prologue ?? ''}${COUNTER}`],
       env: [{ name: 'EXIT_CODE', value: String(exitCode) }],
+      volumeMounts: [...(counter.volumeMounts ?? []), ...(scratch ? [{ name: 'scratch', mountPath: '/scratch' }] : [])],
       ...(undumpable && { securityContext: { seccompProfile: { type: 'Unconfined' } } }),
     };
     return {
@@ -181,7 +190,7 @@ export class Scene {
           },
         },
         containers: [container, ...(options.containers ?? [])],
-        volumes: [...(pod.spec.volumes ?? []), ...(options.volumes ?? [])],
+        volumes: [...(pod.spec.volumes ?? []), ...(scratch ? [{ name: 'scratch', emptyDir: {} }] : [])],
       },
     };
   }

@@ -27,6 +27,9 @@ const kubectl = (await kubectlBinaries()).find((binary) => 'path' in binary);
 const missing = await missingParts();
 let criuDirectory = '';
 
+const writing64MiB = (path: string): string =>
+  `open(my $file, '>', '${path}') or die; for my $piece (1 .. 64) { print $file 'x' x (1 << 20) } close $file;`;
+
 const FAULTS: Record<string, Fault> = {
   'a pod larger than every node waits, says so as kube-scheduler does, and nobody is interrupted in vain': {
     alone: true,
@@ -156,6 +159,15 @@ const FAULTS: Record<string, Fault> = {
   'too little disk for a dump is seen before it begins': {
     act: (scene) => fullDisk(scene, 'size=24m', {}, /not enough disk: the dump needs about \d+ bytes/),
   },
+  'too little disk for an emptyDir is seen before the dump begins': {
+    act: (scene) =>
+      fullDisk(
+        scene,
+        'size=56m',
+        { scratch: true, prologue: writing64MiB('/scratch/big') },
+        /not enough disk: the dump needs about 1\d{8} bytes/,
+      ),
+  },
   'a disk that is full in the middle of a dump leaves the victim running and nothing behind': {
     act: (scene) => fullDisk(scene, 'nr_inodes=14', {}, /No space left on device/),
   },
@@ -165,7 +177,7 @@ const FAULTS: Record<string, Fault> = {
         scene,
         'size=56m',
         {
-          prologue: `open(my $file, '>', '/big') or die; for my $piece (1 .. 64) { print $file 'x' x (1 << 20) } close $file;`,
+          prologue: writing64MiB('/big'),
         },
         /rootfs-diff\.tar: .*(No space left|Wrote only \d+ of \d+ bytes)/,
       ),
@@ -295,7 +307,7 @@ const FAULTS: Record<string, Fault> = {
         cpu: '500m',
         exitCode: 3,
         containers: [DIARIST],
-        volumes: [{ name: 'scratch', emptyDir: {} }],
+        scratch: true,
       });
       await scene.urgent();
       await scene.suspended('victim');
