@@ -1,0 +1,43 @@
+import type { Clock, Random } from '../clock/index.ts';
+import { ApiError, MemoryBacking, Registry } from '../kubernetes/index.ts';
+import type { Recorder } from './recorder.ts';
+
+/** History is compacted early, so that clients that were away meet `Expired`. */
+const HISTORY = { minimumChanges: 300, milliseconds: 300_000, maximumChanges: 5_000 };
+
+/** The API server of a world: it may die and come back over the same storage. */
+export class ApiServer {
+  readonly #parts: { clock: Clock; random: Random; recorder: Recorder };
+  readonly #backing = new MemoryBacking();
+  #running: { registry: Registry; unfollow: () => void } | undefined;
+
+  constructor(parts: { clock: Clock; random: Random; recorder: Recorder }) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    if (this.#running !== undefined) return;
+    const { clock, random, recorder } = this.#parts;
+    const registry = new Registry({ backing: this.#backing, clock, random }, { history: HISTORY });
+    this.#running = { registry, unfollow: recorder.follow(registry) };
+  }
+
+  /** All watches break off. */
+  stop(): void {
+    this.#running?.unfollow();
+    this.#running?.registry.close();
+    this.#running = undefined;
+  }
+
+  /** Throws `ServiceUnavailable` while it is away. */
+  get registry(): Registry {
+    if (this.#running === undefined) {
+      throw new ApiError('ServiceUnavailable', 'connect ECONNREFUSED: the API server is away', { status: 0 });
+    }
+    return this.#running.registry;
+  }
+
+  get isUp(): boolean {
+    return this.#running !== undefined;
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * How likely each fault is at each opportunity, 0 to 1, or how often a day. Absent: never.
+ */
+export interface FaultRates {
+  /** At each request to the API server. */
+  request: Partial<Record<RequestFault, number>>;
+  /** At each event of a watch, and each time one begins. */
+  watch: Partial<Record<WatchFault, number>>;
+  /** Before and after each call that a component makes (of the API, its runtime, its disk, its journal). */
+  call: Partial<Record<CallFault, number>>;
+  dump: Partial<Record<DumpFaultName, number>>;
+  restore: Partial<Record<RestoreFaultName, number>>;
+  /** At each creation or start of a container. */
+  start: Partial<Record<StartFault, number>>;
+  /** At each file that is written below a node's checkpoints. */
+  disk: Partial<Record<DiskFault, number>>;
+  /** A day. */
+  component: Partial<Record<ComponentFault, number>>;
+  /** A day and a node. */
+  node: Partial<Record<NodeFault, number>>;
+}
+
+/**
+ * `slow`: the request or its answer takes long. `tooManyRequests`, `serverError`, `unreachable`: nothing was done.
+ * `conflict`: refused as if somebody else had written meanwhile. `lostAnswer`: done, but no answer came. `late`: no answer
+ * came, and it is done some time later. `twice`: done, answered, and done once more later (a proxy that retries).
+ */
+export type RequestFault =
+  | 'slow'
+  | 'tooManyRequests'
+  | 'serverError'
+  | 'unreachable'
+  | 'conflict'
+  | 'lostAnswer'
+  | 'late'
+  | 'twice';
+/** `replay`: earlier events come once more. `expired`: history was compacted, list again. */
+export type WatchFault = 'drop' | 'end' | 'stall' | 'replay' | 'expired' | 'garbage';
+/** The process is killed right before the call has any effect, or right after it had. */
+export type CallFault = 'kill';
+export type DumpFaultName = 'fail' | 'kill' | 'hang' | 'slow' | 'halfWritten' | 'noImage' | 'runOn';
+export type RestoreFaultName = 'fail' | 'hang' | 'slow' | 'die';
+export type StartFault = 'fail' | 'slow';
+/** `full`: no room left for it. `rot`: some time later a bit of it has flipped. */
+export type DiskFault = 'full' | 'rot';
+/**
+ * `kill`: at any time; comes back. `apiRestart`: the API server is away for a while. `twin`: a second controller believes
+ * for a while that it is the leader. `skew`: its clock jumps.
+ */
+export type ComponentFault = 'kill' | 'apiRestart' | 'twin' | 'skew';
+/**
+ * `silent`: node and agent are frozen, or cut off, while the pods run on. `powerFail`: the machine loses power. `lost`: it is
+ * gone for good with its disk, and another one takes its place.
+ */
+export type NodeFault = 'silent' | 'powerFail' | 'lost' | 'kill';
+
+const NOTHING: FaultRates = {
+  request: {},
+  watch: {},
+  call: {},
+  dump: {},
+  restore: {},
+  start: {},
+  disk: {},
+  component: {},
+  node: {},
+};
+
+const API: Pick<FaultRates, 'request' | 'watch'> = {
+  request: {
+    slow: 0.1,
+    tooManyRequests: 0.01,
+    serverError: 0.005,
+    unreachable: 0.005,
+    conflict: 0.01,
+    lostAnswer: 0.01,
+    late: 0.003,
+    twice: 0.005,
+  },
+  watch: { drop: 0.005, end: 0.005, stall: 0.005, replay: 0.003, expired: 0.002, garbage: 0.001 },
+};
+
+const RUNTIME: Pick<FaultRates, 'dump' | 'restore' | 'start' | 'disk'> = {
+  dump: { fail: 0.08, kill: 0.01, hang: 0.02, slow: 0.05, halfWritten: 0.02, noImage: 0.02, runOn: 0.02 },
+  restore: { fail: 0.08, hang: 0.01, slow: 0.05, die: 0.02 },
+  start: { fail: 0.01, slow: 0.03 },
+  disk: { full: 0.002, rot: 0.001 },
+};
+
+const CRASHES: Pick<FaultRates, 'call' | 'component'> = {
+  call: { kill: 0.001 },
+  component: { kill: 4, apiRestart: 4, twin: 1 },
+};
+
+const NODES: Pick<FaultRates, 'node'> = { node: { silent: 0.2, powerFail: 0.1, lost: 0.02, kill: 1 } };
+
+/** By name, for `--faults`. */
+export const FAULT_PROFILES: Readonly<Record<string, FaultRates>> = {
+  none: NOTHING,
+  api: { ...NOTHING, ...API },
+  crashes: { ...NOTHING, ...CRASHES },
+  runtime: { ...NOTHING, ...RUNTIME },
+  nodes: { ...NOTHING, ...NODES },
+  all: {
+    ...NOTHING,
+    ...API,
+    ...RUNTIME,
+    ...CRASHES,
+    ...NODES,
+    component: { ...CRASHES.component, skew: 2 },
+  },
+};

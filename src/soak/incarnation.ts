@@ -1,0 +1,206 @@
+import type { Clock, Timer } from '../clock/index.ts';
+import type { FaultStream } from './fault-injector.ts';
+import type { FaultRates } from './fault-rates.ts';
+
+/** What a call of a dead process gets, where there is no promise that could stay open for ever. */
+export class ProcessKilled extends Error {
+  constructor(name: string) {
+    super(`process ${name} was killed`);
+    this.name = 'ProcessKilled';
+  }
+}
+
+/**
+ * One life of a component's process. Everything it touches (time, API, runtime, disk, journal) goes through here, so that it
+ * can be killed between any two steps: from then on nothing it calls has an effect or comes back, and its alarms are gone.
+ */
+export class Incarnation {
+  /** `<component>#<number>` */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly #stream: FaultStream;
+  readonly #rates: FaultRates['call'];
+  readonly #onKill: () => void;
+  readonly #alarms = new Set<Timer>();
+  readonly #ends = new Set<() => void>();
+  #dead = false;
+
+  /**
+   * @param parts.skew what the process's clock is ahead of the world's, ms
+   * @param parts.onKill called once, at the moment in which a fault kills it
+   */
+  constructor(parts: {
+    name: string;
+    clock: Clock;
+    skew: () => number;
+    stream: FaultStream;
+    rates: FaultRates['call'];
+    onKill: () => void;
+  }) {
+    this.name = parts.name;
+    this.#stream = parts.stream;
+    this.#rates = parts.rates;
+    this.#onKill = parts.onKill;
+    this.clock = new ProcessClock(parts.clock, parts.skew, this.#alarms, () => this.#dead);
+  }
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  /** Alarms that the process has set and that have not fired. */
+  get alarms(): number {
+    return this.#alarms.size;
+  }
+
+  /** Ends it here and now. */
+  kill(): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    for (const alarm of this.#alarms) alarm.cancel();
+    this.#alarms.clear();
+    for (const end of [...this.#ends]) end();
+    this.#ends.clear();
+    this.#onKill();
+  }
+
+  /** Calls `end` when it is killed; returns what takes that back. */
+  atEnd(end: () => void): () => void {
+    this.#ends.add(end);
+    return () => {
+      this.#ends.delete(end);
+    };
+  }
+
+  /** A call whose answer never comes to a dead process. */
+  async call<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#dead || this.#isKilled()) return forever();
+    let result: T;
+    try {
+      result = await act();
+    } catch (error) {
+      if (this.#dead) return forever();
+      throw error;
+    }
+    return this.#dead || this.#isKilled() ? forever() : result;
+  }
+
+  callNow<T>(act: () => T): T {
+    if (this.#dead || this.#isKilled()) throw new ProcessKilled(this.name);
+    const result = act();
+    if (this.#isKilled()) throw new ProcessKilled(this.name);
+    return result;
+  }
+
+  /** Iterates on behalf of the process. */
+  iterate<T>(open: () => AsyncIterable<T>): AsyncIterableIterator<T, undefined> {
+    let base: AsyncIterator<T> | undefined;
+    const close = this.atEnd(() => void base?.return?.());
+    const iterator: AsyncIterableIterator<T, undefined> = {
+      [Symbol.asyncIterator]: () => iterator,
+      next: async () => {
+        if (this.#dead) return forever();
+        base ??= open()[Symbol.asyncIterator]();
+        const next = await base.next();
+        if (this.#dead) return forever();
+        if (next.done === true) close();
+        return next as IteratorResult<T, undefined>;
+      },
+      return: async () => {
+        close();
+        await base?.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+    return iterator;
+  }
+
+  /** `target` as the process gets it: each method is a {@link call}, those named otherwise aside. */
+  fence<T extends object>(
+    target: T,
+    kinds: { now?: readonly (keyof T)[]; iterate?: readonly (keyof T)[]; replace?: Partial<T> } = {},
+  ): T {
+    const { now = [], iterate = [], replace = {} } = kinds;
+    const made = new Map<PropertyKey, unknown>();
+    return new Proxy(target, {
+      get: (_target, property) => {
+        if (made.has(property)) return made.get(property);
+        const key = property as keyof T;
+        const value: unknown = Reflect.get(property in replace ? replace : target, property);
+        if (typeof value !== 'function') return value;
+        const method = (...given: unknown[]): unknown => Reflect.apply(value, target, given);
+        const fenced = now.includes(key)
+          ? (...given: unknown[]) => this.callNow(() => method(...given))
+          : iterate.includes(key)
+            ? (...given: unknown[]) => this.iterate(() => method(...given) as AsyncIterable<unknown>)
+            : (...given: unknown[]) => this.call(() => method(...given) as Promise<unknown>);
+        made.set(property, fenced);
+        return fenced;
+      },
+    });
+  }
+
+  /** One opportunity to be killed. */
+  #isKilled(): boolean {
+    if (this.#stream.choose('process', this.#rates) === undefined) return false;
+    this.kill();
+    return true;
+  }
+}
+
+/** The clock of one process: it may be wrong, and its alarms end with it. */
+class ProcessClock implements Clock {
+  readonly #clock: Clock;
+  readonly #skew: () => number;
+  readonly #alarms: Set<Timer>;
+  readonly #isDead: () => boolean;
+
+  constructor(clock: Clock, skew: () => number, alarms: Set<Timer>, isDead: () => boolean) {
+    this.#clock = clock;
+    this.#skew = skew;
+    this.#alarms = alarms;
+    this.#isDead = isDead;
+  }
+
+  now(): number {
+    return this.#clock.now() + this.#skew();
+  }
+
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = (): void => {
+        timer.cancel();
+        if (!this.#isDead()) reject(signal?.reason);
+      };
+      const timer = this.setTimer(milliseconds, () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  setTimer(milliseconds: number, callback: () => void): Timer {
+    if (this.#isDead()) return { cancel: () => undefined };
+    const alarm = this.#clock.setTimer(milliseconds, () => {
+      this.#alarms.delete(timer);
+      callback();
+    });
+    const timer: Timer = {
+      cancel: () => {
+        this.#alarms.delete(timer);
+        alarm.cancel();
+      },
+    };
+    this.#alarms.add(timer);
+    return timer;
+  }
+}
+
+function forever(): Promise<never> {
+  return new Promise(() => undefined);
+}

@@ -1,0 +1,204 @@
+import type { InterruptionPolicy, Node, Pod, PodCheckpoint, PriorityClass } from '../../model/index.ts';
+import type { Amounts } from './amounts.ts';
+
+/** A pod as the API and the machines tell it; kept while either of them has something of it. */
+export interface PodFact {
+  uid: string;
+  /** `namespace/name`. */
+  key: string;
+  pod: Pod;
+  takes: Amounts;
+  node: string | undefined;
+  /** Its object is no more in the API. */
+  gone: boolean;
+  /** Who asked for its deletion; undefined: nobody. */
+  deletedBy: string | undefined;
+  /** By container. */
+  processes: Map<string, ProcessFact>;
+}
+
+export interface ProcessFact {
+  workload: string;
+  container: string;
+  podUid: string;
+  node: string;
+  /** `removed`: its container is gone. */
+  state: 'running' | 'frozen' | 'dumped' | 'ended' | 'removed';
+  /** Step of the last fact about it. */
+  step: number;
+  /** The last line it is known to have written. */
+  written: number;
+  /** UID of the PodCheckpoint whose dump froze or stopped it last. */
+  checkpointUid: string | undefined;
+  startedAt: number;
+}
+
+/** What a runtime did for one PodCheckpoint, the last time it tried. */
+export interface DumpFact {
+  checkpointUid: string;
+  directory: string;
+  node: string;
+  podUid: string;
+  workload: string;
+  /** Container → step its images hold. */
+  steps: Map<string, number>;
+  leaveRunning: boolean;
+  state: 'frozen' | 'dumped' | 'thawed' | 'lost';
+  /** The injected fault that makes it no checkpoint. */
+  spoilt: string | undefined;
+  /** Directories whose data was damaged after it was made, and since when. */
+  damaged: Map<string, number>;
+}
+
+export interface CheckpointFact {
+  uid: string;
+  /** `namespace/name`. */
+  key: string;
+  object: PodCheckpoint;
+  /** `ready` once is `ready` for ever. */
+  state: 'pending' | 'inProgress' | 'ready' | 'failed';
+  released: boolean;
+  sourceUid: string | undefined;
+  /** As it was when it was last seen. */
+  source: PodFact | undefined;
+  /** A process was restored from it. */
+  restored: boolean;
+  /** Its owner deleted the pod that waited for it. */
+  givenUp: boolean;
+}
+
+export interface NodeFact {
+  name: string;
+  object: Node | undefined;
+  allocatable: Amounts;
+  /** Sum of what the pods bound to it and not ended take. */
+  bound: Map<string, number>;
+  /** Pods with processes on the machine. */
+  machine: Map<string, PodFact>;
+  /** When its processes died last with it. */
+  diedAt: number | undefined;
+  lost: boolean;
+}
+
+/** How far a workload has come; one of its containers. */
+export interface ProgressFact {
+  highest: number;
+  /** Its last Ready checkpoint that stopped it: nothing may ever fall below. */
+  floor: number;
+  floorBy: string;
+  /** Why it may go on from further back; undefined: it may not. */
+  excuse: string | undefined;
+  finished: boolean;
+}
+
+/**
+ * All that the judge knows of the world at one moment, by what identifies it. Rules read it; only {@link Bookkeeper}
+ * writes it, after the rules have seen the entry.
+ */
+export class Facts {
+  readonly pods = new Map<string, PodFact>();
+  readonly podUidByKey = new Map<string, string>();
+  readonly nodes = new Map<string, NodeFact>();
+  readonly dumps = new Map<string, DumpFact>();
+  readonly checkpoints = new Map<string, CheckpointFact>();
+  readonly checkpointUidByKey = new Map<string, string>();
+  /** Pod UID → UIDs of the PodCheckpoints of it. */
+  readonly checkpointsOfPod = new Map<string, Set<string>>();
+  /** Node → UIDs of `Stopped` PodCheckpoints whose room nobody has confirmed free. */
+  readonly unreleased = new Map<string, Set<string>>();
+  readonly progress = new Map<string, ProgressFact>();
+  /** Workload → UIDs of pods with a process of it that is not over. */
+  readonly alive = new Map<string, Set<string>>();
+  readonly policies = new Map<string, InterruptionPolicy>();
+  readonly priorityClasses = new Map<string, PriorityClass>();
+  /** Pod UID → faults that may end its processes. */
+  readonly lethal = new Map<string, string>();
+
+  node(name: string): NodeFact {
+    let node = this.nodes.get(name);
+    if (node === undefined) {
+      node = {
+        name,
+        object: undefined,
+        allocatable: new Map(),
+        bound: new Map(),
+        machine: new Map(),
+        diedAt: undefined,
+        lost: false,
+      };
+      this.nodes.set(name, node);
+    }
+    return node;
+  }
+
+  progressOf(workload: string, container: string): ProgressFact {
+    const key = `${workload}#${container}`;
+    let progress = this.progress.get(key);
+    if (progress === undefined) {
+      progress = { highest: 0, floor: 0, floorBy: '', excuse: undefined, finished: false };
+      this.progress.set(key, progress);
+    }
+    return progress;
+  }
+
+  checkpointsOf(podUid: string): CheckpointFact[] {
+    const found: CheckpointFact[] = [];
+    for (const uid of this.checkpointsOfPod.get(podUid) ?? []) {
+      const checkpoint = this.checkpoints.get(uid);
+      if (checkpoint !== undefined) found.push(checkpoint);
+    }
+    return found;
+  }
+
+  /** A pod that a complete checkpoint has stopped: nothing of it may run again. */
+  stoppedBy(podUid: string): CheckpointFact | undefined {
+    return this.checkpointsOf(podUid).find(({ state, object }) => state === 'ready' && isStopped(object));
+  }
+
+  podByKey(key: string): PodFact | undefined {
+    const uid = this.podUidByKey.get(key);
+    return uid === undefined ? undefined : this.pods.get(uid);
+  }
+}
+
+export function isStopped({ spec }: PodCheckpoint): boolean {
+  return spec.postCheckpointState === 'Stopped';
+}
+
+/** Its workload is to come back from it. */
+export function isToBeRestored(checkpoint: PodCheckpoint): boolean {
+  return isStopped(checkpoint) && checkpoint.spec.restore !== 'Never';
+}
+
+/** `running` or `frozen`: it is there and may still do something. */
+export function isAlive({ state }: ProcessFact): boolean {
+  return state === 'running' || state === 'frozen';
+}
+
+/** Something of it is on the machine and takes room. */
+export function isPresent({ state }: ProcessFact): boolean {
+  return state === 'running' || state === 'frozen' || state === 'dumped';
+}
+
+/** `/checkpoints/<namespace>_<name>_<uid>` → the UID. */
+export function checkpointUidOf(directory: string): string {
+  return directory.slice(directory.lastIndexOf('_') + 1);
+}
+
+export function readyOf(checkpoint: PodCheckpoint): CheckpointFact['state'] {
+  const ready = condition(checkpoint.status?.conditions, 'Ready');
+  if (ready?.status === 'True') return 'ready';
+  if (ready?.reason === 'CheckpointFailed' || ready?.reason === 'SourcePodReplaced') return 'failed';
+  return ready?.reason === 'CheckpointInProgress' ? 'inProgress' : 'pending';
+}
+
+export function condition<T extends { type: string }>(
+  conditions: readonly T[] | undefined,
+  type: string,
+): T | undefined {
+  return conditions?.find((one) => one.type === type);
+}
+
+export function isTerminal({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}

@@ -1,0 +1,173 @@
+import type { Clock } from '../clock/index.ts';
+import {
+  ApiError,
+  type CallOptions,
+  type DeleteOptions,
+  isApiError,
+  type ListOptions,
+  type ObjectKey,
+  type ObjectList,
+  type ObjectStore,
+  type Registry,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
+} from '../kubernetes/index.ts';
+import { type Draft, EVENTS, type KubeObject, type ResourceType } from '../model/index.ts';
+import type { ApiServer } from './api-server.ts';
+import type { FaultStream } from './fault-injector.ts';
+import type { FaultRates } from './fault-rates.ts';
+import type { Incarnation } from './incarnation.ts';
+import type { Recorder } from './recorder.ts';
+import { FaultyWatch } from './watch.ts';
+
+export interface TransportParts {
+  api: ApiServer;
+  /** The world's, not the process's: what is on the way goes on when the process dies. */
+  clock: Clock;
+  recorder: Recorder;
+  stream: FaultStream;
+  rates: Pick<FaultRates, 'request' | 'watch'>;
+}
+
+/** Mean of what a slow request takes, ms. */
+const SLOW_MILLISECONDS = 200;
+/** Mean delay of a request that was given up by its client, ms. */
+const LATE_MILLISECONDS = 3_000;
+
+/** The API server as one process reaches it: over a network that delays, loses and repeats, and only while it lives. */
+export class Transport implements ObjectStore {
+  readonly #process: Incarnation;
+  readonly #parts: TransportParts;
+
+  constructor(process: Incarnation, parts: TransportParts) {
+    this.#process = process;
+    this.#parts = parts;
+  }
+
+  get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: CallOptions): Promise<T> {
+    return this.#read(options, (registry) => registry.get(type, key, options));
+  }
+
+  list<T extends KubeObject>(type: ResourceType<T>, options?: ListOptions): Promise<ObjectList<T>> {
+    return this.#read(options, (registry) => registry.list(type, options));
+  }
+
+  watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
+    const { api, clock, stream, rates } = this.#parts;
+    return this.#process.iterate(() => new FaultyWatch<T>({ api, clock, stream, rates: rates.watch }, type, options));
+  }
+
+  create<T extends KubeObject>(type: ResourceType<T>, object: Draft<T>, options?: CallOptions): Promise<T> {
+    // Nobody reads events here, and there are more of them than of all else.
+    if (type.kind === EVENTS.kind) return Promise.resolve(object as unknown as T);
+    return this.#write(options, (registry) => registry.create(type, object, options));
+  }
+
+  replace<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<T> {
+    return this.#write(options, (registry) => registry.replace(type, object, options), true);
+  }
+
+  patch<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    patch: object,
+    options?: WriteOptions,
+  ): Promise<T> {
+    if (type.kind === EVENTS.kind) return Promise.resolve({ metadata: key } as unknown as T);
+    return this.#write(options, (registry) => registry.patch(type, key, patch, options), true);
+  }
+
+  delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: DeleteOptions): Promise<T> {
+    return this.#write(options, (registry) => registry.delete(type, key, options));
+  }
+
+  bind(pod: ObjectKey & { uid: string }, nodeName: string, options?: CallOptions): Promise<void> {
+    return this.#write(options, (registry) => registry.bind(pod, nodeName, options));
+  }
+
+  #read<R>(options: CallOptions | undefined, act: (registry: Registry) => Promise<R>): Promise<R> {
+    return this.#process.call(async () => {
+      const fault = this.#choose();
+      if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, options);
+      else if (fault === 'lostAnswer' || fault === 'late') throw noAnswer();
+      else this.#refuse(fault, false);
+      return act(this.#parts.api.registry);
+    });
+  }
+
+  #write<R>(
+    options: CallOptions | undefined,
+    act: (registry: Registry) => Promise<R>,
+    mayConflict = false,
+  ): Promise<R> {
+    return this.#process.call(async () => {
+      const fault = this.#choose();
+      switch (fault) {
+        case 'slow':
+          await this.#pause(SLOW_MILLISECONDS, options);
+          break;
+        case 'late':
+          this.#later(act);
+          throw noAnswer();
+        case 'twice':
+          this.#later(act);
+          break;
+        default:
+          this.#refuse(fault, mayConflict);
+      }
+      const result = await this.#act(act);
+      if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, undefined);
+      if (fault === 'lostAnswer') throw noAnswer();
+      return result;
+    });
+  }
+
+  #choose() {
+    return this.#parts.stream.choose('request', this.#parts.rates.request);
+  }
+
+  #act<R>(act: (registry: Registry) => Promise<R>): Promise<R> {
+    const { api, recorder } = this.#parts;
+    const registry = api.registry;
+    return recorder.attributed(this.#process.name, () => act(registry));
+  }
+
+  /** Nobody waits for this one any more. */
+  #later(act: (registry: Registry) => Promise<unknown>): void {
+    const { clock, stream } = this.#parts;
+    clock.setTimer(stream.chance.exponential(LATE_MILLISECONDS), () => {
+      if (!this.#parts.api.isUp) return;
+      this.#act(act).catch((error: unknown) => {
+        // Refused, or the client's signal was aborted meanwhile: either way nothing happens.
+        if (!(error instanceof Error)) throw error;
+      });
+    });
+  }
+
+  async #pause(meanMilliseconds: number, options: CallOptions | undefined): Promise<void> {
+    await this.#parts.clock.sleep(this.#parts.stream.chance.exponential(meanMilliseconds), options?.signal);
+  }
+
+  #refuse(fault: string | undefined, mayConflict: boolean): void {
+    switch (fault) {
+      case 'tooManyRequests':
+        throw new ApiError('TooManyRequests', 'the server is too busy', { details: { retryAfterSeconds: 1 } });
+      case 'serverError':
+        throw new ApiError('InternalError', 'etcdserver: leader changed');
+      case 'unreachable':
+        throw new ApiError('ServiceUnavailable', 'connect ECONNREFUSED', { status: 0 });
+      case 'conflict':
+        if (mayConflict) throw new ApiError('Conflict', 'the object has been modified; please apply your changes');
+    }
+  }
+}
+
+function noAnswer(): ApiError {
+  return new ApiError('ServiceUnavailable', 'read ECONNRESET: no answer came', { status: 0 });
+}
+
+/** Whether the server refused, for reasons that callers outside of the product (users) shrug off. */
+export function refusalOf(error: unknown): string {
+  return isApiError(error) ? error.reason : 'Unknown';
+}
