@@ -52,6 +52,8 @@ export interface AgentOptions {
   peers?: (nodeName: string) => string | undefined;
   /** Dumps at once. Default 2. */
   concurrency?: number;
+  /** How often everything is looked at although nothing was reported. Default 30 s. */
+  resyncMilliseconds?: number;
 }
 
 /**
@@ -63,6 +65,7 @@ export class Agent {
   readonly counters: Readonly<AgentCounters>;
   readonly #parts: AgentParts;
   readonly #nodeName: string;
+  readonly #resyncMilliseconds: number;
   readonly #events: EventRecorder;
   readonly #counters = newCounters();
   readonly #unsettled = new UnsettledPods();
@@ -80,6 +83,7 @@ export class Agent {
     const { nodeName, directory } = options;
     this.#parts = parts;
     this.#nodeName = nodeName;
+    this.#resyncMilliseconds = options.resyncMilliseconds ?? RESYNC_MILLISECONDS;
     this.counters = this.#counters;
     this.#events = new EventRecorder(parts, { component: 'fermata-agent', host: nodeName });
     this.#writer = new CheckpointWriter(parts.store);
@@ -202,7 +206,7 @@ export class Agent {
 
   async #resync(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#parts.clock.sleep(RESYNC_MILLISECONDS, signal);
+      await this.#parts.clock.sleep(this.#resyncMilliseconds, signal);
       for (const checkpoint of this.#checkpoints.items()) this.#onCheckpoint(checkpoint);
       for (const { namespace, name } of this.#parts.journal.entries()) this.#loop.enqueue(`${namespace}/${name}`);
     }

@@ -21,6 +21,7 @@ export class NodeRegistration {
   readonly #log: Log;
   readonly #description: NodeDescription;
   readonly #health: () => Promise<NodeHealth>;
+  readonly #renewMilliseconds: number;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #reported: { at: number; status: NodeStatus } | undefined;
@@ -29,6 +30,7 @@ export class NodeRegistration {
     parts: { store: ObjectStore; clock: Clock; random: Random; log: Log },
     description: NodeDescription,
     health: () => Promise<NodeHealth>,
+    renewMilliseconds: number = LEASE_RENEW_MILLISECONDS,
   ) {
     this.#store = parts.store;
     this.#clock = parts.clock;
@@ -36,6 +38,7 @@ export class NodeRegistration {
     this.#log = parts.log;
     this.#description = description;
     this.#health = health;
+    this.#renewMilliseconds = renewMilliseconds;
   }
 
   start(): void {
@@ -50,13 +53,13 @@ export class NodeRegistration {
   async #run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
-      let wait = LEASE_RENEW_MILLISECONDS;
+      let wait = this.#renewMilliseconds;
       try {
         await this.#beat(signal);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        wait = Math.min(RETRY_MILLISECONDS * 2 ** failures, LEASE_RENEW_MILLISECONDS);
+        wait = Math.min(RETRY_MILLISECONDS * 2 ** failures, this.#renewMilliseconds);
         failures++;
         this.#log.warn({ node: this.#description.name, reason: reasonOf(error) }, 'the node could not report');
       }

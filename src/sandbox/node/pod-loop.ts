@@ -5,7 +5,6 @@ import { FermataError, keyOf, type Log, PODS, type Pod, type Resources, reasonOf
 import type { PodObservation, Runtime } from '../../runtime/index.ts';
 import { admit } from './admission.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
-import { RESYNC_MILLISECONDS } from './defaults.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
 import { PodRecord } from './pod-record.ts';
 import { graceOf, PodRemover } from './pod-remover.ts';
@@ -33,6 +32,7 @@ export interface PodLoopOptions {
   hostIP: string;
   /** Make the containers of nominated pods before they are bound. */
   prepareAhead: boolean;
+  resyncMilliseconds: number;
 }
 
 /** Pods worked on at once: an operation on one pod may take minutes (a pull, a grace period) and must not hold up others. */
@@ -167,7 +167,7 @@ export class PodLoop {
 
   async #resync(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#parts.clock.sleep(RESYNC_MILLISECONDS, signal);
+      await this.#parts.clock.sleep(this.#options.resyncMilliseconds, signal);
       this.#enqueueAll();
       try {
         for (const { uid } of await this.#parts.runtime.list(signal)) this.#loop.enqueue(uid);

@@ -4,7 +4,7 @@ import { EventRecorder, type ObjectStore } from '../../kubernetes/index.ts';
 import { FermataError, type Log, parseResources, reasonOf, type Taint } from '../../model/index.ts';
 import type { LogOptions, Runtime } from '../../runtime/index.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
-import { HOST_IP } from './defaults.ts';
+import { HOST_IP, LEASE_RENEW_MILLISECONDS, RESYNC_MILLISECONDS } from './defaults.ts';
 import type { NodeDescription, NodeHealth, NodeSystem } from './node-object.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { thisMachine } from './node-system.ts';
@@ -41,6 +41,10 @@ export interface SandboxNodeOptions {
   system?: NodeSystem;
   /** Shown in the node's kubeletVersion. */
   version?: string;
+  /** How often the node renews its Lease and looks how it fares. Default 10 s. */
+  heartbeatMilliseconds?: number;
+  /** How often all pods are looked at although nothing was reported. Default 30 s. */
+  resyncMilliseconds?: number;
 }
 
 /**
@@ -68,14 +72,22 @@ export class SandboxNode {
       taints: options.taints ?? [],
       system: options.system ?? thisMachine(parts.runtime.name, options.version ?? '0.0.0'),
     };
-    this.#registration = new NodeRegistration(parts, description, async () => ({
+    const health = async (): Promise<NodeHealth> => ({
       ...(await parts.pressure?.()),
       runtimeFailure: await failureOf(parts.runtime),
-    }));
+    });
+    const { heartbeatMilliseconds = LEASE_RENEW_MILLISECONDS } = options;
+    this.#registration = new NodeRegistration(parts, description, health, heartbeatMilliseconds);
     const volumes = parts.volumes ?? new DiskVolumes(join(directory, 'pods'));
     this.#pods = new PodLoop(
       { ...parts, volumes, events: this.#events },
-      { nodeName: name, allocatable, hostIP: HOST_IP, prepareAhead: options.prepareAhead ?? true },
+      {
+        nodeName: name,
+        allocatable,
+        hostIP: HOST_IP,
+        prepareAhead: options.prepareAhead ?? true,
+        resyncMilliseconds: options.resyncMilliseconds ?? RESYNC_MILLISECONDS,
+      },
     );
   }
 
