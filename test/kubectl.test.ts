@@ -139,6 +139,12 @@ const STORY: Record<string, Step> = {
     err: /spec\.containers\[0\]\.resources\.requests.*"?2Gb"?.*Gi/s,
   },
   'refuses malformed YAML': { args: 'apply -f -', stdin: 'kind: Pod\n  metadata: {', status: 1, err: /yaml: line 2/ },
+  'refuses malformed JSON': {
+    args: 'create -f -',
+    stdin: '{"kind": "Pod", "metadata": {"name": "web"',
+    status: 1,
+    err: /error parsing|unexpected E(OF|nd)|yaml: line 1/i,
+  },
   'shows what it would apply': {
     args: 'apply -f - --dry-run=server',
     stdin: POD,
@@ -300,6 +306,13 @@ const STORY: Record<string, Step> = {
       'apiVersion: fermata.dev/v1alpha1\nkind: InterruptionPolicy\nmetadata: {name: q}\nspec: {onPreemption: Explode}\n',
     status: 1,
     err: /spec\.onPreemption.*"Checkpoint"/s,
+  },
+  'refuses a wrong unit in a policy with the field and what is accepted': {
+    args: 'apply -f -',
+    stdin:
+      'apiVersion: fermata.dev/v1alpha1\nkind: InterruptionPolicy\nmetadata: {name: q}\nspec: {maxCheckpointSize: 2Gb}\n',
+    status: 1,
+    err: /spec\.maxCheckpointSize.*2Gb/s,
   },
   'evicts by draining a node': {
     args: 'drain n1 --force --pod-selector=tier=back --grace-period=1 --timeout=10s',
