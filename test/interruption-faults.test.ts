@@ -179,7 +179,7 @@ const FAULTS: Record<string, Fault> = {
         {
           prologue: writing64MiB('/big'),
         },
-        /rootfs-diff\.tar: .*(No space left|Wrote only \d+ of \d+ bytes)/,
+        /root file system could not be saved: .*No space left on device/,
       ),
   },
   'a truncated checkpoint is refused by name, the workload stays suspended, and goes on once the file is whole': {
