@@ -1,5 +1,4 @@
 export { ApiError, isApiError, type StatusDetails } from './api-error.ts';
-export { storeCompliance } from './compliance/store-compliance.ts';
 export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { type FaultRates, FaultyStore } from './faulty-store.ts';

@@ -12,7 +12,8 @@ import {
   PRIORITY_CLASSES,
   SERVICE_ACCOUNTS,
 } from '../../model/index.ts';
-import { type ApiReason, isApiError, storeCompliance, type WatchEvent } from '../index.ts';
+import { type ApiReason, isApiError, type WatchEvent } from '../index.ts';
+import { storeCompliance } from '../testing.ts';
 import type { HistoryLimits } from './ledger.ts';
 import { MemoryBacking } from './memory-backing.ts';
 import { Registry } from './registry.ts';

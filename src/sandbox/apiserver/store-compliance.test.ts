@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock, seededRandom } from '../../clock/index.ts';
-import { HttpStore, Registry, storeCompliance } from '../../kubernetes/index.ts';
+import { HttpStore, Registry } from '../../kubernetes/index.ts';
+import { storeCompliance } from '../../kubernetes/testing.ts';
 import { SqliteBacking } from './sqlite-backing.ts';
 import { TestServer } from './test-server.ts';
 
