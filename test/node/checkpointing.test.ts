@@ -51,8 +51,8 @@ for (const [sentence, { fault, says, timeoutSeconds }] of Object.entries(runsOn)
     await world.until(async () => (await world.reasonOf('c1', 'Ready')) === 'CheckpointFailed');
     const checkpoint = await world.checkpoint('c1');
     assert.match(conditionOf(checkpoint?.status?.conditions, 'Ready')?.message ?? '', says);
-    assert.deepEqual(world.files.directories(), []);
     await world.until(async () => (await world.phase('victim')) === 'Succeeded');
+    assert.deepEqual(world.files.directories(), []);
     assert.deepEqual(world.outputs.steps('/shared/victim', world.clock.now()), STEPS(100));
     assert.deepEqual(world.nodes[0]?.journal.entries(), []);
     assert.equal((await world.events('CheckpointFailed')).length, 2);

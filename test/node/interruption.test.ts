@@ -10,7 +10,9 @@ import type { DeathPlan } from './process-death.ts';
  * the node's are played by the test (the scheduler) or never die (the interruption controller).
  */
 async function interrupt(world: NodeWorld): Promise<void> {
-  await world.store.create(PODS, counting('victim', { nodeName: 'n1' }));
+  const draft = counting('victim', { nodeName: 'n1' });
+  // With a policy by which whoever takes it for crashed would start it anew.
+  await world.store.create(PODS, { ...draft, spec: { ...draft.spec, restartPolicy: 'OnFailure' } });
   await world.until(async () => (await world.phase('victim')) === 'Running');
   await world.pass(0.5);
   const victim = await world.pod('victim');
@@ -40,6 +42,7 @@ async function assertNothingLost(world: NodeWorld): Promise<void> {
   const victim = await world.pod('victim');
   assert.ok(isConditionTrue(victim?.status?.conditions, RESTORED_CONDITION));
   assert.equal(victim?.status?.containerStatuses?.[0]?.restartCount, 0);
+  assert.deepEqual(world.failedPods, []);
   assert.deepEqual(world.nodes[0]?.journal.entries(), []);
   assert.equal(world.files.directories().length, 1);
 }

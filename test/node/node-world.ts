@@ -2,7 +2,7 @@ import { Agent, MemoryJournal, MemoryStorage } from '../../src/agent/index.ts';
 import { MemoryFiles } from '../../src/checkpoint/index.ts';
 import { seededRandom, VirtualClock } from '../../src/clock/index.ts';
 import { InterruptionController } from '../../src/controllers/index.ts';
-import { EventRecorder, isApiError, MemoryBacking, Registry } from '../../src/kubernetes/index.ts';
+import { EventRecorder, isApiError, MemoryBacking, type ObjectStore, Registry } from '../../src/kubernetes/index.ts';
 import {
   conditionOf,
   type Draft,
@@ -15,9 +15,18 @@ import {
   type PodCheckpoint,
   SILENT_LOG,
 } from '../../src/model/index.ts';
-import { type SimulatedFaults, SimulatedMachine, SimulatedOutputs, SimulatedRuntime } from '../../src/runtime/index.ts';
+import {
+  type PodObservation,
+  type SimulatedFaults,
+  SimulatedMachine,
+  SimulatedOutputs,
+  SimulatedRuntime,
+} from '../../src/runtime/index.ts';
 import { MemoryVolumes, SandboxNode } from '../../src/sandbox/index.ts';
 import { type DeathPlan, ProcessDeath } from './process-death.ts';
+
+const LIST_MILLISECONDS = 3;
+const REMOVE_MILLISECONDS = 40;
 
 const SYSTEM = {
   architecture: 'amd64',
@@ -32,6 +41,8 @@ export interface WorldOptions {
   nodes?: readonly string[];
   cpu?: string;
   faults?: SimulatedFaults;
+  /** How much later than it happens the nodes see a change. Default 0. */
+  watchLagMilliseconds?: number;
   /** Run the interruption controller, so that stopped pods come back. Default false. */
   controller?: boolean;
   /** How the lives of the first node's process end, one after the other; then it lives on. */
@@ -56,6 +67,8 @@ export class NodeWorld {
   readonly storage = new MemoryStorage(this.files);
   readonly outputs = new SimulatedOutputs();
   readonly nodes: LocalNode[];
+  /** Names of pods that were ever seen with a container that had failed. */
+  readonly failedPods: string[] = [];
   readonly #options: WorldOptions;
   readonly #controller: InterruptionController | undefined;
 
@@ -63,6 +76,9 @@ export class NodeWorld {
     this.#options = options;
     const { clock, random } = this;
     this.store = new Registry({ backing: new MemoryBacking(), clock, random });
+    this.store.subscribe(({ object }) => {
+      if (object.kind === 'Pod' && hasFailed(object as Pod)) this.failedPods.push(object.metadata.name);
+    });
     this.nodes = (options.nodes ?? ['n1']).map((name) => ({
       name,
       machine: new SimulatedMachine(this.outputs),
@@ -91,7 +107,13 @@ export class NodeWorld {
       machine: local.machine,
       ...(faults === undefined ? {} : { faults }),
     });
-    const parts = { store: death.store(this.store), runtime: death.runtime(runtime), clock, random, log: SILENT_LOG };
+    const parts = {
+      store: death.store(lagging(this.store, clock, this.#options.watchLagMilliseconds ?? 0)),
+      runtime: death.runtime(realistic(runtime, clock)),
+      clock,
+      random,
+      log: SILENT_LOG,
+    };
     const directory = `/nodes/${local.name}`;
     const agent = new Agent(
       { ...parts, journal: death.journal(local.journal), storage },
@@ -188,6 +210,60 @@ export class NodeWorld {
     }
     this.store.close();
   }
+}
+
+function hasFailed(pod: Pod): boolean {
+  return (pod.status?.containerStatuses ?? []).some(
+    ({ state, lastState }) => (state?.terminated?.exitCode ?? 0) + (lastState?.terminated?.exitCode ?? 0) !== 0,
+  );
+}
+
+/**
+ * What a container engine adds to the simulated machine: in the middle of a dump, or after one that was cut off, it shows
+ * the container as one that crashed (Podman does; only who ordered the dump can tell); its answers are a little old when
+ * they come; and it takes time to remove a pod.
+ */
+function realistic(runtime: SimulatedRuntime, clock: VirtualClock): SimulatedRuntime {
+  const isDumped = (uid: string): boolean => runtime.machine.pod(uid, clock.now())?.dump !== undefined;
+  const list = async (signal?: AbortSignal): Promise<PodObservation[]> => {
+    const seen = (await runtime.list(signal)).map((pod) =>
+      isDumped(pod.uid)
+        ? { ...pod, containers: pod.containers.map((one) => ({ ...one, state: 'exited' as const, exitCode: 137 })) }
+        : pod,
+    );
+    await clock.sleep(LIST_MILLISECONDS, signal);
+    return seen;
+  };
+  const removePod = async (uid: string, graceSeconds: number, signal?: AbortSignal): Promise<void> => {
+    await clock.sleep(REMOVE_MILLISECONDS, signal);
+    await runtime.removePod(uid, graceSeconds, signal);
+  };
+  return new Proxy(runtime, {
+    get: (object, property) => {
+      if (property === 'list') return list;
+      if (property === 'removePod') return removePod;
+      const value: unknown = Reflect.get(object, property, object);
+      return typeof value === 'function' ? value.bind(object) : value;
+    },
+  });
+}
+
+/** Watches that lag behind the server: what is seen may be old when it is acted on. */
+function lagging(store: ObjectStore, clock: VirtualClock, milliseconds: number): ObjectStore {
+  if (milliseconds === 0) return store;
+  return new Proxy(store, {
+    get: (object, property) => {
+      const value: unknown = Reflect.get(object, property, object);
+      if (typeof value !== 'function') return value;
+      if (property !== 'watch') return value.bind(object);
+      return async function* (...parameters: Parameters<ObjectStore['watch']>) {
+        for await (const event of object.watch(...parameters)) {
+          await clock.sleep(milliseconds);
+          yield event;
+        }
+      };
+    },
+  });
 }
 
 /** A pod of the demo's program. Its steps go to a file on a volume that all nodes share. */

@@ -20,7 +20,7 @@ export class NodeRegistration {
   readonly #random: Random;
   readonly #log: Log;
   readonly #description: NodeDescription;
-  readonly #health: () => Promise<NodeHealth>;
+  readonly #health: (signal: AbortSignal) => Promise<NodeHealth>;
   readonly #renewMilliseconds: number;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -29,7 +29,7 @@ export class NodeRegistration {
   constructor(
     parts: { store: ObjectStore; clock: Clock; random: Random; log: Log },
     description: NodeDescription,
-    health: () => Promise<NodeHealth>,
+    health: (signal: AbortSignal) => Promise<NodeHealth>,
     renewMilliseconds: number = LEASE_RENEW_MILLISECONDS,
   ) {
     this.#store = parts.store;
@@ -73,7 +73,7 @@ export class NodeRegistration {
   }
 
   async #beat(signal: AbortSignal): Promise<void> {
-    const health = await this.#health();
+    const health = await this.#health(signal);
     const node = await this.#register(signal);
     const status = nodeStatus(node.status, this.#description, health, this.#clock.now());
     const due = this.#reported === undefined || this.#clock.now() - this.#reported.at >= STATUS_REPORT_MILLISECONDS;

@@ -72,9 +72,9 @@ export class SandboxNode {
       taints: options.taints ?? [],
       system: options.system ?? thisMachine(parts.runtime.name, options.version ?? '0.0.0'),
     };
-    const health = async (): Promise<NodeHealth> => ({
+    const health = async (signal: AbortSignal): Promise<NodeHealth> => ({
       ...(await parts.pressure?.()),
-      runtimeFailure: await failureOf(parts.runtime),
+      runtimeFailure: await failureOf(parts.runtime, signal),
     });
     const { heartbeatMilliseconds = LEASE_RENEW_MILLISECONDS } = options;
     this.#registration = new NodeRegistration(parts, description, health, heartbeatMilliseconds);
@@ -116,11 +116,12 @@ export class SandboxNode {
   }
 }
 
-async function failureOf(runtime: Runtime): Promise<string | undefined> {
+async function failureOf(runtime: Runtime, signal: AbortSignal): Promise<string | undefined> {
   try {
-    await runtime.list();
+    await runtime.list(signal);
     return undefined;
   } catch (error) {
+    if (signal.aborted) throw error;
     return reasonOf(error);
   }
 }
