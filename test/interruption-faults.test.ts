@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { locateToolchain } from '../src/cli/index.ts';
-import { INTERRUPTION_POLICIES, NODES, type Pod } from '../src/model/index.ts';
+import { INTERRUPTION_POLICIES, NODES, type Pod, PRIORITY_CLASSES } from '../src/model/index.ts';
 import { exists, FaultStage, isReady, NAMESPACE, restoredOf, type Scene } from './fault-stage.ts';
 import { kubectlBinaries } from './kubectl-binaries.ts';
 import { missingParts } from './podman-ground.ts';
@@ -144,9 +144,17 @@ const FAULTS: Record<string, Fault> = {
     nodes: 2,
     act: async (scene) => {
       const [first = '', second = ''] = scene.nodes;
+      const modest = { name: scene.full('modest') };
+      await scene.store.create(PRIORITY_CLASSES, { metadata: modest, value: 10, preemptionPolicy: 'Never' });
       const stubborn = await scene.counting('stubborn', { undumpable: true, nodes: [first] });
-      await scene.counting('other', { nodes: [second] });
-      await scene.urgent('urgent');
+      await scene.counting('other', { nodes: [second], priorityClassName: modest.name });
+      await scene.urgent();
+      await scene.failedDump('stubborn', /io_uring/);
+      await scene.event(
+        scene.full('urgent'),
+        'FailedScheduling',
+        /could not be checkpointed: .*; next: other victims\./,
+      );
       const urgent = await scene.running('urgent');
       assert.equal(urgent.spec.nodeName, second);
       await scene.suspended('other');
@@ -154,6 +162,7 @@ const FAULTS: Record<string, Fault> = {
       await scene.running('other', 2);
       await scene.finish('other');
       assert.equal((await scene.finish('stubborn')).metadata.uid, stubborn.metadata.uid);
+      await scene.store.delete(PRIORITY_CLASSES, modest);
     },
   },
   'too little disk for a dump is seen before it begins': {
