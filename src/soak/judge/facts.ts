@@ -1,5 +1,6 @@
 import type { InterruptionPolicy, Node, Pod, PodCheckpoint, PriorityClass } from '../../model/index.ts';
-import type { Amounts } from './amounts.ts';
+import type { PhaseEntry } from '../history.ts';
+import { type Amounts, takes } from './amounts.ts';
 
 /** A pod as the API and the machines tell it; kept while either of them has something of it. */
 export interface PodFact {
@@ -31,6 +32,8 @@ export interface ProcessFact {
   /** UID of the PodCheckpoint whose dump froze or stopped it last. */
   checkpointUid: string | undefined;
   startedAt: number;
+  /** Of the last fact about it. */
+  changedAt: number;
 }
 
 /** What a runtime did for one PodCheckpoint, the last time it tried. */
@@ -77,6 +80,8 @@ export interface NodeFact {
   machine: Map<string, PodFact>;
   /** When its processes died last with it. */
   diedAt: number | undefined;
+  /** Killed at that moment, for a reason that is not known (yet). */
+  killed: { at: number; progress: ProgressFact[] };
   lost: boolean;
 }
 
@@ -111,8 +116,15 @@ export class Facts {
   readonly alive = new Map<string, Set<string>>();
   readonly policies = new Map<string, InterruptionPolicy>();
   readonly priorityClasses = new Map<string, PriorityClass>();
-  /** Pod UID → faults that may end its processes. */
+  /** Pod UID → a fault that may end its processes. */
   readonly lethal = new Map<string, string>();
+  /** Pod UID → when it was bound. */
+  readonly boundAt = new Map<string, number>();
+  /** Nodes to which a request of a dead scheduler has bound a pod. */
+  readonly strayBindings = new Set<string>();
+  /** Processes that run, as `by` names them (`scheduler#3`). */
+  readonly living = new Set<string>();
+  phase: PhaseEntry['phase'] | undefined;
 
   node(name: string): NodeFact {
     let node = this.nodes.get(name);
@@ -124,6 +136,7 @@ export class Facts {
         bound: new Map(),
         machine: new Map(),
         diedAt: undefined,
+        killed: { at: 0, progress: [] },
         lost: false,
       };
       this.nodes.set(name, node);
@@ -153,6 +166,39 @@ export class Facts {
   /** A pod that a complete checkpoint has stopped: nothing of it may run again. */
   stoppedBy(podUid: string): CheckpointFact | undefined {
     return this.checkpointsOf(podUid).find(({ state, object }) => state === 'ready' && isStopped(object));
+  }
+
+  /** `pod` undefined: only a machine knows of it (any more). */
+  podFact(uid: string, key: string, pod: Pod | undefined): PodFact {
+    let fact = this.pods.get(uid);
+    if (fact === undefined) {
+      fact = {
+        uid,
+        key,
+        pod: pod ?? UNKNOWN_POD,
+        takes: pod === undefined ? new Map() : takes(pod),
+        node: undefined,
+        gone: pod === undefined,
+        deletedBy: undefined,
+        processes: new Map(),
+      };
+      this.pods.set(uid, fact);
+    }
+    return fact;
+  }
+
+  /** What neither the API nor a machine nor a checkpoint has any more needs no place. */
+  forget(pod: PodFact): void {
+    if (!pod.gone || [...pod.processes.values()].some(isPresent)) return;
+    if ((this.checkpointsOfPod.get(pod.uid)?.size ?? 0) > 0) return;
+    this.pods.delete(pod.uid);
+    this.lethal.delete(pod.uid);
+    this.boundAt.delete(pod.uid);
+  }
+
+  /** A new workload takes the name. */
+  forgetWorkload(workload: string): void {
+    for (const key of this.progress.keys()) if (key.startsWith(`${workload}#`)) this.progress.delete(key);
   }
 
   podByKey(key: string): PodFact | undefined {
@@ -201,4 +247,31 @@ export function condition<T extends { type: string }>(
 
 export function isTerminal({ status }: Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+const UNKNOWN_POD: Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' },
+  spec: { containers: [] },
+};
+
+/** People, and what acts for them; not a component of the product. */
+export function isOwner(by: string): boolean {
+  return !/^(scheduler|controller|node)\b/.test(by);
+}
+
+export function indexed<T>(map: Map<string, Set<T>>, key: string): Set<T> {
+  let set = map.get(key);
+  if (set === undefined) {
+    set = new Set();
+    map.set(key, set);
+  }
+  return set;
+}
+
+export function removeFrom<T>(map: Map<string, Set<T>>, key: string, value: T): void {
+  const set = map.get(key);
+  set?.delete(value);
+  if (set?.size === 0) map.delete(key);
 }

@@ -1,0 +1,127 @@
+import {
+  CHECKPOINT_LOWER_PRIORITY,
+  type InterruptionPolicy,
+  matchesLabelSelector,
+  type Pod,
+  PREEMPTION_POLICY_ANNOTATION,
+  RESTORE_FROM_ANNOTATION,
+  RESTORED_CONDITION,
+} from '../../model/index.ts';
+import type { ApiEntry, HistoryEntry } from '../history.ts';
+import { type CheckpointFact, condition, type Facts, isOwner, isStopped, isTerminal, isToBeRestored } from './facts.ts';
+import type { Report } from './rule.ts';
+
+/**
+ * What components of the product may delete and create: a victim only when its checkpoint is `Ready` (3), or where policy
+ * lets it be terminated; a checkpoint only when nobody needs it (5); an incarnation only when none has gone on from the
+ * checkpoint before (2). What owners delete is theirs.
+ */
+export function judgeDeletions(entry: HistoryEntry, facts: Facts, report: Report): void {
+  if (entry.kind !== 'api') return;
+  if (entry.collection === '/pods') {
+    if (entry.type === 'ADDED') judgeIncarnation(entry, facts, report);
+    else if (isDeletion(entry)) judgePodDeletion(entry, facts, report);
+  } else if (entry.collection === 'fermata.dev/podcheckpoints' && entry.type !== 'ADDED') {
+    const fact = facts.checkpoints.get(entry.object.metadata.uid);
+    if (fact === undefined) return;
+    if (isDeletion(entry) && !isOwner(entry.by)) judgeCheckpointDeletion(entry, fact, facts, report);
+    if (entry.type === 'DELETED') judgeLoss(entry, fact, report);
+  }
+}
+
+/** Deletion is asked for by this very write. */
+function isDeletion({ type, object, previous }: ApiEntry): boolean {
+  if (previous?.metadata.deletionTimestamp !== undefined) return false;
+  return type === 'DELETED' || object.metadata.deletionTimestamp !== undefined;
+}
+
+function judgePodDeletion({ object, key, by }: ApiEntry, facts: Facts, report: Report): void {
+  if (isOwner(by)) return;
+  const pod = object as Pod;
+  if (pod.spec.nodeName === undefined || isTerminal(pod)) return;
+  const failedRestore = condition(pod.status?.conditions, RESTORED_CONDITION)?.status === 'False';
+  if (by.startsWith('scheduler')) judgeTermination(pod, key, facts, report);
+  else if (facts.stoppedBy(pod.metadata.uid) === undefined && !failedRestore) {
+    report(3, key, `${by} deleted pod ${key} (${pod.metadata.uid}) without a Ready checkpoint of it`);
+  }
+}
+
+function judgeTermination(pod: Pod, key: string, facts: Facts, report: Report): void {
+  const policy = policyOf(pod, facts);
+  const word = policy === undefined ? undefined : (policy.spec.onPreemption ?? 'Checkpoint');
+  if (word === 'Terminate' || word === 'CheckpointElseTerminate') return;
+  if (word !== undefined) {
+    report(3, key, `the scheduler terminated pod ${key} although policy ${policy?.metadata.name} says ${word}`);
+  } else if (![...facts.priorityClasses.values()].some(terminates)) {
+    report(3, key, `the scheduler terminated pod ${key} although no priority class may preempt by termination`);
+  }
+}
+
+function terminates({
+  metadata,
+  preemptionPolicy,
+}: {
+  metadata: { annotations?: Record<string, string> };
+  preemptionPolicy?: string;
+}): boolean {
+  if (metadata.annotations?.[PREEMPTION_POLICY_ANNOTATION] === CHECKPOINT_LOWER_PRIORITY) return false;
+  return (preemptionPolicy ?? 'PreemptLowerPriority') === 'PreemptLowerPriority';
+}
+
+function policyOf(pod: Pod, facts: Facts): InterruptionPolicy | undefined {
+  const { namespace, labels } = pod.metadata;
+  const own = [...facts.policies.values()]
+    .filter(({ metadata, spec }) => metadata.namespace === namespace && matchesLabelSelector(spec.selector, labels))
+    .sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1))[0];
+  return own ?? facts.policies.get('fermata-system/default');
+}
+
+function judgeIncarnation({ object, key, by }: ApiEntry, facts: Facts, report: Report): void {
+  const name = object.metadata.annotations?.[RESTORE_FROM_ANNOTATION];
+  if (name === undefined || isOwner(by)) return;
+  const checkpoint = facts.checkpoints.get(facts.checkpointUidByKey.get(`${object.metadata.namespace}/${name}`) ?? '');
+  if (checkpoint === undefined) {
+    report(2, key, `${by} created pod ${key} from checkpoint ${name}, which does not exist`);
+    return;
+  }
+  if (condition(checkpoint.object.status?.conditions, 'Restored')?.status === 'True') {
+    report(
+      2,
+      key,
+      `${by} created pod ${key} from checkpoint ${checkpoint.key}, from which an incarnation went on already`,
+    );
+  }
+  if (checkpoint.object.spec.restore === 'Never') {
+    report(2, key, `${by} created pod ${key} although checkpoint ${checkpoint.key} says restore: Never`);
+  }
+  if (!checkpoint.released) report(2, key, `${by} created pod ${key} before checkpoint ${checkpoint.key} was Released`);
+}
+
+/** Retention asks for the deletion of what a workload still needs. */
+function judgeCheckpointDeletion({ key, by }: ApiEntry, fact: CheckpointFact, facts: Facts, report: Report): void {
+  if (fact.state !== 'ready') return;
+  if (isOnlyCopy(fact)) {
+    report(5, key, `${by} asked for the deletion of checkpoint ${key}, the only copy of a suspended workload`);
+    return;
+  }
+  const { namespace } = fact.object.metadata;
+  const pod = facts.podByKey(`${namespace}/${fact.object.spec.sourcePod.name}`)?.pod;
+  if (pod?.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== fact.object.metadata.name) return;
+  if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return;
+  if (facts.checkpointsOf(pod.metadata.uid).some(({ state, object }) => state === 'ready' && isStopped(object))) return;
+  report(
+    5,
+    key,
+    `${by} asked for the deletion of checkpoint ${key}, from which pod ${pod.metadata.name} goes on after a crash`,
+  );
+}
+
+function judgeLoss({ key, by }: ApiEntry, fact: CheckpointFact, report: Report): void {
+  if (fact.state !== 'ready' || !isOnlyCopy(fact)) return;
+  report(5, key, `checkpoint ${key} is gone (${by}), and with it the only copy of a suspended workload`);
+}
+
+/** A workload was stopped by it, and has not come back, and its owner has not given it up. */
+function isOnlyCopy({ object, restored, givenUp }: CheckpointFact): boolean {
+  return isToBeRestored(object) && !restored && !givenUp;
+}
