@@ -84,6 +84,18 @@ test('the same holds when they are killed at any moment', async () => {
   }
 });
 
+test('the same holds when they see every change late, and are killed', async () => {
+  for (let milliseconds = 0; milliseconds < 6000; milliseconds += 75) {
+    const world = new NodeWorld({ controller: true, watchLagMilliseconds: 40 });
+    world.clock.setTimer(milliseconds, () => world.life().death.kill());
+    await named(`killed after ${milliseconds} ms, watches 40 ms late`, async () => {
+      await interrupt(world);
+      await assertNothingLost(world);
+    });
+    await world.stop();
+  }
+});
+
 test('the same holds when they are killed again and again', async () => {
   const death = fc.record({
     call: fc.integer({ min: 1, max: 60 }),

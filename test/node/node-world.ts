@@ -25,7 +25,8 @@ import {
 import { MemoryVolumes, SandboxNode } from '../../src/sandbox/index.ts';
 import { type DeathPlan, ProcessDeath } from './process-death.ts';
 
-const LIST_MILLISECONDS = 3;
+/** How old an answer of the container engine is when it comes. */
+export const LIST_MILLISECONDS = 3;
 const REMOVE_MILLISECONDS = 40;
 
 const SYSTEM = {
@@ -256,9 +257,10 @@ function lagging(store: ObjectStore, clock: VirtualClock, milliseconds: number):
       const value: unknown = Reflect.get(object, property, object);
       if (typeof value !== 'function') return value;
       if (property !== 'watch') return value.bind(object);
-      return async function* (...parameters: Parameters<ObjectStore['watch']>) {
-        for await (const event of object.watch(...parameters)) {
-          await clock.sleep(milliseconds);
+      return async function* (...[type, options]: Parameters<ObjectStore['watch']>) {
+        for await (const event of object.watch(type, options)) {
+          const late = await Promise.allSettled([clock.sleep(milliseconds, options.signal)]);
+          if (late[0].status === 'rejected') return; // the watch was ended
           yield event;
         }
       };

@@ -373,7 +373,9 @@ export class PodLoop {
       const claim = await this.#remover.claimOn(observed, nominations, signal);
       if (claim === 'kept') return { requeueAfterMilliseconds: ROOM_RETRY_MILLISECONDS };
       if (claim === 'elsewhere') return undefined;
-      await this.#remover.removeOrphan(observed, this.#records.get(uid), signal);
+      const record = this.#records.get(uid);
+      await this.#remover.removeOrphan(observed, record, signal);
+      if (record !== undefined) record.created = false;
     }
     if (this.#pods.has(uid) || this.#prepareAhead?.get(uid) !== undefined) return { requeueAfterMilliseconds: 0 };
     await this.#parts.volumes.remove(uid);
