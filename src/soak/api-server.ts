@@ -2,6 +2,12 @@ import type { Clock, Random } from '../clock/index.ts';
 import { ApiError, MemoryBacking, Registry } from '../kubernetes/index.ts';
 import type { Recorder } from './recorder.ts';
 
+/** The way to an API server. */
+export interface ApiAccess {
+  /** Throws `ServiceUnavailable` when there is none. */
+  reach(): Registry;
+}
+
 /** History is compacted early, so that clients that were away meet `Expired`. */
 const HISTORY = { minimumChanges: 300, milliseconds: 300_000, maximumChanges: 5_000 };
 
@@ -29,9 +35,9 @@ export class ApiServer {
     this.#running = undefined;
   }
 
-  /** Throws `ServiceUnavailable` while it is away. */
-  get registry(): Registry {
-    if (this.#running === undefined) {
+  /** Throws `ServiceUnavailable` while it is away, or the way to it is `cut`. */
+  reach(cut = false): Registry {
+    if (this.#running === undefined || cut) {
       throw new ApiError('ServiceUnavailable', 'connect ECONNREFUSED: the API server is away', { status: 0 });
     }
     return this.#running.registry;

@@ -128,7 +128,9 @@ export interface UserEntry {
     | 'cordon'
     | 'uncordon'
     | 'drain'
-    | 'deleteCheckpoint';
+    | 'deleteCheckpoint'
+    /** An ended workload is cleared away; nothing happens to one that is not over. */
+    | 'clear';
   /** Of the workload (`namespace/name`), the node, or the checkpoint (`namespace/name`). */
   target: string;
   /** `done`, or the API's reason, e.g. `NotFound`. */
@@ -153,6 +155,8 @@ export interface InventoryEntry {
   nodes: NodeInventory[];
   /** Alarms of the clock that are still set, the world's own aside; only after `stopped` must there be none. */
   alarms: number;
+  /** Components that did not end when they were asked to; only after `stopped`. */
+  unstopped: string[];
 }
 
 export interface NodeInventory {

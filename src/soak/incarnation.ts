@@ -24,6 +24,7 @@ export class Incarnation {
   readonly #alarms = new Set<Timer>();
   readonly #ends = new Set<() => void>();
   #dead = false;
+  #frozen: { until: Promise<void>; thaw: () => void } | undefined;
 
   /**
    * @param parts.skew what the process's clock is ahead of the world's, ms
@@ -41,7 +42,7 @@ export class Incarnation {
     this.#stream = parts.stream;
     this.#rates = parts.rates;
     this.#onKill = parts.onKill;
-    this.clock = new ProcessClock(parts.clock, parts.skew, this.#alarms, () => this.#dead);
+    this.clock = new ProcessClock(parts.clock, parts.skew, this.#alarms, this);
   }
 
   get dead(): boolean {
@@ -64,6 +65,23 @@ export class Incarnation {
     this.#onKill();
   }
 
+  /** It stands still: no alarm reaches it, no call begins or comes back. */
+  freeze(): void {
+    if (this.#frozen !== undefined || this.#dead) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#frozen = { until: promise, thaw: resolve };
+  }
+
+  thaw(): void {
+    this.#frozen?.thaw();
+    this.#frozen = undefined;
+  }
+
+  /** Resolves when the process runs; undefined while it does. */
+  get thawed(): Promise<void> | undefined {
+    return this.#frozen?.until;
+  }
+
   /** Calls `end` when it is killed; returns what takes that back. */
   atEnd(end: () => void): () => void {
     this.#ends.add(end);
@@ -74,11 +92,14 @@ export class Incarnation {
 
   /** A call whose answer never comes to a dead process. */
   async call<T>(act: () => Promise<T>): Promise<T> {
+    while (this.thawed !== undefined) await this.thawed;
     if (this.#dead || this.#isKilled()) return forever();
     let result: T;
     try {
       result = await act();
+      while (this.thawed !== undefined) await this.thawed;
     } catch (error) {
+      while (this.thawed !== undefined) await this.thawed;
       if (this.#dead) return forever();
       throw error;
     }
@@ -102,6 +123,7 @@ export class Incarnation {
         if (this.#dead) return forever();
         base ??= open()[Symbol.asyncIterator]();
         const next = await base.next();
+        while (this.thawed !== undefined) await this.thawed;
         if (this.#dead) return forever();
         if (next.done === true) close();
         return next as IteratorResult<T, undefined>;
@@ -153,13 +175,18 @@ class ProcessClock implements Clock {
   readonly #clock: Clock;
   readonly #skew: () => number;
   readonly #alarms: Set<Timer>;
-  readonly #isDead: () => boolean;
+  readonly #process: { readonly dead: boolean; readonly thawed: Promise<void> | undefined };
 
-  constructor(clock: Clock, skew: () => number, alarms: Set<Timer>, isDead: () => boolean) {
+  constructor(
+    clock: Clock,
+    skew: () => number,
+    alarms: Set<Timer>,
+    process: { readonly dead: boolean; readonly thawed: Promise<void> | undefined },
+  ) {
     this.#clock = clock;
     this.#skew = skew;
     this.#alarms = alarms;
-    this.#isDead = isDead;
+    this.#process = process;
   }
 
   now(): number {
@@ -174,7 +201,7 @@ class ProcessClock implements Clock {
       }
       const onAbort = (): void => {
         timer.cancel();
-        if (!this.#isDead()) reject(signal?.reason);
+        if (!this.#process.dead) reject(signal?.reason);
       };
       const timer = this.setTimer(milliseconds, () => {
         signal?.removeEventListener('abort', onAbort);
@@ -185,13 +212,22 @@ class ProcessClock implements Clock {
   }
 
   setTimer(milliseconds: number, callback: () => void): Timer {
-    if (this.#isDead()) return { cancel: () => undefined };
-    const alarm = this.#clock.setTimer(milliseconds, () => {
+    if (this.#process.dead) return { cancel: () => undefined };
+    let cancelled = false;
+    const fire = (): void => {
+      const { thawed } = this.#process;
+      if (thawed !== undefined) {
+        void thawed.then(fire);
+        return;
+      }
+      if (cancelled || this.#process.dead) return;
       this.#alarms.delete(timer);
       callback();
-    });
+    };
+    const alarm = this.#clock.setTimer(milliseconds, fire);
     const timer: Timer = {
       cancel: () => {
+        cancelled = true;
         this.#alarms.delete(timer);
         alarm.cancel();
       },

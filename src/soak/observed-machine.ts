@@ -10,6 +10,8 @@ import type { Recorder } from './recorder.ts';
 /** Under this folder on every machine lies what all of them share: `<namespace>/<workload>/<container>`. */
 export const OUTPUT_FOLDER = '/outputs';
 
+type Stretch = NonNullable<SimulatedContainer['run']>['stretches'][number];
+
 interface Seen {
   run: NonNullable<SimulatedContainer['run']>;
   stretches: number;
@@ -62,6 +64,17 @@ export class ObservedMachine extends SimulatedMachine {
     for (const { uid } of this.pods(now)) this.remove(uid);
   }
 
+  /** Tells what processes that still run have written so far. */
+  flush(): void {
+    const now = this.#now();
+    for (const pod of this.pods(now)) {
+      for (const container of pod.containers) {
+        const stretch = container.run?.stretches.at(-1);
+        if (stretch !== undefined && stretch.endedAt === undefined) this.#tellOutput(pod, container, stretch);
+      }
+    }
+  }
+
   #compare(pod: SimulatedPod, container: SimulatedContainer): void {
     const { run, state } = container;
     if (run === undefined) return;
@@ -105,11 +118,19 @@ export class ObservedMachine extends SimulatedMachine {
 
   /** The process has stopped to write: what it wrote since it went on is known now. */
   #pause(pod: SimulatedPod, container: SimulatedContainer, index: number): void {
-    const { run, program, output } = container;
+    const { run } = container;
     const stretch = run?.stretches[index];
     if (run === undefined || stretch === undefined) return;
-    const last = stepsOf(program, stretch, this.#now());
-    if (output?.onVolume === true && last > stretch.fromStep) {
+    const last = this.#tellOutput(pod, container, stretch);
+    if (run.ended !== undefined && run.ended.at === stretch.endedAt && pod.dump === undefined) return;
+    const { directory = pod.dumpedTo ?? '', leaveRunning = false } = pod.dump ?? {};
+    this.#tell(pod, container, { fact: 'frozen', step: last, directory, leaveRunning });
+  }
+
+  /** Gives the last step written. */
+  #tellOutput(pod: SimulatedPod, container: SimulatedContainer, stretch: Stretch): number {
+    const last = stepsOf(container.program, stretch, this.#now());
+    if (container.output?.onVolume === true && last > stretch.fromStep) {
       this.#recorder.add({
         kind: 'output',
         workload: workloadOfOutput(pod, container),
@@ -120,9 +141,7 @@ export class ObservedMachine extends SimulatedMachine {
         last,
       });
     }
-    if (run.ended !== undefined && run.ended.at === stretch.endedAt && pod.dump === undefined) return;
-    const { directory = pod.dumpedTo ?? '', leaveRunning = false } = pod.dump ?? {};
-    this.#tell(pod, container, { fact: 'frozen', step: last, directory, leaveRunning });
+    return last;
   }
 
   #steps({ run, program }: SimulatedContainer): number {
@@ -154,11 +173,7 @@ export class ObservedMachine extends SimulatedMachine {
 }
 
 /** Steps done by the end of the stretch, or by `now` while it lasts: the counter that the process holds in its memory. */
-function stepsOf(
-  { steps, stepMilliseconds }: SimulatedContainer['program'],
-  stretch: { fromStep: number; carriedMilliseconds: number; startedAt: number; endedAt?: number },
-  now: number,
-): number {
+function stepsOf({ steps, stepMilliseconds }: SimulatedContainer['program'], stretch: Stretch, now: number): number {
   const ran = Math.max(0, (stretch.endedAt ?? now) - stretch.startedAt) + stretch.carriedMilliseconds;
   const done = stretch.fromStep + Math.floor(ran / stepMilliseconds);
   return steps > 0 ? Math.min(done, Math.max(steps, stretch.fromStep)) : done;

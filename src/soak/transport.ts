@@ -14,7 +14,7 @@ import {
   type WriteOptions,
 } from '../kubernetes/index.ts';
 import { type Draft, EVENTS, type KubeObject, type ResourceType } from '../model/index.ts';
-import type { ApiServer } from './api-server.ts';
+import type { ApiAccess } from './api-server.ts';
 import type { FaultStream } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 import type { Incarnation } from './incarnation.ts';
@@ -22,7 +22,7 @@ import type { Recorder } from './recorder.ts';
 import { FaultyWatch } from './watch.ts';
 
 export interface TransportParts {
-  api: ApiServer;
+  api: ApiAccess;
   /** The world's, not the process's: what is on the way goes on when the process dies. */
   clock: Clock;
   recorder: Recorder;
@@ -92,7 +92,7 @@ export class Transport implements ObjectStore {
       if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, options);
       else if (fault === 'lostAnswer' || fault === 'late') throw noAnswer();
       else this.#refuse(fault, false);
-      return act(this.#parts.api.registry);
+      return act(this.#parts.api.reach());
     });
   }
 
@@ -129,7 +129,7 @@ export class Transport implements ObjectStore {
 
   #act<R>(act: (registry: Registry) => Promise<R>): Promise<R> {
     const { api, recorder } = this.#parts;
-    const registry = api.registry;
+    const registry = api.reach();
     return recorder.attributed(this.#process.name, () => act(registry));
   }
 
@@ -137,11 +137,14 @@ export class Transport implements ObjectStore {
   #later(act: (registry: Registry) => Promise<unknown>): void {
     const { clock, stream } = this.#parts;
     clock.setTimer(stream.chance.exponential(LATE_MILLISECONDS), () => {
-      if (!this.#parts.api.isUp) return;
-      this.#act(act).catch((error: unknown) => {
-        // Refused, or the client's signal was aborted meanwhile: either way nothing happens.
+      const refused = (error: unknown): void => {
         if (!(error instanceof Error)) throw error;
-      });
+      };
+      try {
+        this.#act(act).catch(refused);
+      } catch (error) {
+        refused(error); // there is no server to reach
+      }
     });
   }
 

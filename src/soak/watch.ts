@@ -1,12 +1,12 @@
 import type { Clock } from '../clock/index.ts';
 import { ApiError, type WatchEvent, type WatchOptions } from '../kubernetes/index.ts';
 import type { KubeObject, ResourceType } from '../model/index.ts';
-import type { ApiServer } from './api-server.ts';
+import type { ApiAccess } from './api-server.ts';
 import type { FaultStream } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 
 export interface WatchParts {
-  api: ApiServer;
+  api: ApiAccess;
   clock: Clock;
   stream: FaultStream;
   rates: FaultRates['watch'];
@@ -45,9 +45,13 @@ export class FaultyWatch<T extends KubeObject> implements AsyncIterableIterator<
     if (repeated !== undefined) return { done: false, value: repeated };
     if (this.#base === undefined) {
       const bookmarks = stream.chance.happens(BOOKMARKED);
-      this.#base = api.registry.watch(this.#type, { ...this.#options, bookmarks })[Symbol.asyncIterator]();
+      this.#base = api
+        .reach()
+        .watch(this.#type, { ...this.#options, bookmarks })
+        [Symbol.asyncIterator]();
     }
     const next = await this.#base.next();
+    if (next.done !== true) api.reach();
     if (next.done === true) return { done: true, value: undefined };
     switch (stream.choose('watch', rates)) {
       case 'drop':

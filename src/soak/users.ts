@@ -1,0 +1,257 @@
+import { checkpointName, workloadLabel } from '../controllers/index.ts';
+import { isApiError, type Registry } from '../kubernetes/index.ts';
+import {
+  isConditionTrue,
+  NODES,
+  POD_CHECKPOINTS,
+  PODS,
+  type Pod,
+  type PodCheckpoint,
+  SUSPENDED_GATE,
+  WORKLOAD_LABEL,
+} from '../model/index.ts';
+import type { UserEntry } from './history.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { PlannedWorkload } from './workload.ts';
+
+/** How soon somebody tries again who was told that the server is away. */
+const RETRY_MILLISECONDS = 30_000;
+
+/** The people: they use the API as kubectl and the fermata command do, over a good connection. */
+export class Users {
+  readonly #world: Surroundings;
+
+  constructor(world: Surroundings) {
+    this.#world = world;
+  }
+
+  /** Submits the workload at its time, and does to it what is planned. */
+  adopt(workload: PlannedWorkload): void {
+    const { alarms } = this.#world;
+    const submit = (): void => {
+      this.#do(
+        'submit',
+        nameOf(workload),
+        (registry) => registry.create(PODS, workload.pod),
+        (outcome) => {
+          if (outcome === 'ServiceUnavailable') {
+            alarms.after(RETRY_MILLISECONDS, submit);
+            return;
+          }
+          for (const { action, after } of workload.actions) alarms.after(after, () => this.#act(action, workload));
+        },
+      );
+    };
+    alarms.after(workload.arrival, submit);
+  }
+
+  /** Looks whether the workload is over, and if so clears it away, with the copies that were made of it by hand. */
+  clear(workload: PlannedWorkload): void {
+    this.#do('clear', nameOf(workload), async (registry) => {
+      const { namespace, name } = keyOf(workload);
+      const pods = await registry.list(PODS, { namespace, fieldSelector: `metadata.name=${name}` });
+      if (pods.items.some((pod) => !isOver(pod))) return;
+      for (const { metadata } of pods.items) {
+        await ignoreNotFound(registry.delete(PODS, { namespace, name }, { uid: metadata.uid }));
+      }
+      await this.#deleteManual(registry, workload);
+    });
+  }
+
+  cordon(node: string, unschedulable: boolean): void {
+    this.#do(unschedulable ? 'cordon' : 'uncordon', node, (registry) =>
+      registry.patch(NODES, { name: node }, { spec: { unschedulable: unschedulable ? true : null } }),
+    );
+  }
+
+  /** Everything on the node is checkpointed, to be restored elsewhere, or evicted where that is not possible. */
+  drain(node: string, how: 'checkpoint' | 'evict'): void {
+    this.cordon(node, true);
+    this.#do('drain', node, async (registry) => {
+      const pods = await registry.list(PODS, { fieldSelector: `spec.nodeName=${node}` });
+      for (const pod of pods.items) {
+        if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) continue;
+        if (how === 'evict') await ignoreRefusal(registry.evict(pod.metadata));
+        else await createCheckpoint(registry, pod, { stop: true, reason: 'Drain', restore: 'Automatic' });
+      }
+    });
+  }
+
+  /** A node that is gone for good: its object goes, and its pods' objects, which nobody else would let go. */
+  removeNode(node: string): void {
+    this.#do('forceDelete', node, async (registry) => {
+      await ignoreNotFound(registry.delete(NODES, { name: node }));
+      await this.#removePodsOf(registry, node, 0);
+    });
+  }
+
+  /** The node has not been heard of for long: its pods are given up, `forced` without hearing that they are gone. */
+  giveUp(node: string, forced: boolean): void {
+    this.#do(forced ? 'forceDelete' : 'delete', node, (registry) =>
+      this.#removePodsOf(registry, node, forced ? 0 : undefined),
+    );
+  }
+
+  async #removePodsOf(registry: Registry, node: string, gracePeriodSeconds: number | undefined): Promise<void> {
+    const pods = await registry.list(PODS, { fieldSelector: `spec.nodeName=${node}` });
+    for (const { metadata } of pods.items) {
+      const { namespace, name, uid } = metadata;
+      const options = { uid, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }) };
+      await ignoreNotFound(registry.delete(PODS, { namespace, name }, options));
+      this.#record(gracePeriodSeconds === 0 ? 'forceDelete' : 'delete', `${namespace}/${name}`, 'done');
+    }
+  }
+
+  #act(action: PlannedWorkload['actions'][number]['action'], workload: PlannedWorkload): void {
+    this.#do(action, nameOf(workload), async (registry) => {
+      const key = keyOf(workload);
+      switch (action) {
+        case 'delete':
+          await registry.delete(PODS, key);
+          return;
+        case 'checkpoint':
+          await createCheckpoint(registry, await running(registry, key), {
+            stop: false,
+            reason: 'Manual',
+            restore: 'Never',
+          });
+          return;
+        case 'suspend':
+          await createCheckpoint(registry, await running(registry, key), {
+            stop: true,
+            reason: 'Manual',
+            restore: 'Manual',
+          });
+          return;
+        case 'resume':
+          await resume(registry, key);
+          return;
+        case 'edit': {
+          const walltime = { annotations: { 'fermata.dev/walltime': '3h', 'soak.fermata.dev/note': 'edited' } };
+          await registry.patch(PODS, key, { metadata: { ...walltime, labels: { policy: 'never' } } });
+          return;
+        }
+        case 'deleteCheckpoint':
+          await deleteOneCheckpoint(registry, workload);
+      }
+    });
+  }
+
+  async #deleteManual(registry: Registry, workload: PlannedWorkload): Promise<void> {
+    for (const { metadata, spec } of await checkpointsOf(registry, workload)) {
+      if (spec.reason !== 'Manual' || metadata.deletionTimestamp !== undefined) continue;
+      await ignoreNotFound(registry.delete(POD_CHECKPOINTS, { namespace: metadata.namespace, name: metadata.name }));
+      this.#record('deleteCheckpoint', `${metadata.namespace}/${metadata.name}`, 'done');
+    }
+  }
+
+  #do(
+    action: UserEntry['action'],
+    target: string,
+    act: (registry: Registry) => Promise<unknown>,
+    then: (outcome: string) => void = () => undefined,
+  ): void {
+    const { api, recorder } = this.#world;
+    const end = (outcome: string): void => {
+      this.#record(action, target, outcome);
+      then(outcome);
+    };
+    const work = async (): Promise<void> => {
+      await act(api.reach());
+    };
+    recorder.attributed('user', work).then(
+      () => end('done'),
+      (error: unknown) => {
+        if (!isApiError(error)) throw error;
+        end(error.reason);
+      },
+    );
+  }
+
+  #record(action: UserEntry['action'], target: string, outcome: string): void {
+    this.#world.recorder.add({ kind: 'user', action, target, outcome });
+  }
+}
+
+export function isOver(pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}
+
+function nameOf({ namespace, pod }: PlannedWorkload): string {
+  return `${namespace}/${pod.metadata.name}`;
+}
+
+function keyOf({ namespace, pod }: PlannedWorkload): { namespace: string; name: string } {
+  return { namespace, name: pod.metadata.name ?? '' };
+}
+
+async function running(registry: Registry, key: { namespace: string; name: string }): Promise<Pod> {
+  return registry.get(PODS, key);
+}
+
+/** As `fermata checkpoint`, `fermata suspend` and a drain do. */
+async function createCheckpoint(
+  registry: Registry,
+  pod: Pod,
+  how: { stop: boolean; reason: 'Manual' | 'Drain'; restore: 'Automatic' | 'Manual' | 'Never' },
+): Promise<void> {
+  for (let number = 1; ; number++) {
+    try {
+      await registry.create(POD_CHECKPOINTS, {
+        metadata: {
+          name: checkpointName(pod.metadata, number),
+          namespace: pod.metadata.namespace ?? 'default',
+          labels: { [WORKLOAD_LABEL]: workloadLabel(pod, pod.metadata.name) },
+        },
+        spec: {
+          sourcePod: { name: pod.metadata.name, uid: pod.metadata.uid },
+          postCheckpointState: how.stop ? 'Stopped' : 'Running',
+          reason: how.reason,
+          ...(how.stop ? { restore: how.restore } : {}),
+        },
+      });
+      return;
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
+  }
+}
+
+/** As `fermata resume` does. */
+async function resume(registry: Registry, key: { namespace: string; name: string }): Promise<void> {
+  const pod = await registry.get(PODS, key);
+  const gates = (pod.spec.schedulingGates ?? []).filter(({ name }) => name !== SUSPENDED_GATE);
+  await registry.patch(PODS, key, {
+    metadata: { uid: pod.metadata.uid, resourceVersion: pod.metadata.resourceVersion },
+    spec: { schedulingGates: gates.length === 0 ? null : gates },
+  });
+}
+
+async function checkpointsOf(registry: Registry, workload: PlannedWorkload): Promise<PodCheckpoint[]> {
+  const { namespace, name } = keyOf(workload);
+  return (await registry.list(POD_CHECKPOINTS, { namespace, labelSelector: `${WORKLOAD_LABEL}=${name}` })).items;
+}
+
+/** Somebody tidies up, and does not look closely. */
+async function deleteOneCheckpoint(registry: Registry, workload: PlannedWorkload): Promise<void> {
+  const all = await checkpointsOf(registry, workload);
+  const one = all.find(({ status }) => isConditionTrue(status?.conditions, 'Ready')) ?? all[0];
+  if (one === undefined) return;
+  await registry.delete(POD_CHECKPOINTS, { namespace: one.metadata.namespace, name: one.metadata.name });
+}
+
+async function ignoreNotFound(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+async function ignoreRefusal(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isApiError(error)) throw error;
+  }
+}

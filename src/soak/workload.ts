@@ -1,0 +1,136 @@
+import { type Container, type Draft, type Pod, WALLTIME_ANNOTATION } from '../model/index.ts';
+import type { Chance } from './chance.ts';
+import { OUTPUT_FOLDER } from './observed-machine.ts';
+import { UNDUMPABLE_ANNOTATION } from './runtime-faults.ts';
+
+/** What a user does to a workload, `after` ms since it was submitted. */
+export interface PlannedAction {
+  after: number;
+  action: 'delete' | 'checkpoint' | 'suspend' | 'resume' | 'edit' | 'deleteCheckpoint';
+}
+
+export interface PlannedWorkload {
+  index: number;
+  /** ms since the begin of the world. */
+  arrival: number;
+  namespace: string;
+  pod: Draft<Pod>;
+  actions: PlannedAction[];
+  /** How long its owner looks at it after it has ended, ms. */
+  linger: number;
+}
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const IMAGE = 'localhost/fermata-demo:latest';
+
+/** What share of the cluster the workloads ask for on the average: enough that some always wait. */
+const LOAD = 1.05;
+const MEAN_CPU = 1.1;
+export const NODE_CPU = 4;
+export const NODE_MEBIBYTES = 8_192;
+
+/**
+ * The workload with that index, whatever else there is in the world. Of classes, sizes and habits as they come in a cluster
+ * that serves both batch and people.
+ */
+export function planWorkload(
+  chance: Chance,
+  index: number,
+  world: { days: number; nodes: number; workloadsPerDay: number },
+): PlannedWorkload {
+  const kind = chance.weighted({ batch: 60, short: 20, sleeper: 6, growing: 6, failing: 5, giant: 3 });
+  const namespace = chance.pick(['default', 'research']);
+  const name = `w${index}-${kind}`;
+  const meanHours = Math.min(12, (LOAD * world.nodes * NODE_CPU * 24) / (world.workloadsPerDay * MEAN_CPU));
+  const hours = kind === 'short' ? chance.between(0.001, 0.2) : chance.exponential(meanHours);
+  const stepMilliseconds = chance.pick([100, 1_000, 7_000, 60_000]);
+  const steps = kind === 'sleeper' ? 0 : Math.max(1, Math.round((hours * HOUR) / stepMilliseconds));
+  const cpu = kind === 'giant' ? NODE_CPU * 1_000 : chance.pick([100, 250, 500, 500, 1_000, 1_000, 2_000, 3_000]);
+  const memory = chance.pick([16, 64, 256, 256, 1_024, 2_048]);
+  const growing = kind === 'growing';
+  const annotations: Record<string, string> = {
+    'fermata.dev/steps': String(steps),
+    'fermata.dev/step-milliseconds': String(stepMilliseconds),
+    'fermata.dev/memory-mib': String(Math.round(memory * chance.between(0.3, 0.95))),
+  };
+  // Some of the growing ones end by their limit, others before.
+  if (growing)
+    annotations['fermata.dev/growth-kib'] = String(Math.ceil((memory * 1_024 * chance.random()) / Math.max(1, steps)));
+  if (kind === 'failing') annotations['fermata.dev/exit-code'] = '1';
+  if (chance.happens(0.05)) annotations['fermata.dev/ignore-term'] = '1';
+  if (chance.happens(0.05)) annotations[UNDUMPABLE_ANNOTATION] = 'true';
+  if (chance.happens(0.4) && steps > 0) {
+    // Owners guess, and guess badly.
+    const guess = Math.max(1, Math.round((steps * stepMilliseconds * chance.between(0.5, 3)) / 60_000));
+    annotations[WALLTIME_ANNOTATION] = `${guess}m`;
+  }
+  const containers = [container('main', namespace, name, { cpu, memory })];
+  if (chance.happens(0.1)) containers.push(container('side', namespace, name, { cpu: 50, memory: 2_048 }));
+  const restartPolicy = chance.weighted({ Never: 60, OnFailure: 30, Always: kind === 'sleeper' ? 10 : 0 });
+  const pod: Draft<Pod> = {
+    metadata: {
+      name,
+      namespace,
+      labels: { policy: chance.weighted({ none: 70, never: 6, either: 8, kill: 4, shy: 6, quick: 6 }) },
+      annotations,
+    },
+    spec: {
+      schedulerName: 'fermata',
+      priorityClassName: chance.weighted({ low: 35, normal: 35, high: 14, urgent: 8, blunt: 4, polite: 4 }),
+      restartPolicy,
+      terminationGracePeriodSeconds: chance.pick([0, 1, 30, 30, 120]),
+      containers,
+      volumes: [{ name: 'outputs', hostPath: { path: OUTPUT_FOLDER } }],
+    },
+  };
+  const span = Math.max(60_000, steps * stepMilliseconds || 6 * HOUR);
+  return {
+    index,
+    arrival: arrivalOf(chance, world.days),
+    namespace,
+    pod,
+    actions: planActions(chance, kind, span),
+    linger: Math.min(HOUR, chance.exponential(HOUR / 4)),
+  };
+}
+
+function container(
+  name: string,
+  namespace: string,
+  workload: string,
+  size: { cpu: number; memory: number },
+): Container {
+  const memory = `${size.memory}Mi`;
+  return {
+    name,
+    image: IMAGE,
+    env: [{ name: 'FERMATA_OUTPUT', value: `/outputs/${namespace}/${workload}/${name}` }],
+    resources: { requests: { cpu: `${size.cpu}m`, memory }, limits: { memory } },
+    volumeMounts: [{ name: 'outputs', mountPath: '/outputs' }],
+  };
+}
+
+/** Half come at any time, half in rushes on the hour. */
+function arrivalOf(chance: Chance, days: number): number {
+  const at = chance.random() * days * DAY;
+  return chance.happens(0.5) ? at : Math.floor(at / HOUR) * HOUR + chance.exponential(20_000);
+}
+
+function planActions(chance: Chance, kind: string, span: number): PlannedAction[] {
+  const actions: PlannedAction[] = [];
+  const add = (action: PlannedAction['action'], after: number): void => void actions.push({ action, after });
+  if (chance.happens(0.12)) {
+    const at = chance.random() * span;
+    add('suspend', at);
+    // Some forget.
+    add(chance.happens(0.85) ? 'resume' : 'delete', at + chance.exponential(2 * HOUR));
+  }
+  if (chance.happens(0.1)) add('checkpoint', chance.random() * span);
+  if (chance.happens(0.1)) add('edit', chance.random() * span * 1.2);
+  if (chance.happens(0.04)) add('deleteCheckpoint', chance.random() * span * 1.5);
+  if (chance.happens(0.06)) add('delete', chance.random() * span * 1.5);
+  // What never ends by itself is ended by somebody.
+  if (kind === 'sleeper') add('delete', chance.between(0.5, 18) * HOUR);
+  return actions.sort((one, other) => one.after - other.after);
+}
