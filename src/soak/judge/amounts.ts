@@ -29,9 +29,10 @@ const SUFFIXES: Readonly<Record<string, number>> = {
 export function thousandths(quantity: string): number {
   const match = /^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/.exec(quantity.trim());
   if (match === null) return Number.NaN;
-  // One part in 2^40 less before rounding up: 0.1 has no exact binary form, and must stay a hundred thousandths.
   const value = Number(match[1]) * (SUFFIXES[match[2] ?? ''] ?? Number.NaN) * 1000;
-  return Math.ceil(value - Math.abs(value) * 2 ** -40);
+  // 0.1 has no exact binary form, and must stay a hundred thousandths.
+  const whole = Math.round(value);
+  return Math.abs(value - whole) <= Math.abs(value) * 2 ** -40 ? whole : Math.ceil(value);
 }
 
 export function amountsOf(quantities: Readonly<Record<string, string>> | undefined): Amounts {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type InterruptionPolicy,
   isConditionTrue,
@@ -69,6 +70,7 @@ export class ApiBook {
       fact.deletedBy = entry.by;
     }
     if (fact.pod.spec !== pod.spec) fact.takes = takes(pod);
+    if (!isDeepStrictEqual(fact.pod.metadata.labels, pod.metadata.labels)) fact.relabelledAt = entry.at;
     fact.pod = pod;
     fact.gone = entry.type === 'DELETED';
     if (fact.node === undefined && pod.spec.nodeName !== undefined) facts.boundAt.set(uid, entry.at);

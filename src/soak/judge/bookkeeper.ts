@@ -32,12 +32,9 @@ export class Bookkeeper {
       case 'node':
         this.#machines.node(entry);
         break;
-      case 'component': {
-        const name = `${entry.component}#${entry.incarnation}`;
-        if (entry.what === 'started') this.#facts.living.add(name);
-        else this.#facts.living.delete(name);
+      case 'component':
+        if (entry.what !== 'started') this.#facts.dead.add(`${entry.component}#${entry.incarnation}`);
         break;
-      }
       case 'user':
         if (entry.action === 'submit' && entry.outcome === 'done') this.#facts.forgetWorkload(entry.target);
         break;

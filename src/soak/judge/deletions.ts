@@ -11,6 +11,9 @@ import type { ApiEntry, HistoryEntry } from '../history.ts';
 import { type CheckpointFact, condition, type Facts, isOwner, isStopped, isTerminal, isToBeRestored } from './facts.ts';
 import type { Report } from './rule.ts';
 
+/** How far behind the API a component may be that does no wrong. */
+const STALE_MILLISECONDS = 10 * 60_000;
+
 /**
  * What components of the product may delete and create: a victim only when its checkpoint is `Ready` (3), or where policy
  * lets it be terminated; a checkpoint only when nobody needs it (5); an incarnation only when none has gone on from the
@@ -35,13 +38,16 @@ function isDeletion({ type, object, previous }: ApiEntry): boolean {
   return type === 'DELETED' || object.metadata.deletionTimestamp !== undefined;
 }
 
-function judgePodDeletion({ object, key, by }: ApiEntry, facts: Facts, report: Report): void {
+function judgePodDeletion({ object, key, by, at }: ApiEntry, facts: Facts, report: Report): void {
   if (isOwner(by)) return;
   const pod = object as Pod;
   if (pod.spec.nodeName === undefined || isTerminal(pod)) return;
   const failedRestore = condition(pod.status?.conditions, RESTORED_CONDITION)?.status === 'False';
-  if (by.startsWith('scheduler')) judgeTermination(pod, key, facts, report);
-  else if (facts.stoppedBy(pod.metadata.uid) === undefined && !failedRestore) {
+  const relabelledAt = facts.pods.get(pod.metadata.uid)?.relabelledAt ?? Number.NEGATIVE_INFINITY;
+  if (by.startsWith('scheduler')) {
+    // A decision may be older than the label that now forbids it.
+    if (at - relabelledAt > STALE_MILLISECONDS) judgeTermination(pod, key, facts, report);
+  } else if (facts.stoppedBy(pod.metadata.uid) === undefined && !failedRestore) {
     report(3, key, `${by} deleted pod ${key} (${pod.metadata.uid}) without a Ready checkpoint of it`);
   }
 }

@@ -14,6 +14,8 @@ export interface PodFact {
   gone: boolean;
   /** Who asked for its deletion; undefined: nobody. */
   deletedBy: string | undefined;
+  /** When its labels were changed last. */
+  relabelledAt: number | undefined;
   /** By container. */
   processes: Map<string, ProcessFact>;
 }
@@ -122,8 +124,8 @@ export class Facts {
   readonly boundAt = new Map<string, number>();
   /** Nodes to which a request of a dead scheduler has bound a pod. */
   readonly strayBindings = new Set<string>();
-  /** Processes that run, as `by` names them (`scheduler#3`). */
-  readonly living = new Set<string>();
+  /** Processes that are dead, as `by` names them (`scheduler#3`). */
+  readonly dead = new Set<string>();
   phase: PhaseEntry['phase'] | undefined;
 
   node(name: string): NodeFact {
@@ -180,6 +182,7 @@ export class Facts {
         node: undefined,
         gone: pod === undefined,
         deletedBy: undefined,
+        relabelledAt: undefined,
         processes: new Map(),
       };
       this.pods.set(uid, fact);

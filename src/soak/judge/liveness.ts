@@ -29,8 +29,11 @@ export function judgeLiveness(entry: HistoryEntry, facts: Facts, report: Report)
     for (const checkpoint of facts.checkpoints.values()) judgeCheckpoint(checkpoint, facts, report);
     for (const node of entry.nodes) judgeNode(node, facts, report);
     judgeCopies(entry, facts, report);
-  } else if (facts.phase === 'stopped' && entry.alarms > 0) {
-    report('liveness', 'clock', `${entry.alarms} alarms are still set after everything was stopped`);
+  } else if (facts.phase === 'stopped') {
+    for (const name of entry.unstopped) report('liveness', name, `${name} did not end when it was told to stop`);
+    if (entry.alarms > 0 && entry.unstopped.length === 0) {
+      report('liveness', 'clock', `${entry.alarms} alarms are still set after everything was stopped`);
+    }
   }
 }
 

@@ -25,7 +25,7 @@ function judgeBinding({ object, previous, type, key, by }: ApiEntry, facts: Fact
   const node = facts.node(nodeName);
   // A request that a dead scheduler left on the way: no API server can tell it from a living one's, so what the node
   // does with the pod too many is judged instead (by `judgeMachine`).
-  if (by.includes('#') && !facts.living.has(by)) {
+  if (facts.dead.has(by)) {
     facts.strayBindings.add(nodeName);
     return;
   }
