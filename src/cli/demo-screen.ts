@@ -10,6 +10,11 @@ const WORDS: Record<Stage, string> = {
   finished: 'is done',
   gone: 'was killed: what it computed is lost',
 };
+/** While it still, or already, holds its place on a node. */
+const WORDS_ON_NODE: Partial<Record<Stage, string>> = {
+  waiting: 'has its place and is being started',
+  suspended: 'is saved; its place is being cleared',
+};
 const REDRAW_MILLISECONDS = 200;
 
 interface Screen {
@@ -53,8 +58,10 @@ export class DemoScreen {
     if (this.#screen.isTTY === true) return;
     const first = this.#transitions[0]?.at ?? transition.at;
     const seconds = ((transition.at - first) / 1_000).toFixed(2).padStart(6);
-    const node = transition.node === undefined || transition.stage === 'finished' ? '' : ` (${transition.node})`;
-    this.#screen.write(`${seconds} s  ${transition.workload.padEnd(24)} ${WORDS[transition.stage]}${node}\n`);
+    const { stage, node: on } = transition;
+    const words = (on === undefined ? undefined : WORDS_ON_NODE[stage]) ?? WORDS[stage];
+    const node = on === undefined || stage === 'finished' ? '' : ` (${on})`;
+    this.#screen.write(`${seconds} s  ${transition.workload.padEnd(24)} ${words}${node}\n`);
   }
 
   stop(): void {
