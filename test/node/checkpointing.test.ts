@@ -125,6 +125,21 @@ test('a pod that is deleted by force is released only when the node has removed 
   await world.stop();
 });
 
+test('a dump that begins while the node looks is not taken for a crash', async () => {
+  // The node looks at everything every 30 s, for 4 ms.
+  for (let early = 0; early <= 16; early++) {
+    const world = new NodeWorld();
+    const draft = counting('victim', { nodeName: 'n1', steps: 0 });
+    await world.store.create(PODS, { ...draft, spec: { ...draft.spec, restartPolicy: 'OnFailure' } });
+    await world.pass(29.99 + early / 1000);
+    await order(world);
+    await world.until(() => world.isTrue('c1', 'Ready'));
+    assert.deepEqual(world.failedPods, [], `ordered at 29.99 s + ${early} ms`);
+    assert.equal((await world.pod('victim'))?.status?.containerStatuses?.[0]?.restartCount, 0);
+    await world.stop();
+  }
+});
+
 test('the template carries the place in the queue and the time run, and nothing of the node', async () => {
   const world = await withRunningPod();
   await world.pass(1);

@@ -25,8 +25,8 @@ import {
 import { MemoryVolumes, SandboxNode } from '../../src/sandbox/index.ts';
 import { type DeathPlan, ProcessDeath } from './process-death.ts';
 
-/** How old an answer of the container engine is when it comes. */
-export const LIST_MILLISECONDS = 3;
+/** How long the container engine takes to answer; half of it the answer is old when it comes. */
+export const LIST_MILLISECONDS = 4;
 const REMOVE_MILLISECONDS = 40;
 
 const SYSTEM = {
@@ -227,12 +227,13 @@ function hasFailed(pod: Pod): boolean {
 function realistic(runtime: SimulatedRuntime, clock: VirtualClock): SimulatedRuntime {
   const isDumped = (uid: string): boolean => runtime.machine.pod(uid, clock.now())?.dump !== undefined;
   const list = async (signal?: AbortSignal): Promise<PodObservation[]> => {
+    await clock.sleep(LIST_MILLISECONDS / 2, signal);
     const seen = (await runtime.list(signal)).map((pod) =>
       isDumped(pod.uid)
         ? { ...pod, containers: pod.containers.map((one) => ({ ...one, state: 'exited' as const, exitCode: 137 })) }
         : pod,
     );
-    await clock.sleep(LIST_MILLISECONDS, signal);
+    await clock.sleep(LIST_MILLISECONDS / 2, signal);
     return seen;
   };
   const removePod = async (uid: string, graceSeconds: number, signal?: AbortSignal): Promise<void> => {

@@ -227,6 +227,28 @@ test('nothing starts in the room of a pod that was deleted by force before its p
   await world.stop();
 });
 
+test('nor does it when the node was dead while that pod was deleted', async () => {
+  const world = new NodeWorld();
+  await run(
+    world,
+    (spec, container) => ({
+      ...spec,
+      containers: [{ ...container, env: [...(container.env ?? []), { name: 'FERMATA_IGNORE_TERM', value: '1' }] }],
+    }),
+    0,
+  );
+  await world.until(async () => (await world.phase('p')) === 'Running');
+  world.life().death.kill();
+  await world.store.delete(PODS, KEY, { gracePeriodSeconds: 0 });
+  await world.store.create(PODS, counting('next', { nodeName: 'n1', steps: 3 }));
+  // The default grace of 30 s, since nobody knows the pod's own any more.
+  await world.pass(20);
+  assert.equal(await world.phase('next'), 'Pending');
+  assert.equal((await world.life().runtime.list()).filter((pod) => pod.containers[0]?.state === 'running').length, 1);
+  await world.until(async () => (await world.phase('next')) === 'Succeeded');
+  await world.stop();
+});
+
 test('a pod that fits only beside pods that stay is rejected', async () => {
   const world = new NodeWorld();
   await run(world, (spec) => spec, 0);
