@@ -261,7 +261,12 @@ export class Dumper {
     this.#settle(entry);
     const what = `${bytes} bytes in ${dumpMilliseconds} ms`;
     this.#tell(done, undefined, 'Normal', 'Checkpointed', `Checkpoint ${entry.name} is complete: ${what}`);
-    log.info({ checkpoint: keyOf(done), bytes, dumpMilliseconds }, 'checkpoint complete');
+    const runtimeMilliseconds = (entry.dumpedAt ?? entry.orderedAt) - entry.orderedAt;
+    const sealMilliseconds = (entry.sealedAt ?? entry.orderedAt) - (entry.dumpedAt ?? entry.orderedAt);
+    log.info(
+      { checkpoint: keyOf(done), bytes, dumpMilliseconds, runtimeMilliseconds, sealMilliseconds },
+      'checkpoint complete',
+    );
   }
 
   /** Says that it failed, and why; then nothing of it is left. */
