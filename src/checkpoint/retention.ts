@@ -11,7 +11,7 @@ export interface RetainedCheckpoint {
   reason: 'Preemption' | 'Idle' | 'Drain' | 'Migration' | 'Periodic' | 'Manual';
   /** The dump stopped the pod, and nobody has gone on from it yet. */
   suspends: boolean;
-  /** A pod is being restored from it, or waits to be. */
+  /** A living pod goes on from it: it waits to be restored, or would be restored again after a crash. */
   awaited: boolean;
 }
 

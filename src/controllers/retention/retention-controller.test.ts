@@ -117,3 +117,12 @@ test('a checkpoint that a pod waits for stays', async () => {
   await clock.advance(24 * 60 * MINUTE);
   assert.deepEqual(await names(), ['wanted']);
 });
+
+test('what a restored pod would go on from after a crash stays, though a newer copy was made of it', async () => {
+  await checkpoint('base', { conditions: [...ready(), is('Restored', 'True')] });
+  await clock.advance(MINUTE);
+  await pod('thesis', 'Running', { 'fermata.dev/restore-from': 'base' });
+  await checkpoint('copy', { stopped: false, reason: 'Periodic', conditions: ready() });
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['base', 'copy']);
+});

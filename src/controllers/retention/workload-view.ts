@@ -6,7 +6,6 @@ import {
   type Pod,
   type PodCheckpoint,
   RESTORE_FROM_ANNOTATION,
-  RESTORED_CONDITION,
   WORKLOAD_ANNOTATION,
   WORKLOAD_LABEL,
 } from '../../model/index.ts';
@@ -34,7 +33,7 @@ export function retainedCheckpoint(checkpoint: PodCheckpoint, pods: readonly Pod
     takenAt: Date.parse(status?.startTime ?? metadata.creationTimestamp),
     reason: spec.reason ?? 'Manual',
     suspends: suspends(checkpoint),
-    awaited: pods.some((pod) => awaits(pod, metadata.name)),
+    awaited: pods.some((pod) => goesOnFrom(pod, metadata.name)),
   };
 }
 
@@ -65,12 +64,9 @@ function suspends({ spec, status }: PodCheckpoint): boolean {
   return conditionOf(status?.conditions, 'Restored')?.reason !== 'Abandoned';
 }
 
-function awaits(pod: Pod, checkpoint: string): boolean {
-  return (
-    pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === checkpoint &&
-    !isTerminal(pod) &&
-    !isConditionTrue(pod.status?.conditions, RESTORED_CONDITION)
-  );
+/** It is to be restored from it, or was: after a crash it goes on from there again, whatever was dumped since. */
+function goesOnFrom(pod: Pod, checkpoint: string): boolean {
+  return pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === checkpoint && !isTerminal(pod);
 }
 
 export function isTerminal({ status }: Pod): boolean {
