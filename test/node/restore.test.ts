@@ -215,3 +215,12 @@ test('a suspended workload that does not fit fails its restore, not itself', asy
   assert.equal(await world.phase('p'), 'Pending');
   await world.stop();
 });
+
+test('a restore that hangs is given up, and nothing of it is left', async () => {
+  const world = await withSuspended({ faults: once({ kind: 'hang' }) });
+  await resume(world);
+  await world.pass(3_605);
+  assert.match((await restoreFailure(world)) ?? '', /took longer than 3600 s/);
+  assert.deepEqual(await world.life('n1').runtime.list(), []);
+  await world.stop();
+});

@@ -16,3 +16,8 @@ export const RESYNC_MILLISECONDS = 30_000;
 export const DEFAULT_GRACE_SECONDS = 30;
 /** Address of every local node: they share one machine and nothing is reachable from outside it. */
 export const HOST_IP = '127.0.0.1';
+/**
+ * Longest a restore may take; then it counts as failed and is tried elsewhere. CRIU has no limit of its own. So long that
+ * hundreds of gigabytes come back from a slow disk.
+ */
+export const RESTORE_TIMEOUT_MILLISECONDS = 3_600_000;

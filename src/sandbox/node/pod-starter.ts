@@ -3,6 +3,7 @@ import type { EventRecorder, ObjectStore } from '../../kubernetes/index.ts';
 import { type Container, FermataError, type Pod, reasonOf } from '../../model/index.ts';
 import type { PodToRun, Runtime } from '../../runtime/index.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
+import { RESTORE_TIMEOUT_MILLISECONDS } from './defaults.ts';
 import { resolveEnvironment } from './environment.ts';
 import type { NodeFacts } from './field-reference.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -112,7 +113,7 @@ export class PodStarter {
       const run = await this.#prepare(pod, signal);
       await opened.fillVolumes(emptyDirsOf(run), signal);
       const ordered = clock.now();
-      await runtime.restorePod(run, opened.directory, signal);
+      await this.#restoreInTime(run, opened.directory, signal);
       const milliseconds = clock.now() - ordered;
       record.markRestored();
       this.#event(pod, 'Normal', 'Restored', `Restored from checkpoint ${checkpoint} in ${milliseconds} ms`);
@@ -132,6 +133,25 @@ export class PodStarter {
       }
       await runtime.removePod(record.uid, 0, signal);
       record.failRestore(message);
+    }
+  }
+
+  async #restoreInTime(run: PodToRun, directory: string, signal: AbortSignal): Promise<void> {
+    const { clock, runtime } = this.#parts;
+    const overdue = new AbortController();
+    const timer = clock.setTimer(RESTORE_TIMEOUT_MILLISECONDS, () => overdue.abort());
+    try {
+      await runtime.restorePod(run, directory, AbortSignal.any([signal, overdue.signal]));
+    } catch (error) {
+      if (!overdue.signal.aborted || signal.aborted) throw error;
+      const { namespace, name } = run.pod.metadata;
+      throw new FermataError(
+        'RestoreFailed',
+        `pod ${namespace}/${name}: the restore took longer than ${RESTORE_TIMEOUT_MILLISECONDS / 1000} s and was given up`,
+        { cause: error, nextStep: 'it is tried again, elsewhere where possible; look at the load of the node' },
+      );
+    } finally {
+      timer.cancel();
     }
   }
 
