@@ -105,8 +105,12 @@ export class PodStarter {
   async restore(record: PodRecord, pod: Pod, again: boolean, signal: AbortSignal): Promise<void> {
     const { clock, checkpoints, runtime } = this.#parts;
     const checkpoint = restoreFrom(pod) ?? '';
-    const cause = again ? 'A restored container ended; the pod goes on from its checkpoint again' : 'Restoring';
-    this.#event(pod, again ? 'Warning' : 'Normal', 'Restoring', `${cause}: ${checkpoint}`);
+    if (again) {
+      const message = `A restored container ended: the pod goes on from checkpoint ${checkpoint} again`;
+      this.#event(pod, 'Warning', 'Restoring', message);
+    } else {
+      this.#event(pod, 'Normal', 'Restoring', `Restoring from checkpoint ${checkpoint}`);
+    }
     if (again) record.backOff(WHOLE_POD, clock.now());
     try {
       const opened = await checkpoints.open(pod, checkpoint, signal);
