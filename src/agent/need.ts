@@ -1,6 +1,7 @@
 import {
-  conditionOf,
   isConditionTrue,
+  isOnlyState,
+  isTerminal,
   type Pod,
   type PodCheckpoint,
   RESTORE_FROM_ANNOTATION,
@@ -15,10 +16,7 @@ import {
 export function reasonToKeep(checkpoint: PodCheckpoint, pods: readonly Pod[]): string | undefined {
   const waiting = pods.find((pod) => isWaitingFor(pod, checkpoint));
   if (waiting !== undefined) return `pod ${waiting.metadata.name} is to be restored from it`;
-  const { conditions } = checkpoint.status ?? {};
-  if (checkpoint.spec.postCheckpointState !== 'Stopped' || checkpoint.spec.restore === 'Never') return undefined;
-  if (!isConditionTrue(conditions, 'Ready') || isConditionTrue(conditions, 'Restored')) return undefined;
-  if (conditionOf(conditions, 'Restored')?.reason === 'Abandoned') return undefined;
+  if (!isOnlyState(checkpoint)) return undefined;
   return `the suspended workload of pod ${checkpoint.spec.sourcePod.name} has nothing else to go on from`;
 }
 
@@ -26,8 +24,7 @@ function isWaitingFor(pod: Pod, checkpoint: PodCheckpoint): boolean {
   return (
     pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === checkpoint.metadata.name &&
     pod.metadata.deletionTimestamp === undefined &&
-    pod.status?.phase !== 'Succeeded' &&
-    pod.status?.phase !== 'Failed' &&
+    !isTerminal(pod) &&
     !isConditionTrue(pod.status?.conditions, RESTORED_CONDITION)
   );
 }

@@ -1,4 +1,3 @@
-import { workloadLabel } from '../controllers/index.ts';
 import {
   conditionOf,
   DECISION_ANNOTATION,
@@ -9,7 +8,8 @@ import {
   podCheckpointStatusText,
   RESTORE_FROM_ANNOTATION,
   SUSPENDED_GATE,
-  WORKLOAD_LABEL,
+  workloadOfCheckpoint,
+  workloadOfPod,
 } from '../model/index.ts';
 import type { Explanation } from '../scheduling/index.ts';
 import { type Cluster, getPod } from './cluster.ts';
@@ -43,11 +43,10 @@ export interface Interruption {
 
 export async function explainPod(cluster: Cluster, name: string): Promise<PodExplanation> {
   const pod = await getPod(cluster, name);
-  const label = workloadLabel(pod, name);
-  const { items } = await cluster.store.list(POD_CHECKPOINTS, {
-    namespace: cluster.namespace,
-    labelSelector: `${WORKLOAD_LABEL}=${label}`,
-  });
+  const { items: all } = await cluster.store.list(POD_CHECKPOINTS, { namespace: cluster.namespace });
+  const items = all
+    .filter((checkpoint) => workloadOfCheckpoint(checkpoint) === workloadOfPod(pod))
+    .sort((one, other) => creationOf(one) - creationOf(other));
   const decision = readDecision(pod);
   return {
     namespace: cluster.namespace,
@@ -58,6 +57,10 @@ export async function explainPod(cluster: Cluster, name: string): Promise<PodExp
     ...(decision === undefined ? {} : { decision }),
     interruptions: items.map(interruptionOf),
   };
+}
+
+function creationOf(checkpoint: PodCheckpoint): number {
+  return Date.parse(checkpoint.metadata.creationTimestamp);
 }
 
 function stateOf(pod: Pod, checkpoints: readonly PodCheckpoint[]): string {

@@ -1,4 +1,4 @@
-import { checkpointName, workloadLabel } from '../controllers/index.ts';
+import { checkpointName } from '../controllers/index.ts';
 import { isApiError } from '../kubernetes/index.ts';
 import {
   conditionOf,
@@ -9,6 +9,7 @@ import {
   type PodCheckpoint,
   type PodCheckpointSpec,
   WORKLOAD_LABEL,
+  workloadLabel,
 } from '../model/index.ts';
 import { type Cluster, getPod } from './cluster.ts';
 import { UsageError } from './exit.ts';
@@ -56,7 +57,7 @@ async function createCheckpoint(cluster: Cluster, pod: Pod, request: CheckpointR
         metadata: {
           name: checkpointName(pod.metadata, number),
           namespace: cluster.namespace,
-          labels: { [WORKLOAD_LABEL]: workloadLabel(pod, pod.metadata.name) },
+          labels: { [WORKLOAD_LABEL]: workloadLabel(pod) },
         },
         spec: {
           sourcePod: { name: pod.metadata.name, uid: pod.metadata.uid },

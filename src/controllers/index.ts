@@ -1,5 +1,5 @@
 export { nextIncarnation } from './interruption/incarnation.ts';
 export { InterruptionController } from './interruption/interruption-controller.ts';
 export { RetentionController } from './retention/retention-controller.ts';
-export { checkpointName, workloadLabel } from './scheduling/draft-checkpoint.ts';
+export { checkpointName } from './scheduling/draft-checkpoint.ts';
 export { DEFAULT_SCHEDULER_NAMES, Scheduler, type SchedulerOptions } from './scheduling/scheduler.ts';

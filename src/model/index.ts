@@ -12,3 +12,4 @@ export * from './quantity.ts';
 export * from './resources.ts';
 export * from './selectors.ts';
 export * from './validation/index.ts';
+export * from './workload.ts';

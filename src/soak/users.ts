@@ -1,5 +1,5 @@
-import { checkpointName, workloadLabel } from '../controllers/index.ts';
-import { isApiError, type Registry } from '../kubernetes/index.ts';
+import { checkpointName } from '../controllers/index.ts';
+import { ApiError, isApiError, type Registry } from '../kubernetes/index.ts';
 import {
   isConditionTrue,
   NODES,
@@ -9,6 +9,7 @@ import {
   type PodCheckpoint,
   SUSPENDED_GATE,
   WORKLOAD_LABEL,
+  workloadLabel,
 } from '../model/index.ts';
 import type { UserEntry } from './history.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -71,7 +72,7 @@ export class Users {
       const pods = await registry.list(PODS, { fieldSelector: `spec.nodeName=${node}` });
       for (const pod of pods.items) {
         if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) continue;
-        if (how === 'evict') await ignoreRefusal(registry.evict(pod.metadata));
+        if (how === 'evict' || pod.status?.phase !== 'Running') await ignoreRefusal(registry.evict(pod.metadata));
         else await createCheckpoint(registry, pod, { stop: true, reason: 'Drain', restore: 'Automatic' });
       }
     });
@@ -185,8 +186,11 @@ function keyOf({ namespace, pod }: PlannedWorkload): { namespace: string; name: 
   return { namespace, name: pod.metadata.name ?? '' };
 }
 
+/** The command refuses what does not run. */
 async function running(registry: Registry, key: { namespace: string; name: string }): Promise<Pod> {
-  return registry.get(PODS, key);
+  const pod = await registry.get(PODS, key);
+  if (pod.status?.phase === 'Running') return pod;
+  throw new ApiError('Invalid', `pod ${key.name} is not running: only a running pod can be checkpointed`);
 }
 
 /** As `fermata checkpoint`, `fermata suspend` and a drain do. */
@@ -201,7 +205,7 @@ async function createCheckpoint(
         metadata: {
           name: checkpointName(pod.metadata, number),
           namespace: pod.metadata.namespace ?? 'default',
-          labels: { [WORKLOAD_LABEL]: workloadLabel(pod, pod.metadata.name) },
+          labels: { [WORKLOAD_LABEL]: workloadLabel(pod) },
         },
         spec: {
           sourcePod: { name: pod.metadata.name, uid: pod.metadata.uid },

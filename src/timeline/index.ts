@@ -1,4 +1,4 @@
 export { LiveTimeline } from './live-timeline.ts';
 export { recordedTransitions } from './recorded-timeline.ts';
 export { renderTimeline } from './render.ts';
-export { type Stage, type Transition, workloadOf } from './stage.ts';
+export type { Stage, Transition } from './stage.ts';

@@ -1,5 +1,5 @@
-import type { Pod, PodCheckpoint } from '../model/index.ts';
-import { type Stage, stageOf, type Transition, workloadOf } from './stage.ts';
+import { type Pod, type PodCheckpoint, workloadOfPod } from '../model/index.ts';
+import { type Stage, stageOf, type Transition } from './stage.ts';
 
 /** Collects the stages of workloads as their objects change. Feed it every change in the order it is seen. */
 export class LiveTimeline {
@@ -19,7 +19,7 @@ export class LiveTimeline {
     this.#pods.delete(pod.metadata.uid);
     const { stage } = stageOf(pod, this.#of(pod));
     // A checkpointed pod's place is taken by the next incarnation; until that shows, the workload is suspended.
-    this.#enter(workloadOf(pod), stage === 'suspended' || stage === 'finished' ? stage : 'gone', undefined, at);
+    this.#enter(workloadOfPod(pod), stage === 'suspended' || stage === 'finished' ? stage : 'gone', undefined, at);
   }
 
   checkpointChanged(checkpoint: PodCheckpoint, at: number): void {
@@ -31,7 +31,7 @@ export class LiveTimeline {
 
   #update(pod: Pod, at: number): void {
     const { stage, node } = stageOf(pod, this.#of(pod));
-    this.#enter(workloadOf(pod), stage, node, at);
+    this.#enter(workloadOfPod(pod), stage, node, at);
   }
 
   #of(pod: Pod): PodCheckpoint[] {

@@ -1,12 +1,14 @@
 import {
   conditionOf,
   isConditionTrue,
+  isTerminal,
   type Pod,
   type PodCheckpoint,
   RESTORE_FROM_ANNOTATION,
-  WORKLOAD_LABEL,
+  workloadOfCheckpoint,
+  workloadOfPod,
 } from '../model/index.ts';
-import { isFinished, type Transition, workloadOf } from './stage.ts';
+import type { Transition } from './stage.ts';
 
 /**
  * What the objects of a cluster tell of the past: pods as they are, and the checkpoints that remember earlier
@@ -17,8 +19,9 @@ export function recordedTransitions(pods: readonly Pod[], checkpoints: readonly 
   return transitions.sort((one, other) => one.at - other.at || one.workload.localeCompare(other.workload));
 }
 
-function ofCheckpoint({ metadata, spec, status }: PodCheckpoint): Transition[] {
-  const workload = `${metadata.namespace}/${metadata.labels?.[WORKLOAD_LABEL] ?? spec.sourcePod.name}`;
+function ofCheckpoint(checkpoint: PodCheckpoint): Transition[] {
+  const { spec, status } = checkpoint;
+  const workload = workloadOfCheckpoint(checkpoint);
   const node = status?.nodeName;
   const transitions: Transition[] = [];
   const add = (time: string | undefined, stage: Transition['stage'], on: string | undefined): void => {
@@ -36,7 +39,7 @@ function ofCheckpoint({ metadata, spec, status }: PodCheckpoint): Transition[] {
 }
 
 function ofPod(pod: Pod): Transition[] {
-  const workload = workloadOf(pod);
+  const workload = workloadOfPod(pod);
   const node = pod.spec.nodeName;
   const restored = pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== undefined;
   const transitions: Transition[] = [
@@ -52,7 +55,7 @@ function ofPod(pod: Pod): Transition[] {
     .filter((time) => time !== undefined)
     .map((time) => Date.parse(time));
   if (started.length > 0) transitions.push({ workload, at: Math.min(...started), stage: 'running', node });
-  if (isFinished(pod) && ended.length > 0)
+  if (isTerminal(pod) && ended.length > 0)
     transitions.push({ workload, at: Math.max(...ended), stage: 'finished', node });
   return transitions;
 }

@@ -1,10 +1,10 @@
 import {
   conditionOf,
   isConditionTrue,
+  isTerminal,
   type Pod,
   type PodCheckpoint,
   RESTORE_FROM_ANNOTATION,
-  WORKLOAD_ANNOTATION,
 } from '../model/index.ts';
 
 /** What a workload is doing at one instant. */
@@ -18,19 +18,10 @@ export interface Transition {
   node?: string | undefined;
 }
 
-/** `namespace/name` of the workload a pod is an incarnation of. */
-export function workloadOf(pod: Pod): string {
-  return `${pod.metadata.namespace}/${pod.metadata.annotations?.[WORKLOAD_ANNOTATION] ?? pod.metadata.name}`;
-}
-
-export function isFinished(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-}
-
 /** The stage of a pod, given the checkpoints whose source it is. */
 export function stageOf(pod: Pod, checkpoints: readonly PodCheckpoint[]): { stage: Stage; node?: string | undefined } {
   const node = pod.spec.nodeName;
-  if (isFinished(pod)) return { stage: 'finished', node };
+  if (isTerminal(pod)) return { stage: 'finished', node };
   for (const { spec, status } of checkpoints) {
     const ready = conditionOf(status?.conditions, 'Ready');
     if (ready?.reason === 'CheckpointInProgress') return { stage: 'checkpointing', node };

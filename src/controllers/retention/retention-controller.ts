@@ -1,15 +1,19 @@
 import { planRetention } from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { type EventRecorder, isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
-import { keyOf, type Log, POD_CHECKPOINTS, PODS, type Pod, type PodCheckpoint } from '../../model/index.ts';
-import type { ControllerDependencies } from '../interruption/interruption-controller.ts';
 import {
   isTerminal,
-  retainedCheckpoint,
-  retainedWorkload,
+  keyOf,
+  type Log,
+  POD_CHECKPOINTS,
+  PODS,
+  type Pod,
+  type PodCheckpoint,
   workloadOfCheckpoint,
   workloadOfPod,
-} from './workload-view.ts';
+} from '../../model/index.ts';
+import type { ControllerDependencies } from '../interruption/interruption-controller.ts';
+import { retainedCheckpoint, retainedWorkload } from './workload-view.ts';
 
 /**
  * Lets checkpoints go that nobody needs any more, by the rules of the checkpoint room. It only asks for the deletion of

@@ -1,25 +1,14 @@
 import type { RetainedCheckpoint, RetainedWorkload } from '../../checkpoint/index.ts';
 import {
   conditionOf,
-  isConditionTrue,
+  isOnlyState,
+  isTerminal,
   keyOf,
   type Pod,
   type PodCheckpoint,
   RESTORE_FROM_ANNOTATION,
-  WORKLOAD_ANNOTATION,
-  WORKLOAD_LABEL,
+  workloadOfCheckpoint,
 } from '../../model/index.ts';
-
-/** `namespace/name` of the workload whose state the checkpoint holds. */
-export function workloadOfCheckpoint({ metadata, spec }: PodCheckpoint): string {
-  return `${metadata.namespace}/${metadata.labels?.[WORKLOAD_LABEL] ?? spec.sourcePod.name}`;
-}
-
-/** `namespace/name` of the workload the pod is an incarnation of, as its checkpoints are labelled. */
-export function workloadOfPod({ metadata }: Pod): string {
-  const name = metadata.labels?.[WORKLOAD_LABEL] ?? metadata.annotations?.[WORKLOAD_ANNOTATION] ?? metadata.name;
-  return `${metadata.namespace}/${name}`;
-}
 
 /** The checkpoint as the rules of retention see it. `pods`: those of its workload. */
 export function retainedCheckpoint(checkpoint: PodCheckpoint, pods: readonly Pod[]): RetainedCheckpoint {
@@ -32,7 +21,7 @@ export function retainedCheckpoint(checkpoint: PodCheckpoint, pods: readonly Pod
     state: ready?.status === 'True' ? 'ready' : failed ? 'failed' : 'pending',
     takenAt: Date.parse(status?.startTime ?? metadata.creationTimestamp),
     reason: spec.reason ?? 'Manual',
-    suspends: suspends(checkpoint),
+    suspends: isOnlyState(checkpoint),
     awaited: pods.some((pod) => goesOnFrom(pod, metadata.name)),
   };
 }
@@ -54,23 +43,13 @@ export function retainedWorkload(
   if (abandoned !== undefined) {
     return { workload, state: 'orphaned', since: Date.parse(abandoned.lastTransitionTime ?? '') || goneSince };
   }
-  if (checkpoints.some(suspends)) return { workload, state: 'suspended' };
+  if (checkpoints.some(isOnlyState)) return { workload, state: 'suspended' };
   return { workload, state: 'ended', since: goneSince };
-}
-
-function suspends({ spec, status }: PodCheckpoint): boolean {
-  if (spec.postCheckpointState !== 'Stopped' || spec.restore === 'Never') return false;
-  if (!isConditionTrue(status?.conditions, 'Ready') || isConditionTrue(status?.conditions, 'Restored')) return false;
-  return conditionOf(status?.conditions, 'Restored')?.reason !== 'Abandoned';
 }
 
 /** It is to be restored from it, or was: after a crash it goes on from there again, whatever was dumped since. */
 function goesOnFrom(pod: Pod, checkpoint: string): boolean {
   return pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === checkpoint && !isTerminal(pod);
-}
-
-export function isTerminal({ status }: Pod): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 function endOf({ status }: Pod): number | undefined {

@@ -3,13 +3,12 @@ import {
   type Draft,
   type Pod,
   type PodCheckpoint,
-  WORKLOAD_ANNOTATION,
   WORKLOAD_LABEL,
+  workloadLabel,
 } from '../../model/index.ts';
 import type { Explanation, PodRef, VictimDecision } from '../../scheduling/index.ts';
 
 const MAX_NAME_LENGTH = 253;
-const MAX_LABEL_LENGTH = 63;
 
 /**
  * The order to checkpoint one victim. Its name is a function of the victim and the number of checkpoints asked of it
@@ -17,6 +16,7 @@ const MAX_LABEL_LENGTH = 63;
  */
 export function draftCheckpoint(order: {
   victim: VictimDecision;
+  /** Unknown when it is gone already; the order then fails with that. */
   source: Pod | undefined;
   number: number;
   preemptor: PodRef;
@@ -27,7 +27,7 @@ export function draftCheckpoint(order: {
     metadata: {
       name: checkpointName(victim.pod, number),
       namespace: victim.pod.namespace,
-      labels: { [WORKLOAD_LABEL]: workloadLabel(source, victim.pod.name) },
+      ...(source === undefined ? {} : { labels: { [WORKLOAD_LABEL]: workloadLabel(source) } }),
       annotations: { [DECISION_ANNOTATION]: JSON.stringify(explanation) },
     },
     spec: {
@@ -45,10 +45,4 @@ export function draftCheckpoint(order: {
 export function checkpointName(pod: { name: string; uid: string }, number: number): string {
   const suffix = `-${pod.uid.slice(0, 8)}-${number}`;
   return `${pod.name.slice(0, MAX_NAME_LENGTH - suffix.length)}${suffix}`;
-}
-
-export function workloadLabel(pod: Pod | undefined, fallback: string): string {
-  const workload = pod?.metadata.annotations?.[WORKLOAD_ANNOTATION] ?? pod?.metadata.name ?? fallback;
-  // A label value must end in a letter or digit.
-  return workload.slice(0, MAX_LABEL_LENGTH).replace(/[^A-Za-z0-9]+$/, '');
 }

@@ -4,6 +4,7 @@ import {
   formatAmount,
   insufficientResources,
   isConditionTrue,
+  isTerminal,
   keyOf,
   NO_RESOURCES,
   NODES,
@@ -15,7 +16,7 @@ import {
   parseResources,
   podRequests,
   type Resources,
-  WORKLOAD_ANNOTATION,
+  workloadOfPod,
 } from '../../model/index.ts';
 
 /** One change of one object, as a watch told it. */
@@ -92,7 +93,7 @@ class World {
     const allocatable = parseResources(node.status?.allocatable);
     let held: Resources = NO_RESOURCES;
     for (const pod of this.#pods.values()) {
-      if (pod.spec.nodeName === nodeName && !isFinished(pod)) held = addResources(held, podRequests(pod));
+      if (pod.spec.nodeName === nodeName && !isTerminal(pod)) held = addResources(held, podRequests(pod));
     }
     const lacking = insufficientResources(held, allocatable);
     if (lacking.length === 0) return undefined;
@@ -118,7 +119,7 @@ class World {
   #runningTwin(key: string, pod: Pod): string | undefined {
     if (!isRunning(pod)) return undefined;
     for (const [otherKey, other] of this.#pods) {
-      if (otherKey !== key && isRunning(other) && workloadOf(other) === workloadOf(pod)) return otherKey;
+      if (otherKey !== key && isRunning(other) && workloadOfPod(other) === workloadOfPod(pod)) return otherKey;
     }
     return undefined;
   }
@@ -133,16 +134,8 @@ function revisionOf(entry: HistoryEntry): number {
   return Number(entry.object.metadata.resourceVersion);
 }
 
-function isFinished(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-}
-
 function isRunning(pod: Pod): boolean {
   return (pod.status?.containerStatuses ?? []).some((status) => status.state?.running !== undefined);
-}
-
-function workloadOf(pod: Pod): string {
-  return `${pod.metadata.namespace}/${pod.metadata.annotations?.[WORKLOAD_ANNOTATION] ?? pod.metadata.name}`;
 }
 
 function holdsOnlyCopy({ spec, status }: PodCheckpoint): boolean {

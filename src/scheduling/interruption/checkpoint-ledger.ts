@@ -1,6 +1,6 @@
-import { conditionOf, isConditionTrue, type PodCheckpoint, WORKLOAD_LABEL } from '../../model/index.ts';
+import { conditionOf, isConditionTrue, type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
 import { DEFAULT_CHECKPOINT_TIMEOUT_SECONDS, RELEASE_SLACK_MS } from '../constants.ts';
-import { timeOf, workloadKey } from '../snapshot/pod-info.ts';
+import { timeOf } from '../snapshot/pod-info.ts';
 
 /** Where a `Stopped` checkpoint is on its way to freed room. */
 export type StopPhase = 'UnderWay' | 'Failed' | 'Replaced' | 'Released';
@@ -17,14 +17,6 @@ export function stopPhaseOf(checkpoint: PodCheckpoint): StopPhase {
 
 export function sourceUIDOf(checkpoint: PodCheckpoint): string | undefined {
   return checkpoint.status?.sourcePodUID ?? checkpoint.spec.sourcePod.uid;
-}
-
-/** The workload a checkpoint belongs to, as {@link workloadKey}. */
-export function workloadOf(checkpoint: PodCheckpoint): string {
-  return workloadKey(
-    checkpoint.metadata.namespace ?? 'default',
-    checkpoint.metadata.labels?.[WORKLOAD_LABEL] ?? checkpoint.spec.sourcePod.name,
-  );
 }
 
 /**
@@ -46,7 +38,7 @@ export class CheckpointLedger {
     this.delete(checkpoint);
     this.#byKey.set(keyOf(checkpoint), checkpoint);
     if (isConditionTrue(checkpoint.status?.conditions, 'Ready')) {
-      index(this.#readyByWorkload, workloadOf(checkpoint), checkpoint);
+      index(this.#readyByWorkload, workloadOfCheckpoint(checkpoint), checkpoint);
     }
     if (checkpoint.spec.postCheckpointState !== 'Stopped') return;
     const source = sourceUIDOf(checkpoint);
@@ -60,7 +52,7 @@ export class CheckpointLedger {
     const known = this.#byKey.get(key);
     if (known === undefined) return;
     this.#byKey.delete(key);
-    unindex(this.#readyByWorkload, workloadOf(known), known);
+    unindex(this.#readyByWorkload, workloadOfCheckpoint(known), known);
     const source = sourceUIDOf(known);
     if (source !== undefined) unindex(this.#stopsBySource, source, known);
     if (known.spec.preemptor !== undefined) unindex(this.#stopsByPreemptor, known.spec.preemptor.uid, known);

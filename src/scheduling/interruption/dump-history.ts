@@ -1,4 +1,4 @@
-import type { PodCheckpoint } from '../../model/index.ts';
+import { type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
 import {
   BANDWIDTH_SAMPLE_MIN_BYTES,
   DUMP_BYTES_PER_SECOND,
@@ -7,7 +7,6 @@ import {
   RESTORE_BYTES_PER_SECOND,
   RESTORE_FIXED_SECONDS,
 } from '../constants.ts';
-import { workloadOf } from './checkpoint-ledger.ts';
 
 /** What a workload's latest measured checkpoint took. */
 export interface MeasuredDump {
@@ -30,7 +29,7 @@ export class DumpHistory {
     const counted = this.#counted.get(metadata.uid) ?? { dump: false, restore: false };
     this.#counted.set(metadata.uid, counted);
     const sizeBytes = (status.checkpointedContainers ?? []).reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
-    const workload = workloadOf(checkpoint);
+    const workload = workloadOfCheckpoint(checkpoint);
     if (!counted.dump) {
       counted.dump = true;
       const dumpSeconds = status.dumpMilliseconds / 1000;

@@ -1,4 +1,4 @@
-import { conditionOf, type PodCheckpoint } from '../../model/index.ts';
+import { conditionOf, type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
 import {
   DUMP_FAILURE_BACKOFF_MS,
   INTERRUPTION_PROTECTION_MS,
@@ -7,7 +7,7 @@ import {
   MAX_INTERRUPTION_PROTECTION_MS,
 } from '../constants.ts';
 import { timeOf } from '../snapshot/pod-info.ts';
-import { sourceUIDOf, stopPhaseOf, workloadOf } from './checkpoint-ledger.ts';
+import { sourceUIDOf, stopPhaseOf } from './checkpoint-ledger.ts';
 
 /** Dumps of one pod that failed in a row. */
 export interface DumpFailures {
@@ -41,7 +41,7 @@ export class InterruptionRecord {
     if (source !== undefined) this.#failures.delete(source);
     if (checkpoint.spec.postCheckpointState === 'Stopped' && checkpoint.spec.reason === 'Preemption') {
       const at = timeOf(checkpoint.status?.completionTime) ?? timeOf(ready.lastTransitionTime) ?? now;
-      this.interrupted(workloadOf(checkpoint), checkpoint.metadata.uid, at);
+      this.interrupted(workloadOfCheckpoint(checkpoint), checkpoint.metadata.uid, at);
     }
     return false;
   }

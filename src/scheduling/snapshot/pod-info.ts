@@ -8,7 +8,7 @@ import {
   RAN_SECONDS_ANNOTATION,
   RESTORE_FROM_ANNOTATION,
   WALLTIME_ANNOTATION,
-  WORKLOAD_ANNOTATION,
+  workloadOfPod,
 } from '../../model/index.ts';
 import { DEFAULT_SCORED_CPU_MILLICORES, DEFAULT_SCORED_MEMORY_BYTES } from '../constants.ts';
 import type { PodRef } from '../contract.ts';
@@ -66,7 +66,7 @@ export function podInfo(pod: Pod, space: ResourceSpace): PodInfo {
     requests,
     scoredCpu: (requests[CPU] ?? 0) + DEFAULT_SCORED_CPU_MILLICORES * withoutRequest(spec.containers, 'cpu'),
     scoredMemory: (requests[MEMORY] ?? 0) + DEFAULT_SCORED_MEMORY_BYTES * withoutRequest(spec.containers, 'memory'),
-    workload: workloadKey(namespace, metadata.annotations?.[WORKLOAD_ANNOTATION] ?? metadata.name),
+    workload: workloadOfPod(pod),
     startedAt,
     running,
     finished: pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed',
@@ -83,11 +83,6 @@ export function podInfo(pod: Pod, space: ResourceSpace): PodInfo {
 
 export function podRef(info: PodInfo): PodRef {
   return { namespace: info.namespace, name: info.name, uid: info.uid };
-}
-
-/** Workloads are compared by at most 63 characters, as many as a label of their PodCheckpoints can hold. */
-export function workloadKey(namespace: string, workload: string): string {
-  return `${namespace}/${workload.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '')}`;
 }
 
 export function timeOf(text: string | undefined): number | undefined {

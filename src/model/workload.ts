@@ -1,0 +1,46 @@
+import type { Pod } from './core.ts';
+import { WORKLOAD_ANNOTATION, WORKLOAD_LABEL } from './marks.ts';
+import { conditionOf, isConditionTrue, keyOf } from './meta.ts';
+import type { PodCheckpoint } from './podcheckpoint.ts';
+
+/** Longest value of a label (Kubernetes API conventions). */
+const MAX_LABEL_LENGTH = 63;
+
+/**
+ * The name of the workload a pod is an incarnation of, as its PodCheckpoints are labelled: its workload annotation, else its own
+ * name. At most 63 characters, so that it fits a label; workloads are compared by these.
+ */
+export function workloadLabel({ metadata }: Pod): string {
+  return labelValue(metadata.annotations?.[WORKLOAD_ANNOTATION] ?? metadata.name);
+}
+
+/** `namespace/name` of the workload the pod is an incarnation of; the same for all of them. */
+export function workloadOfPod(pod: Pod): string {
+  return keyOf({ metadata: { namespace: pod.metadata.namespace, name: workloadLabel(pod) } });
+}
+
+/** `namespace/name` of the workload whose state the checkpoint holds; equal to {@link workloadOfPod} of its source. */
+export function workloadOfCheckpoint({ metadata, spec }: PodCheckpoint): string {
+  const name = metadata.labels?.[WORKLOAD_LABEL] ?? labelValue(spec.sourcePod.name);
+  return keyOf({ metadata: { namespace: metadata.namespace, name } });
+}
+
+/** Whether the pod has ended for good. */
+export function isTerminal({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+/**
+ * Whether a suspended workload has nothing but this checkpoint to go on from. It is given up only when its owner deleted its
+ * pod (`Abandoned`) or wanted no restore.
+ */
+export function isOnlyState({ spec, status }: PodCheckpoint): boolean {
+  if (spec.postCheckpointState !== 'Stopped' || spec.restore === 'Never') return false;
+  if (!isConditionTrue(status?.conditions, 'Ready') || isConditionTrue(status?.conditions, 'Restored')) return false;
+  return conditionOf(status?.conditions, 'Restored')?.reason !== 'Abandoned';
+}
+
+/** A label value must end in a letter or digit. */
+function labelValue(text: string): string {
+  return text.slice(0, MAX_LABEL_LENGTH).replace(/[^A-Za-z0-9]+$/, '');
+}
