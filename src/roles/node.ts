@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent, SqliteJournal } from '../agent/index.ts';
 import { FermataError } from '../model/index.ts';
-import { LogServer, SandboxDirectory, SandboxNode } from '../sandbox/index.ts';
+import { LogServer, measurePressure, SandboxDirectory, SandboxNode } from '../sandbox/index.ts';
 import { connect, type Running } from './role.ts';
 import { podmanServiceOf, runtimeOf } from './runtimes.ts';
 
@@ -38,7 +38,7 @@ export async function startNodes(folder: string): Promise<Running> {
       },
     );
     const node = new SandboxNode(
-      { ...parts, runtime, checkpoints: agent },
+      { ...parts, runtime, checkpoints: agent, pressure: () => measurePressure(directory.root) },
       { name, directory: directory.node(name), capacity: { cpu, memory, pods } },
     );
     agent.start();
