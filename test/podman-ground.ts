@@ -44,7 +44,7 @@ export class PodmanGround {
     assert.ok(podman && runc && criu);
     const folder = await mkdtemp(join(tmpdir(), 'fermata-podman-'));
     const ground = new PodmanGround(folder, {
-      podman: podman.path,
+      podman: process.env.FERMATA_TEST_PODMAN ?? podman.path,
       runc: runc.path,
       criuDirectory: process.env.FERMATA_TEST_CRIU_DIRECTORY ?? criu.binDirectory,
     });

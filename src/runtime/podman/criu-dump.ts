@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../clock/index.ts';
 import { FermataError } from '../../model/index.ts';
 import { criuReason, runcReason } from './criu-log.ts';
 import { type PodmanLayout, type PodmanTools, RUNC_ROOT } from './layout.ts';
-import { parentOf, processIds } from './processes.ts';
+import { commandLine, parentOf, processIds } from './processes.ts';
 
 /**
  * Dumps one running container into `directory/checkpoint` by runc and CRIU and leaves it frozen (see the freeze hook): the
@@ -16,7 +17,7 @@ import { parentOf, processIds } from './processes.ts';
  * The process outlives us: its output goes to a file, and it has a session of its own.
  */
 export async function dumpContainer(
-  parts: { layout: PodmanLayout; tools: PodmanTools },
+  parts: { clock: Clock; layout: PodmanLayout; tools: PodmanTools },
   container: string,
   directory: string,
   signal: AbortSignal,
@@ -32,9 +33,10 @@ export async function dumpContainer(
     { env: parts.layout.environment(parts.tools), stdio: ['ignore', output, output], detached: true },
   );
   closeSync(output);
-  // CRIU cut down leaves its victim running: the code it had put into the processes takes itself out (measured, 8 of 8).
   const abort = (): void => {
-    if (child.pid !== undefined) killGroup(child.pid);
+    if (child.pid === undefined) return;
+    // It ends one way or the other, and the exit is what is waited for.
+    void cutShort(parts.clock, child.pid, join(directory, 'dump.log'));
   };
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -50,27 +52,63 @@ export async function dumpContainer(
   }
 }
 
+const CUT_POLL_MILLISECONDS = 2;
+/** Less than this, and what could not be written may be the log that would say so. */
+const FULL_BYTES = 1024 * 1024;
+
 /** CRIU's own reason, else runc's. */
 async function dumpReason(directory: string): Promise<string> {
-  const [dumpLog, output] = await Promise.all(
-    ['dump.log', 'runc.log'].map((name) => readFile(join(directory, name), 'utf8').catch(() => '')),
-  );
-  return criuReason(dumpLog ?? '') ?? runcReason(output ?? '') ?? 'CRIU gave no reason';
+  const [dumpLog, output, figures] = await Promise.all([
+    readFile(join(directory, 'dump.log'), 'utf8').catch(() => ''),
+    readFile(join(directory, 'runc.log'), 'utf8').catch(() => ''),
+    statfs(directory),
+  ]);
+  const reason = criuReason(dumpLog) ?? runcReason(output) ?? 'CRIU gave no reason';
+  if (figures.bavail * figures.bsize >= FULL_BYTES || /No space left/.test(reason)) return reason;
+  return `No space left on the disk of ${directory} (${reason})`;
 }
 
-/** Dumps of these containers that go on although who ordered them is gone: runc, and CRIU below it. */
+/** Dumps of these containers that go on although who ordered them is gone: runc, leading the group CRIU is in. */
 export function orphanedDumps(containers: readonly string[], directory: string): number[] {
-  const orders = processIds(
-    (args) => (args.includes('checkpoint') && containers.some((id) => args.includes(id))) || args.includes(directory),
+  return processIds(
+    (args) =>
+      args.includes('checkpoint') &&
+      (containers.some((id) => args.includes(id)) || args.some((argument) => argument.startsWith(`${directory}/`))),
   );
-  // An unpacked CRIU runs under the loader of its own libc: its name is then not the first argument.
-  const workers = processIds((args, pid) => args.includes('swrk') && orders.includes(parentOf(pid) ?? 0));
-  return [...orders, ...workers];
 }
 
-export function killGroup(leader: number): void {
+/**
+ * Ends an ordered dump whose process leads its group, as soon as that does no harm to the dumped processes; at the latest it
+ * ends by itself. While CRIU writes pages out, the code it has put into its victim takes itself out again when CRIU dies; while
+ * it puts that code in or takes it out, dying would leave the victim with foreign registers.
+ */
+export async function cutShort(clock: Clock, leader: number, dumpLog: string): Promise<void> {
+  const mayEnd = async (): Promise<boolean> => mayBeCut(await readFile(dumpLog, 'utf8').catch(() => ''));
+  while (commandLine(leader) !== undefined) {
+    if (await mayEnd()) {
+      // By descent: CRIU changes its command line.
+      const workers = processIds((_, pid) => parentOf(pid) === leader);
+      for (const pid of workers) signalIfThere(pid, 'SIGSTOP');
+      // Once more, now that it stands still: it may have gone on between the look and the stop.
+      if (await mayEnd()) {
+        signalIfThere(-leader, 'SIGKILL');
+        return;
+      }
+      for (const pid of workers) signalIfThere(pid, 'SIGCONT');
+    }
+    await clock.sleep(CUT_POLL_MILLISECONDS);
+  }
+}
+
+/** Pure: whether a CRIU with this `dump.log` so far may be killed without harm: before the first task, or writing pages. */
+export function mayBeCut(log: string): boolean {
+  const last = [...log.matchAll(/\) (Dumping task|Dumping pages|Dumping core) \(/g)].at(-1)?.[1];
+  return last === undefined || last === 'Dumping pages';
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-leader, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }

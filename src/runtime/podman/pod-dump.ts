@@ -16,11 +16,12 @@ import {
 } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
-import { dumpContainer, killGroup, orphanedDumps } from './criu-dump.ts';
+import { cutShort, dumpContainer, orphanedDumps } from './criu-dump.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { awaitsRestore, mark, readMarks } from './marks.ts';
 import { hasEstablishedTcp, lockNetwork, unlockNetwork } from './network-lock.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
+import { commandLine } from './processes.ts';
 import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
 import { readDumpTimes } from './stats-dump.ts';
 
@@ -95,8 +96,7 @@ export class PodDumper {
   /** What became of a dump whose orderer is gone. See `PodCheckpointer.recoverDump`. */
   async recover(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {
     const containers = await this.#index.list(uid, options.signal);
-    const ids = containers.map((container) => container.id);
-    await this.#awaitOrphans(ids, options);
+    await this.#awaitOrphans(containers, options);
     const fresh = await this.#index.list(uid, options.signal);
     const marked = fresh.filter((container) => readMarks(this.#layout.userdata(container.id)).dump !== undefined);
     const targets = await Promise.all(marked.map((container) => this.#target(container, options.directory)));
@@ -184,7 +184,12 @@ export class PodDumper {
   ): Promise<{ report: ContainerDump; dumped: DumpedContainer }> {
     const { container, config, directory, userdata } = target;
     try {
-      await dumpContainer({ layout: this.#layout, tools: this.#tools }, container.id, directory, signal);
+      await dumpContainer(
+        { clock: this.#clock, layout: this.#layout, tools: this.#tools },
+        container.id,
+        directory,
+        signal,
+      );
     } catch (error) {
       // The directory goes; the whole log stays where Podman would have left it, until the next dump.
       if (existsSync(join(directory, 'dump.log')))
@@ -246,12 +251,20 @@ export class PodDumper {
     for (const target of targets) mark(target.userdata, { dump: undefined });
   }
 
-  async #awaitOrphans(ids: readonly string[], options: CheckpointOptions): Promise<void> {
+  async #awaitOrphans(targets: readonly { id: string; name: string }[], options: CheckpointOptions): Promise<void> {
     const deadline = this.#clock.now() + options.timeoutMilliseconds;
+    const ids = targets.map(({ id }) => id);
     for (;;) {
       const orphans = orphanedDumps(ids, options.directory);
       if (orphans.length === 0) return;
-      if (this.#clock.now() > deadline) for (const pid of orphans) killGroup(pid);
+      if (this.#clock.now() > deadline) {
+        await Promise.all(
+          orphans.map((leader) => {
+            const ordered = targets.find(({ id }) => commandLine(leader)?.includes(id));
+            return cutShort(this.#clock, leader, join(options.directory, ordered?.name ?? '', 'dump.log'));
+          }),
+        );
+      }
       await this.#clock.sleep(ORPHAN_POLL_MILLISECONDS, options.signal);
     }
   }
