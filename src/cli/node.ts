@@ -9,6 +9,6 @@ export function register(program: Command): void {
     .option('--supervised', 'stop when standard input ends')
     .action(async (flags: { dir: string; supervised?: boolean }) => {
       const { startNodes } = await import('../roles/node.ts');
-      await runRole(() => startNodes(flags.dir), flags);
+      await runRole(() => startNodes(flags.dir, program.version() ?? 'unknown'), flags);
     });
 }

@@ -6,8 +6,8 @@ import { LogServer, measurePressure, SandboxDirectory, SandboxNode } from '../sa
 import { connect, type Running } from './role.ts';
 import { podmanServiceOf, runtimeOf } from './runtimes.ts';
 
-/** All nodes of the sandbox in `folder`, each with its agent and its runtime. Pods outlive this process. */
-export async function startNodes(folder: string): Promise<Running> {
+/** All nodes of the sandbox in `folder`, each with its agent and its runtime. Pods outlive this process. `version`: of Fermata. */
+export async function startNodes(folder: string, version: string): Promise<Running> {
   const directory = new SandboxDirectory(folder);
   const configuration = directory.readConfiguration();
   if (configuration === undefined) {
@@ -39,7 +39,7 @@ export async function startNodes(folder: string): Promise<Running> {
     );
     const node = new SandboxNode(
       { ...parts, runtime, checkpoints: agent, pressure: () => measurePressure(directory.root) },
-      { name, directory: directory.node(name), capacity: { cpu, memory, pods } },
+      { name, directory: directory.node(name), capacity: { cpu, memory, pods }, version },
     );
     agent.start();
     node.start();
