@@ -72,8 +72,14 @@ export class Dumper {
     const refusal = refusalFor(pod, present) ?? (await this.#lackOfSpace(pod, present));
     if (refusal !== undefined) return this.#fail(checkpoint, refusal, signal);
     const facts = { nodeName: this.#options.nodeName, podUid };
-    const claimed = await writer.status(checkpoint, (current) => inProgress(current, facts, clock.now()), signal);
-    if (claimed === undefined) return;
+    const claimed = await writer.status(
+      checkpoint,
+      (current) =>
+        isReady(current) || hasFailed(current) ? (current.status ?? {}) : inProgress(current, facts, clock.now()),
+      signal,
+    );
+    // What was refused before may be said only now, by an answer that was late.
+    if (claimed === undefined || isReady(claimed) || hasFailed(claimed)) return;
     const held = await writer.addFinalizer(claimed, signal);
     if (held === undefined) return;
     if (held.metadata.deletionTimestamp !== undefined) return this.#fail(held, 'it is being deleted', signal);
@@ -110,6 +116,7 @@ export class Dumper {
     if (checkpoint === undefined) return this.#abandon(entry, signal);
     if (isReady(checkpoint)) return this.#settle(entry);
     if (hasFailed(checkpoint)) return this.#cleanUp(checkpoint, entry, signal);
+    if (entry.step === 'failed') return this.#fail(checkpoint, entry.failure ?? 'the dump failed', signal, entry);
     if (entry.step === 'sealed') return this.#report(checkpoint, entry, signal);
     if (entry.step === 'dumped') return this.#seal(checkpoint, entry, signal);
     const found = await this.#parts.runtime.recoverDump(entry.podUid, this.#orderOf(entry, signal));
@@ -272,6 +279,8 @@ export class Dumper {
   /** Says that it failed, and why; then nothing of it is left. */
   async #fail(checkpoint: PodCheckpoint, message: string, signal: AbortSignal, entry?: JournalEntry): Promise<void> {
     const { writer, clock, counters, log } = this.#parts;
+    // Said once, it stays: when no answer comes the server may have heard it all the same, and may still be going to.
+    if (entry !== undefined) this.#advance(entry, { step: 'failed', failure: message });
     const failure = { reason: 'CheckpointFailed', message, nodeName: this.#options.nodeName } as const;
     const current = await writer.status(checkpoint, (one) => failed(one, failure, clock.now()), signal);
     counters.dumpsFailed++;

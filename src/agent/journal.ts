@@ -3,9 +3,9 @@ import type { CheckpointedContainer } from '../model/index.ts';
 /**
  * How far one checkpoint has come. `dumping`: the runtime was, or is about to be, ordered to dump; only the runtime knows
  * what became of it. `dumped`: the images are complete (of a Stopped checkpoint: and no process runs). `sealed`: the
- * manifest is written; what is left is to say so.
+ * manifest is written; what is left is to say so. `failed`: given up; what is left is to say so and to clear away.
  */
-export type JournalStep = 'dumping' | 'dumped' | 'sealed';
+export type JournalStep = 'dumping' | 'dumped' | 'sealed' | 'failed';
 
 /** What an agent that was killed must know of a checkpoint to bring it to its end. */
 export interface JournalEntry {
@@ -29,6 +29,8 @@ export interface JournalEntry {
   /** From `dumped` on. */
   containers?: CheckpointedContainer[];
   dumpedAt?: number;
+  /** Of `failed`: why, in the words of the status. */
+  failure?: string;
   /** From `sealed` on. */
   sealedAt?: number;
   manifestDigest?: string;
