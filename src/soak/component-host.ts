@@ -90,6 +90,7 @@ export class ComponentHost {
     const program = this.#make(life);
     this.#life = { incarnation, program, stopping: false };
     recorder.add({ kind: 'component', component: this.name, incarnation: number, what: 'started' });
+    incarnation.begin();
     program.start();
   }
 

@@ -23,6 +23,7 @@ export class Incarnation {
   readonly #onKill: () => void;
   readonly #alarms = new Set<Timer>();
   readonly #ends = new Set<() => void>();
+  #begun = false;
   #dead = false;
   #frozen: { until: Promise<void>; thaw: () => void } | undefined;
 
@@ -52,6 +53,11 @@ export class Incarnation {
   /** Alarms that the process has set and that have not fired. */
   get alarms(): number {
     return this.#alarms.size;
+  }
+
+  /** From here on faults may kill it: what is made before is no process yet. */
+  begin(): void {
+    this.#begun = true;
   }
 
   /** Ends it here and now. */
@@ -164,7 +170,7 @@ export class Incarnation {
 
   /** One opportunity to be killed. */
   #isKilled(): boolean {
-    if (this.#stream.choose('process', this.#rates) === undefined) return false;
+    if (!this.#begun || this.#stream.choose('process', this.#rates) === undefined) return false;
     this.kill();
     return true;
   }

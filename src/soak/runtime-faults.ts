@@ -42,7 +42,8 @@ export function runtimeFaults(parts: {
         return { kind: 'fail', reason: 'Error (criu/tty.c:1234): tty: Found dangling tty with sid 1', after: 0.2 };
       }
       const fault = stream.choose('dump', rates.dump);
-      if (fault === undefined) return undefined;
+      // To run on is what it is to do when it only takes a copy.
+      if (fault === undefined || (fault === 'runOn' && attempt.leaveRunning)) return undefined;
       tell(`dump/${fault}`, attempt);
       switch (fault) {
         case 'fail':

@@ -67,7 +67,9 @@ export function planWorkload(
   }
   const containers = [container('main', namespace, name, { cpu, memory })];
   if (chance.happens(0.1)) containers.push(container('side', namespace, name, { cpu: 50, memory: 2_048 }));
-  const restartPolicy = chance.weighted({ Never: 60, OnFailure: 30, Always: kind === 'sleeper' ? 10 : 0 });
+  // What fails at once and is started again for ever is not worth many runs.
+  const onFailure = growing || kind === 'failing' ? 5 : 40;
+  const restartPolicy = chance.weighted({ Never: 60, OnFailure: onFailure, Always: kind === 'sleeper' ? 10 : 0 });
   const pod: Draft<Pod> = {
     metadata: {
       name,

@@ -98,6 +98,11 @@ export class World {
     this.#users = new Users(this.#surroundings);
   }
 
+  /** Virtual time, ms since the epoch. */
+  now(): number {
+    return this.#surroundings.clock.now();
+  }
+
   async run(): Promise<WorldResult> {
     const { clock, recorder, faults, api, alarms } = this.#surroundings;
     api.start();
