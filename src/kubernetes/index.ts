@@ -1,7 +1,6 @@
 export { ApiError, isApiError, type StatusDetails } from './api-error.ts';
 export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
 export { EventRecorder } from './event-recorder.ts';
-export { type FaultRates, FaultyStore } from './faulty-store.ts';
 export { HttpStore, type HttpStoreOptions } from './http-store.ts';
 export { type ClusterAccess, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
 export { type Backoff, ReconcileLoop, type ReconcileOptions, type Requeue } from './reconcile-loop.ts';

@@ -3,7 +3,6 @@ import type { KubeObject, ResourceType } from './meta.ts';
 import type { InterruptionPolicySpecSchema } from './schemas/interruption-policy.ts';
 
 export type InterruptionPolicySpec = Static<typeof InterruptionPolicySpecSchema>;
-export type OnPreemption = NonNullable<InterruptionPolicySpec['onPreemption']>;
 
 export interface InterruptionPolicy extends KubeObject {
   spec: InterruptionPolicySpec;

@@ -63,32 +63,6 @@ function isInteger(value: string | undefined): boolean {
   return value !== undefined && /^[+-]?[0-9]+$/.test(value);
 }
 
-/** The selector as requirements, e.g. to print it with {@link formatLabelSelector}. */
-export function requirementsOf(selector: LabelSelector): LabelRequirement[] {
-  return [
-    ...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({
-      key,
-      operator: 'In' as const,
-      values: [value],
-    })),
-    ...(selector.matchExpressions ?? []).map(({ key, operator, values }) => ({ key, operator, values: values ?? [] })),
-  ];
-}
-
-/** The requirements in kubectl's syntax; {@link parseLabelSelector} reads it back. */
-export function formatLabelSelector(requirements: readonly LabelRequirement[]): string {
-  return requirements
-    .map(({ key, operator, values }) => {
-      if (operator === 'Exists') return key;
-      if (operator === 'DoesNotExist') return `!${key}`;
-      if (operator === 'Gt') return `${key}>${values[0] ?? ''}`;
-      if (operator === 'Lt') return `${key}<${values[0] ?? ''}`;
-      if (values.length === 1) return `${key}${operator === 'In' ? '=' : '!='}${values[0] ?? ''}`;
-      return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
-    })
-    .join(',');
-}
-
 const TOKENS = /==|!=|[=!<>(),]|[^\s=!<>(),]+/g;
 const SYMBOLS = new Set(['=', '==', '!=', '!', '<', '>', '(', ')', ',']);
 

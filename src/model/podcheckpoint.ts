@@ -9,7 +9,6 @@ import type {
 export type PodCheckpointSpec = Static<typeof PodCheckpointSpecSchema>;
 export type PodCheckpointStatus = Static<typeof PodCheckpointStatusSchema>;
 export type CheckpointedContainer = Static<typeof CheckpointedContainerSchema>;
-export type CheckpointReason = NonNullable<PodCheckpointSpec['reason']>;
 
 export interface PodCheckpoint extends KubeObject {
   spec: PodCheckpointSpec;

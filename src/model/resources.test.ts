@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import type { Pod } from './core.ts';
 import {
   addResources,
-  dominantShare,
   fits,
   formatResources,
   insufficientResources,
@@ -92,12 +91,6 @@ test('a pod fits when nothing it asks for is short, even on a node that is overc
     'memory',
     'nvidia.com/gpu',
   ]);
-});
-
-test('the dominant share is that of the scarcest resource', () => {
-  assert.equal(dominantShare({ cpu: 1000, memory: GIB }, { cpu: 4000, memory: 2 * GIB }), 0.5);
-  assert.equal(dominantShare({ 'nvidia.com/gpu': 1 }, { cpu: 4000 }), Number.POSITIVE_INFINITY);
-  assert.equal(dominantShare({}, {}), 0);
 });
 
 test('amounts are written as the quantities of their resource', () => {

@@ -41,7 +41,7 @@ function countsBytes(name: string): boolean {
 }
 
 /** The names that occur, sorted. */
-export function resourceNames(...all: readonly Resources[]): string[] {
+function resourceNames(...all: readonly Resources[]): string[] {
   return [...new Set(all.flatMap((amounts) => Object.keys(amounts)))].sort();
 }
 
@@ -59,7 +59,7 @@ export function subtractResources(one: Resources, other: Resources): Resources {
 }
 
 /** The larger amount of each. */
-export function maxResources(one: Resources, other: Resources): Resources {
+function maxResources(one: Resources, other: Resources): Resources {
   const larger: Record<string, number> = { ...one };
   for (const name in other) larger[name] = Math.max(larger[name] ?? 0, other[name] ?? 0);
   return larger;
@@ -81,19 +81,6 @@ export function fits(requests: Resources, free: Resources): boolean {
     if (asked > 0 && asked > (free[name] ?? 0)) return false;
   }
   return true;
-}
-
-/**
- * The largest share of any one resource (dominant resource fairness, Ghodsi et al. 2011); 1 is the whole capacity,
- * Infinity a resource asked for that there is none of.
- */
-export function dominantShare(amounts: Resources, capacity: Resources): number {
-  let share = 0;
-  for (const name in amounts) {
-    const amount = amounts[name] ?? 0;
-    if (amount > 0) share = Math.max(share, amount / (capacity[name] ?? 0));
-  }
-  return share;
 }
 
 /**

@@ -80,9 +80,3 @@ function typeNameOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   return Number.isInteger(value) ? 'integer' : typeof value;
 }
-
-/** The errors as one line: `spec.containers: Required value`, or several in brackets (`Status.message` after `is invalid:`). */
-export function describeFieldErrors(errors: readonly FieldError[]): string {
-  const lines = errors.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
-  return lines.length === 1 ? (lines[0] ?? '') : `[${lines.join(', ')}]`;
-}

@@ -1,5 +1,5 @@
 export { applyDefaults } from './defaults.ts';
-export { describeFieldErrors, type FieldError, type FieldErrorType } from './field-error.ts';
+export type { FieldError, FieldErrorType } from './field-error.ts';
 export { HIGHEST_USER_PRIORITY, SYSTEM_PRIORITIES } from './kind-rules.ts';
 export { DEFAULT_GRACE_PERIOD_SECONDS, DEFAULT_SCHEDULER_NAME } from './pod-defaults.ts';
 export { type JsonSchema, mapSchemaOf, valuesOf } from './schema-check.ts';

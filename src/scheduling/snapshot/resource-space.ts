@@ -2,10 +2,9 @@ import type { Resources } from '../../model/index.ts';
 
 export const CPU = 0;
 export const MEMORY = 1;
-export const EPHEMERAL_STORAGE = 2;
 export const PODS = 3;
 /** Resources from here on are extended ones (and huge pages), in the order they were first seen. */
-export const FIRST_EXTENDED = 4;
+const FIRST_EXTENDED = 4;
 
 /**
  * Gives every resource name an index, so that requests and capacities are arrays of numbers (units as in `Resources`).
