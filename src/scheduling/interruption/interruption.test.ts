@@ -295,6 +295,16 @@ const CASES: Record<string, Case> = {
     policies: [policy('x', { onPreemption: 'CheckpointElseTerminate' })],
     wants: 'Interrupt Terminate a for p → n1',
   },
+  'a pod that is being restored is not terminated': {
+    placed: [low('a').restoreFrom('c1', 0).phase('Pending')],
+    pod: plain(),
+    wants: /is being restored: its checkpoint is all there is of its workload/,
+  },
+  'once it is restored it is a pod like any other': {
+    placed: [low('a').restoreFrom('c1', 0).condition({ type: 'fermata.dev/Restored', status: 'True' })],
+    pod: plain(),
+    wants: 'Interrupt Terminate a for p → n1',
+  },
   'a pod that is bound but not running yet cannot be checkpointed': {
     placed: [low('a').phase('Pending')],
     wants: /is not running yet: there is nothing to checkpoint/,
