@@ -112,11 +112,17 @@ export class MachineBook {
       steps: new Map([[entry.container, entry.step]]),
       leaveRunning: entry.leaveRunning === true,
       state: 'frozen',
-      spoilt: this.#awaitedFaults.get(directory),
+      spoilt: this.#faultOf(directory, entry.leaveRunning === true),
       damaged: new Map(),
     };
     this.#awaitedFaults.delete(directory);
     this.#facts.dumps.set(checkpointUid, dump);
+  }
+
+  #faultOf(directory: string, leaveRunning: boolean): string | undefined {
+    const fault = this.#awaitedFaults.get(directory);
+    // A pod that goes on is what was asked for.
+    return leaveRunning && fault === 'dump/runOn' ? undefined : fault;
   }
 
   fault(entry: FaultEntry): void {
