@@ -323,7 +323,9 @@ export class PodLoop {
       record.over = true;
       this.#roomChanged();
     }
-    this.#statuses.set(record.uid, (current) => podStatus(current, observed, record, this.#parts.clock.now()));
+    // Worked out when it is written, maybe long after, and then from what the record has taken in: an older observation
+    // beside a newer record shows a container that has just started as one that ran and is lost.
+    this.#statuses.set(record.uid, (current) => podStatus(current, record.observed, record, this.#parts.clock.now()));
   }
 
   /** Says once per wait that a container is held back. */

@@ -10,6 +10,8 @@ export class PodRecord implements PodState {
   /** The pod as last seen, kept when its object vanishes. */
   pod: Pod;
   startTime: number;
+  /** What the runtime showed when it was last taken in. */
+  observed: PodObservation | undefined;
   readonly histories = new Map<string, ContainerHistory>();
   readonly startFailures = new Map<string, Ended>();
   readonly backoffs = new Map<string, BackoffEntry>();
@@ -61,6 +63,7 @@ export class PodRecord implements PodState {
   /** Takes in what the runtime shows. */
   observe(pod: Pod, observed: PodObservation | undefined): void {
     this.pod = pod;
+    this.observed = observed;
     for (const seen of observed?.containers ?? []) {
       const history = withObservation(this.histories.get(seen.name), seen);
       if (history !== undefined) this.histories.set(seen.name, history);
