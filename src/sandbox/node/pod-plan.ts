@@ -139,7 +139,8 @@ function planRestored(
     return { action: 'restore', again: false };
   }
   const backoff = state.backoffs.get(WHOLE_POD);
-  const lost = observed === undefined && apps.some((view) => view.lost);
+  // Absent: it ran once, but a status that was overwritten (by a restore that failed) tells nothing of that any more.
+  const lost = observed === undefined && apps.some((view) => view.lost || view.state === 'absent');
   if (!lost && isFinished(pod, apps)) return { action: 'none' };
   const crashed = apps.filter((view) => isToRestart(pod, view, 'app'));
   if (crashed.length === 0 && !lost) return { action: 'none' };

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock/index.ts';
 import type { EventRecorder, ObjectStore } from '../../kubernetes/index.ts';
-import { type Container, FermataError, type Pod, reasonOf } from '../../model/index.ts';
+import { adviceOf, type Container, FermataError, type Pod } from '../../model/index.ts';
 import type { PodToRun, Runtime } from '../../runtime/index.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
 import { RESTORE_TIMEOUT_MILLISECONDS } from './defaults.ts';
@@ -90,7 +90,7 @@ export class PodStarter {
     } catch (error) {
       if (!isPodFailure(error)) throw error;
       const now = this.#parts.clock.now();
-      const message = reasonOf(error);
+      const message = adviceOf(error);
       record.startFailures.set(name, { exitCode: 128, reason: 'StartError', message, startedAt: now, finishedAt: now });
       this.#event(pod, 'Warning', 'Failed', `Error: ${message}`);
       return;
@@ -128,7 +128,7 @@ export class PodStarter {
     } catch (error) {
       if (record.restored === 'yes' && record.created) throw error; // it runs; only the report of it failed
       if (!isPodFailure(error)) throw error;
-      const message = reasonOf(error);
+      const message = adviceOf(error);
       this.#event(pod, 'Warning', 'RestoreFailed', `Restore from checkpoint ${checkpoint} failed: ${message}`);
       if (again) {
         const wait = record.restoreBackoff?.delayMilliseconds ?? MISSING_RETRY_MILLISECONDS;
@@ -173,7 +173,7 @@ export class PodStarter {
 
   #recordProblem(record: PodRecord, pod: Pod, error: FermataError): void {
     const now = this.#parts.clock.now();
-    const { message } = error;
+    const message = adviceOf(error);
     if (error.code === 'VolumeMissing') {
       this.#event(pod, 'Warning', 'FailedMount', message);
       record.recordProblem({ reason: 'ContainerCreating', message }, now + MISSING_RETRY_MILLISECONDS);
