@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { sealCheckpoint } from '../checkpoint/index.ts';
 import { type Clock, rfc3339 } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
-import { FermataError, keyOf, type Log, type Pod, type PodCheckpoint, reasonOf } from '../model/index.ts';
+import { adviceOf, FermataError, keyOf, type Log, type Pod, type PodCheckpoint, reasonOf } from '../model/index.ts';
 import type { PodObservation, Runtime } from '../runtime/index.ts';
 import { completed, failed, hasFailed, inProgress, isReady, isStopped } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
@@ -161,7 +161,7 @@ export class Dumper {
       if (signal.aborted) throw error;
       const known = error instanceof FermataError && DUMP_FAILURES.has(error.code);
       if (!known && !cancel.signal.aborted) throw error;
-      const reason = cancel.signal.aborted ? reasonOf(cancel.signal.reason) : reasonOf(error);
+      const reason = cancel.signal.aborted ? reasonOf(cancel.signal.reason) : adviceOf(error);
       return this.#undo(checkpoint, entry, reason, signal);
     } finally {
       this.#cancels.delete(entry.checkpointUid);
@@ -237,13 +237,13 @@ export class Dumper {
       if (signal.aborted) throw error;
       const invalid = error instanceof FermataError && IMAGE_FAILURES.has(error.code);
       if (invalid) return this.#undo(checkpoint, { ...entry, step: 'dumping' }, error.message, signal);
-      if (entry.leaveRunning) return this.#fail(checkpoint, reasonOf(error), signal, entry);
+      if (entry.leaveRunning) return this.#fail(checkpoint, adviceOf(error), signal, entry);
       // The images are all there is of the pod: they are sealed as soon as that can be done.
       events.record(
         checkpoint,
         'Warning',
         'SealFailed',
-        `The dump is complete but cannot be sealed yet: ${reasonOf(error)}`,
+        `The dump is complete but cannot be sealed yet: ${adviceOf(error)}`,
       );
       throw error;
     }

@@ -18,3 +18,12 @@ export class FermataError extends Error {
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** As {@link reasonOf}, then the next step where the error knows one: for conditions and events, which people read alone. */
+export function adviceOf(error: unknown): string {
+  const reason = reasonOf(error);
+  const nextStep = error instanceof FermataError ? error.nextStep : undefined;
+  if (nextStep === undefined) return reason;
+  const begun = reason.replace(/[.;]$/, '');
+  return /^[A-Z]/.test(nextStep) ? `${begun}. ${nextStep}` : `${begun}; ${nextStep}`;
+}

@@ -216,10 +216,12 @@ test('a suspended workload that does not fit fails its restore, not itself', asy
   await world.stop();
 });
 
-test('a restore that hangs is given up, and nothing of it is left', async () => {
+test('a restore that hangs is told of, then given up, and nothing of it is left', async () => {
   const world = await withSuspended({ faults: once({ kind: 'hang' }) });
   await resume(world);
-  await world.pass(3_605);
+  await world.pass(65);
+  assert.match((await world.events('RestoreSlow'))[0]?.message ?? '', /has taken 60 s and goes on/);
+  await world.pass(3_540);
   assert.match((await restoreFailure(world)) ?? '', /took longer than 3600 s/);
   assert.deepEqual(await world.life('n1').runtime.list(), []);
   await world.stop();

@@ -1,6 +1,7 @@
 import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
 import { type EventRecorder, isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
 import {
+  adviceOf,
   type Condition,
   conditionOf,
   FermataError,
@@ -152,7 +153,7 @@ export class InterruptionController {
         checkpoint,
         'Warning',
         'RecreateFailed',
-        `pod ${checkpoint.spec.sourcePod.name} cannot be created again: ${error.message}; its state is kept, and it is tried again`,
+        `pod ${checkpoint.spec.sourcePod.name} cannot be created again; its state is kept, and it is tried again: ${adviceOf(error)}`,
       );
       return { requeueAfterMilliseconds: RECREATE_RETRY_MILLISECONDS };
     }

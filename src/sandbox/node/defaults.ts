@@ -16,6 +16,8 @@ export const RESYNC_MILLISECONDS = 30_000;
 export const DEFAULT_GRACE_SECONDS = 30;
 /** Address of every local node: they share one machine and nothing is reachable from outside it. */
 export const HOST_IP = '127.0.0.1';
+/** When a restore has taken this long, the pod's owner is told that it is still going on. */
+export const RESTORE_SLOW_MILLISECONDS = 60_000;
 /**
  * Longest a restore may take; then it counts as failed and is tried elsewhere. CRIU has no limit of its own. So long that
  * hundreds of gigabytes come back from a slow disk.

@@ -3,7 +3,7 @@ import type { EventRecorder, ObjectStore } from '../../kubernetes/index.ts';
 import { adviceOf, type Container, FermataError, type Pod } from '../../model/index.ts';
 import type { PodToRun, Runtime } from '../../runtime/index.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
-import { RESTORE_TIMEOUT_MILLISECONDS } from './defaults.ts';
+import { RESTORE_SLOW_MILLISECONDS, RESTORE_TIMEOUT_MILLISECONDS } from './defaults.ts';
 import { resolveEnvironment } from './environment.ts';
 import type { NodeFacts } from './field-reference.ts';
 import type { PodRecord } from './pod-record.ts';
@@ -143,6 +143,12 @@ export class PodStarter {
   async #restoreInTime(run: PodToRun, directory: string, signal: AbortSignal): Promise<void> {
     const { clock, runtime } = this.#parts;
     const overdue = new AbortController();
+    const limit = RESTORE_TIMEOUT_MILLISECONDS / 1000;
+    const slow = clock.setTimer(RESTORE_SLOW_MILLISECONDS, () => {
+      const seconds = RESTORE_SLOW_MILLISECONDS / 1000;
+      const message = `The restore has taken ${seconds} s and goes on; it is given up after ${limit} s`;
+      this.#event(run.pod, 'Warning', 'RestoreSlow', message);
+    });
     const timer = clock.setTimer(RESTORE_TIMEOUT_MILLISECONDS, () => overdue.abort());
     try {
       await runtime.restorePod(run, directory, AbortSignal.any([signal, overdue.signal]));
@@ -151,10 +157,11 @@ export class PodStarter {
       const { namespace, name } = run.pod.metadata;
       throw new FermataError(
         'RestoreFailed',
-        `pod ${namespace}/${name}: the restore took longer than ${RESTORE_TIMEOUT_MILLISECONDS / 1000} s and was given up`,
+        `pod ${namespace}/${name}: the restore took longer than ${limit} s and was given up`,
         { cause: error, nextStep: 'it is tried again, elsewhere where possible; look at the load of the node' },
       );
     } finally {
+      slow.cancel();
       timer.cancel();
     }
   }
