@@ -39,15 +39,21 @@ function isDeletion({ type, object, previous }: ApiEntry): boolean {
 }
 
 function judgePodDeletion({ object, key, by, at }: ApiEntry, facts: Facts, report: Report): void {
-  if (isOwner(by)) return;
   const pod = object as Pod;
-  if (pod.spec.nodeName === undefined || isTerminal(pod)) return;
-  const failedRestore = condition(pod.status?.conditions, RESTORED_CONDITION)?.status === 'False';
-  const relabelledAt = facts.pods.get(pod.metadata.uid)?.relabelledAt ?? Number.NEGATIVE_INFINITY;
+  if (isOwner(by) || isTerminal(pod)) return;
+  const fact = facts.pods.get(pod.metadata.uid);
   if (by.startsWith('scheduler')) {
+    const from = pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION];
+    if (from !== undefined && (fact?.processes.size ?? 0) === 0) {
+      report(5, key, `${by} deleted pod ${key} while it was being restored from ${from}, and nobody restores it again`);
+    }
     // A decision may be older than the label that now forbids it.
+    const relabelledAt = fact?.relabelledAt ?? Number.NEGATIVE_INFINITY;
     if (at - relabelledAt > STALE_MILLISECONDS) judgeTermination(pod, key, facts, report);
-  } else if (facts.stoppedBy(pod.metadata.uid) === undefined && !failedRestore) {
+    return;
+  }
+  const failedRestore = condition(pod.status?.conditions, RESTORED_CONDITION)?.status === 'False';
+  if (facts.stoppedBy(pod.metadata.uid) === undefined && !failedRestore) {
     report(3, key, `${by} deleted pod ${key} (${pod.metadata.uid}) without a Ready checkpoint of it`);
   }
 }

@@ -1,0 +1,329 @@
+import { FAULT_PROFILES, type FaultRates } from '../../src/soak/fault-rates.ts';
+import type { Violation } from '../../src/soak/history.ts';
+
+/** A guard of the product, how to take it out, and what the judge must then find, how soon. */
+export interface Guard {
+  /** Replacements in the product's sources; `take` stands in its file exactly once. */
+  cuts: { file: string; take: string; put: string }[];
+  finds: { invariants: Violation['invariant'][]; message: RegExp };
+  /** Within so many `days` of a small cluster. */
+  world: { days: number; rates: FaultRates; seed?: number; nodes?: number; workloadsPerDay?: number };
+}
+
+const none = FAULT_PROFILES.none as FaultRates;
+const agent = 'src/agent/agent.ts';
+const dumper = 'src/agent/dumper.ts';
+const keeper = 'src/agent/keeper.ts';
+const interruption = 'src/controllers/interruption/interruption-controller.ts';
+const retention = 'src/controllers/retention/workload-view.ts';
+
+/** By a sentence that says what the product does without it. */
+export const GUARDS: Readonly<Record<string, Guard>> = {
+  'the scheduler counts room that is not there': {
+    cuts: [
+      {
+        file: 'src/scheduling/plugins/node-resources-fit.ts',
+        take: 'if (asked > 0 && asked > (allocatable[index] ?? 0) - (requested[index] ?? 0)) return false;',
+        put: 'if (asked > 0 && asked > (allocatable[index] ?? 0)) return false;',
+      },
+    ],
+    finds: { invariants: [1], message: /was given/ },
+    world: { days: 1, rates: none },
+  },
+  'the node takes in what does not fit beside what is truly there': {
+    cuts: [
+      {
+        file: 'src/sandbox/node/admission.ts',
+        take: '  const records = new Map([...others].map((other) => [other.uid, other]));',
+        put: "  if (record) return { answer: 'admit' };\n  const records = new Map([...others].map((other) => [other.uid, other]));",
+      },
+    ],
+    finds: { invariants: [1], message: /the machine of node/ },
+    world: { days: 4, rates: { ...none, node: { silent: 20 } } },
+  },
+  'the scheduler gives room away before its release is confirmed': {
+    cuts: [
+      {
+        file: 'src/scheduling/interruption/checkpoint-ledger.ts',
+        take: "if (stopPhaseOf(checkpoint) === 'UnderWay') return checkpoint;",
+        put: 'continue;',
+      },
+    ],
+    finds: { invariants: [6], message: /was bound/ },
+    world: { days: 2, rates: { ...none, request: { slow: 0.3 } } },
+  },
+  'the node lets a pod go before its containers are gone': {
+    cuts: [
+      {
+        file: 'src/sandbox/node/pod-remover.ts',
+        take: 'if (observed !== undefined) await this.#remove(uid, record, graceOf(pod), signal);',
+        put: '',
+      },
+    ],
+    finds: { invariants: [6], message: /let pod .* go while/ },
+    world: { days: 1, rates: none },
+  },
+  'the agent confirms a release without looking': {
+    cuts: [
+      // The node is in a hurry, so that there is something to see.
+      {
+        file: 'src/sandbox/node/pod-remover.ts',
+        take: 'if (observed !== undefined) await this.#remove(uid, record, graceOf(pod), signal);',
+        put: '',
+      },
+      {
+        file: keeper,
+        take: 'if ((await runtime.list(signal)).some((pod) => pod.uid === uid)) {',
+        put: 'if (uid === undefined) {',
+      },
+    ],
+    finds: { invariants: [6], message: /was Released while container/ },
+    world: { days: 1, rates: none },
+  },
+  'a victim is deleted before its checkpoint is Ready': {
+    cuts: [{ file: interruption, take: "    if (!isConditionTrue(conditions, 'Ready')) return undefined;\n", put: '' }],
+    finds: { invariants: [3], message: /without a Ready checkpoint/ },
+    world: { days: 1, rates: none },
+  },
+  'a pod is deleted because of its name': {
+    cuts: [
+      {
+        file: interruption,
+        take: 'if (uid === undefined || pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined)',
+        put: 'if (pod === undefined || pod.metadata.deletionTimestamp !== undefined)',
+      },
+      {
+        file: interruption,
+        take: '{ uid, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal }',
+        put: '{ gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal }',
+      },
+    ],
+    finds: { invariants: [3], message: /without a Ready checkpoint/ },
+    world: { days: 4, rates: { ...none, watch: { stall: 0.2, drop: 0.1 }, component: { twin: 50 } } },
+  },
+  'a workload gets a second incarnation from one checkpoint': {
+    cuts: [
+      {
+        file: interruption,
+        take: "if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return undefined;",
+        put: "if (checkpoint.spec.restore === 'Never') return undefined;",
+      },
+    ],
+    finds: { invariants: [2], message: /went on already/ },
+    world: { days: 2, rates: none },
+  },
+  'an incarnation is made before the room is released': {
+    cuts: [
+      {
+        file: interruption,
+        take: "if (!isConditionTrue(conditions, 'Released')) return this.#deleteSource(checkpoint, signal);",
+        put: "if (!isConditionTrue(conditions, 'Released')) await this.#deleteSource(checkpoint, signal);",
+      },
+    ],
+    finds: { invariants: [2], message: /before checkpoint .* was Released/ },
+    world: { days: 1, rates: none },
+  },
+  'a pod with a checkpoint begins anew from its image': {
+    cuts: [
+      {
+        file: 'src/sandbox/node/pod-plan.ts',
+        take: '    restoreFrom(pod) === undefined\n      ? planFresh',
+        put: '    now > 0\n      ? planFresh',
+      },
+    ],
+    finds: { invariants: [3], message: /began anew/ },
+    world: { days: 1, rates: none },
+  },
+  'a failed dump takes its victim with it': {
+    cuts: [
+      {
+        file: dumper,
+        take: 'if (isFrozen(present)) await runtime.removePod',
+        put: 'if (present) await runtime.removePod',
+      },
+    ],
+    finds: { invariants: [7], message: /was killed at step/ },
+    world: { days: 1, rates: { ...none, dump: { fail: 0.3 } } },
+  },
+  'a pod is dumped twice at once': {
+    cuts: [
+      {
+        file: agent,
+        take: 'if (this.#unsettled.hasOther(podUid, checkpoint.metadata.uid)) {',
+        put: "if (podUid === '') {",
+      },
+    ],
+    finds: { invariants: [7], message: /at once/ },
+    world: { days: 4, rates: { ...none, dump: { slow: 0.9 } }, workloadsPerDay: 120 },
+  },
+  'the agent believes a dump that let its pod run on': {
+    cuts: [
+      {
+        file: dumper,
+        take: 'const lie = await this.#disproof(dumped, signal);',
+        put: 'const lie: string | undefined = undefined;',
+      },
+    ],
+    finds: { invariants: [9], message: /runs on/ },
+    world: { days: 1, rates: { ...none, dump: { runOn: 0.5 } } },
+  },
+  'the agent believes a dump that left half of its images out': {
+    cuts: [
+      {
+        file: dumper,
+        take: 'const lie = await this.#disproof(dumped, signal);',
+        put: 'const lie: string | undefined = undefined;',
+      },
+      {
+        file: dumper,
+        take: '    try {\n      await verifyImages(path, namesOf(entry), storage.files);\n      if (podsDirectory',
+        put: '    try {\n      if (podsDirectory',
+      },
+    ],
+    finds: { invariants: [5], message: /although its dump is none/ },
+    world: { days: 1, rates: { ...none, dump: { halfWritten: 0.5 } } },
+  },
+  'a checkpoint is restored unverified': {
+    cuts: [
+      {
+        file: 'src/agent/opener.ts',
+        take: 'await verifyCheckpoint(directory, checkpoint.status?.manifestDigest, { files: storage.files, signal });',
+        put: '',
+      },
+    ],
+    finds: { invariants: [5], message: /was damaged/ },
+    world: { days: 4, rates: { ...none, disk: { rot: 0.5 } } },
+  },
+  'retention lets the only copy go': {
+    cuts: [
+      {
+        file: 'src/checkpoint/retention.ts',
+        take: 'else if (workload !== undefined && !suspends && latest.get(checkpoint.workload) !== checkpoint) {',
+        put: 'else if (workload !== undefined) {',
+      },
+      {
+        file: 'src/checkpoint/retention.ts',
+        take: "reason === 'Manual' || awaited || state === 'pending'",
+        put: "reason === 'Manual' || state === 'pending'",
+      },
+    ],
+    finds: { invariants: [5], message: /asked for the deletion of .*, the only copy/ },
+    world: { days: 1, rates: none },
+  },
+  'retention lets go what a restored pod would go back to': {
+    cuts: [
+      {
+        file: retention,
+        take: '=== checkpoint && !isTerminal(pod)',
+        put: "=== checkpoint && pod.status?.phase === 'Pending'",
+      },
+    ],
+    finds: { invariants: [5], message: /goes on after a crash/ },
+    world: { days: 6, rates: none },
+  },
+  'the finalizer lets the only copy go': {
+    cuts: [
+      // Somebody must ask for it.
+      {
+        file: 'src/checkpoint/retention.ts',
+        take: 'else if (workload !== undefined && !suspends && latest.get(checkpoint.workload) !== checkpoint) {',
+        put: 'else if (workload !== undefined) {',
+      },
+      {
+        file: 'src/checkpoint/retention.ts',
+        take: "reason === 'Manual' || awaited || state === 'pending'",
+        put: "reason === 'Manual' || state === 'pending'",
+      },
+      { file: keeper, take: 'if (reason !== undefined) {', put: "if (reason === '') {" },
+    ],
+    finds: { invariants: [5], message: /is gone \(node/ },
+    world: { days: 1, rates: none },
+  },
+  'the scheduler terminates whom policy protects': {
+    cuts: [
+      {
+        file: 'src/scheduling/interruption/victim-rules.ts',
+        take: "      action === 'Terminate' ||\n      action === 'CheckpointElseTerminate' ||",
+        put: "      action !== 'Never' ||",
+      },
+    ],
+    finds: { invariants: [3], message: /the scheduler terminated pod/ },
+    world: { days: 3, rates: none },
+  },
+  'the scheduler terminates what is being restored': {
+    cuts: [
+      {
+        file: 'src/scheduling/interruption/victim-rules.ts',
+        take: 'if (isBeingRestored(victim)) return',
+        put: "if (victim.uid === '') return",
+      },
+    ],
+    finds: { invariants: [3, 5], message: /only copy|being restored/ },
+    world: { days: 4, rates: { ...none, restore: { slow: 0.9 } } },
+  },
+  'nobody confirms that room is free': {
+    cuts: [
+      {
+        file: agent,
+        take: 'if (awaitsRelease(seen)) {',
+        put: "if (awaitsRelease(seen) && seen.metadata.name === '') {",
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /still not Released/ },
+    world: { days: 0.3, rates: none },
+  },
+  'the data of a checkpoint stays behind': {
+    cuts: [
+      {
+        file: keeper,
+        take: 'await this.#parts.storage.files.remove(join(this.#directory, folderOf(checkpoint)));',
+        put: '',
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /belongs to no PodCheckpoint/ },
+    world: { days: 0.5, rates: none },
+  },
+  'a restore that hangs is waited for': {
+    cuts: [{ file: 'src/sandbox/node/pod-starter.ts', take: '() => overdue.abort()', put: '() => undefined' }],
+    finds: { invariants: [4], message: /nothing of it runs/ },
+    world: { days: 0.5, rates: { ...none, restore: { hang: 0.5 } } },
+  },
+  'a failed restore is not tried again': {
+    cuts: [
+      {
+        file: interruption,
+        take: 'await this.#recordFailure(checkpoint, pod, failed.message',
+        put: 'void [checkpoint, pod, failed.message',
+      },
+    ],
+    finds: { invariants: [4], message: /nothing of it runs/ },
+    world: { days: 0.5, rates: { ...none, restore: { fail: 0.5 } } },
+  },
+  'the scheduler forgets a pod that found no room': {
+    cuts: [
+      {
+        file: 'src/scheduling/queue/scheduling-queue.ts',
+        take: 'entry.dueAt = Math.min(dueAt, now + UNSCHEDULABLE_FLUSH_MS);\n    this.#timed.push(entry);\n    for (const plugin of plugins) {',
+        put: 'entry.dueAt = now + dueAt === 0 ? 0 : Number.MAX_SAFE_INTEGER;\n    for (const plugin of plugins.slice(plugins.length)) {',
+      },
+    ],
+    finds: { invariants: ['liveness', 4], message: /although it fits/ },
+    world: { days: 0.5, rates: none },
+  },
+  'a component leaves an alarm behind when it stops': {
+    cuts: [
+      {
+        file: 'src/kubernetes/reconcile-loop.ts',
+        take: 'was stopped`));\n    for (const { timer } of this.#delayed.values()) timer.cancel();\n',
+        put: 'was stopped`));\n',
+      },
+      {
+        file: 'src/kubernetes/reconcile-loop.ts',
+        take: 'may have enqueued for later.\n    for (const { timer } of this.#delayed.values()) timer.cancel();\n',
+        put: 'may have enqueued for later.\n',
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /alarms are still set|did not end/ },
+    world: { days: 0.1, rates: none },
+  },
+};
