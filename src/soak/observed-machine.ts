@@ -80,7 +80,9 @@ export class ObservedMachine extends SimulatedMachine {
     if (run === undefined) return;
     let seen = this.#seen.get(container);
     if (seen?.run !== run) {
-      seen = { run, stretches: 0, over: true, ended: false, dumped: false };
+      // What had ended before the dump is put back as it was: no process comes to life, and none ends.
+      const asItWas = run.inherited !== undefined && isBornDead(run);
+      seen = { run, stretches: asItWas ? 1 : 0, over: true, ended: asItWas, dumped: false };
       this.#seen.set(container, seen);
     }
     for (let index = Math.max(0, seen.stretches - 1); index < run.stretches.length; index++) {
@@ -170,6 +172,10 @@ export class ObservedMachine extends SimulatedMachine {
       workload: workloadOfOutput(pod, container),
     });
   }
+}
+
+function isBornDead({ ended, stretches }: NonNullable<SimulatedContainer['run']>): boolean {
+  return ended !== undefined && ended.reason === undefined && ended.at === stretches[0]?.startedAt;
 }
 
 /** Steps done by the end of the stretch, or by `now` while it lasts: the counter that the process holds in its memory. */

@@ -14,6 +14,11 @@ export function excuseOf(entry: ProcessEntry, facts: Facts): string | undefined 
     const policy = facts.pods.get(entry.podUid)?.pod.spec.restartPolicy ?? 'Always';
     return policy === 'Always' || (policy === 'OnFailure' && entry.exitCode !== 0) ? 'it ended by itself' : undefined;
   }
+  // The containers of a checkpoint belong together: when one of them ends, all go on from it again.
+  const others = [...(facts.pods.get(entry.podUid)?.processes.values() ?? [])];
+  if (others.some((other) => other.container !== entry.container && other.state === 'ended')) {
+    return 'another container of its pod ended';
+  }
   const lethal = facts.lethal.get(entry.podUid);
   if (lethal !== undefined) return `fault ${lethal}`;
   if (facts.node(entry.node).diedAt === entry.at) return `node ${entry.node} failed`;
