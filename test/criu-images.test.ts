@@ -37,6 +37,8 @@ describe('images that CRIU writes', { skip: criu === undefined ? 'CRIU is missin
     const program = join(criu.binDirectory, 'criu');
     const child = spawn(program, ['dump', '-t', String(pid), '-D', directory, '-o', 'dump.log', '--leave-running'], {
       stdio: 'ignore',
+      // A group of its own: CRIU's helpers outlive it when it alone is killed.
+      detached: true,
     });
     started.push(child);
     return child;
@@ -68,7 +70,7 @@ describe('images that CRIU writes', { skip: criu === undefined ? 'CRIU is missin
       const dumping = dump(pid, directory);
       const ended = once(dumping, 'exit');
       await sleep(milliseconds);
-      dumping.kill('SIGKILL');
+      if (dumping.pid !== undefined) killGroup(dumping.pid);
       await ended;
       killGroup(pid);
       // CRIU writes the inventory when all the rest is there; the dump may have come that far.
