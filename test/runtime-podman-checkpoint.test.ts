@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { Container, PodSpec } from '../src/model/index.ts';
 import { DEMO_PROGRAM, type PodmanRuntime } from '../src/runtime/index.ts';
 import {
   begin,
@@ -273,6 +274,43 @@ describe('podman runtime: checkpoint and restore', { skip: missing ?? false }, (
         undefined,
       );
       assert.equal(await steps(work), at);
+    });
+  }
+
+  for (const [sentence, { container, spec, network }] of Object.entries<{
+    container?: Partial<Container>;
+    spec?: Partial<PodSpec>;
+    network?: 'bridge';
+  }>({
+    'on a bridge': { network: 'bridge' },
+    'on the host’s network': { spec: { hostNetwork: true } },
+    'with a terminal': { container: { tty: true, stdin: true } },
+    'with a read-only root and no capabilities': {
+      container: { securityContext: { readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } } },
+    },
+    'with all privileges': { container: { securityContext: { privileged: true } } },
+    'with limits, which hold as before': { container: { resources: { limits: { cpu: '500m', memory: '64Mi' } } } },
+  })) {
+    test(`a pod ${sentence} goes on after its restore`, async () => {
+      const node = ground.runtime({ node: 'other', ...(network && { network }) });
+      const work = await ground.directory(`shape ${sentence}`);
+      const made = ground.pod([counter({}, container)], spec, { work });
+      const uid = await begin(node, made);
+      await started(work);
+      const where = options(`shape-checkpoint ${sentence}`);
+      await node.checkpointPod(uid, where);
+      const at = await steps(work);
+      await node.removePod(uid, 0);
+      const next = ground.next(made);
+      await node.restorePod(next, where.directory);
+      await until('it goes on', async () => (await steps(work)) > at + 3);
+      if (container?.resources !== undefined) {
+        const id = (await observed(node, next.pod.metadata.uid))?.id.replace('podman://', '');
+        const groups = `/sys/fs/cgroup/{memory,}${ground.service.layout.cgroupParent}/other/libpod-${id}`;
+        const limit = await runProgram('bash', ['-c', `cat ${groups}/memory.{limit_in_bytes,max} 2>/dev/null || true`]);
+        assert.equal(limit.trim(), String(64 << 20));
+      }
+      await node.removePod(next.pod.metadata.uid, 0);
     });
   }
 

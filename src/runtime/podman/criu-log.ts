@@ -18,6 +18,7 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /Can't get 1:16 opt: Operation not supported/,
     'CRIU before 4.2 cannot dump TCP or UDP sockets on Linux 6.16 and newer; install a newer CRIU',
   ],
+  [/Can't get rlimit \d+: Operation not permitted/, 'to dump a process of another user CRIU needs CAP_SYS_RESOURCE'],
   [/Can't lookup mount=.* for fd=/, 'the process has a file open that lies outside the container'],
   [/Connected TCP socket|TCP_ESTABLISHED/, 'an established TCP connection leads out of the pod'],
 ];

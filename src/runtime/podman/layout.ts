@@ -40,7 +40,7 @@ export class PodmanLayout {
   readonly log: string;
   readonly pidFile: string;
   /** Network of pods on a bridge, with an interface and addresses of its own. */
-  readonly network: { file: string; id: string; interfaceName: string; subnet: string; gateway: string };
+  readonly network: { name: string; file: string; id: string; interfaceName: string; subnet: string; gateway: string };
   /** cgroup under which every container of this Podman lives. */
   readonly cgroupParent: string;
 
@@ -68,10 +68,13 @@ export class PodmanLayout {
     this.log = join(this.directory, 'service.log');
     this.pidFile = join(this.directory, 'service.pid');
     const prefix = `10.${SUBNET_BASE + ((bytes[0] ?? 0) % SUBNET_COUNT)}.${bytes[1] ?? 0}`;
+    // Unique in name too: root's Podmans note given-out addresses in one file, by network name.
+    const network = `fermata-${identity.slice(0, 6)}`;
     this.network = {
-      file: join(this.networks, `${NETWORK_NAME}.json`),
+      name: network,
+      file: join(this.networks, `${network}.json`),
       id,
-      interfaceName: `fermata-${identity.slice(0, 6)}`,
+      interfaceName: network,
       subnet: `${prefix}.0/24`,
       gateway: `${prefix}.1`,
     };
@@ -102,8 +105,6 @@ export class PodmanLayout {
   }
 }
 
-/** Name of the one bridge network in the settings. */
-export const NETWORK_NAME = 'fermata';
 /** 10.192.0.0 to 10.239.255.0, away from the defaults of Podman, Docker and k3s; one /24 by the folder's name. */
 const SUBNET_BASE = 192;
 const SUBNET_COUNT = 48;

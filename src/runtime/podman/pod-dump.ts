@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readDumpStatistics } from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, reasonOf } from '../../model/index.ts';
 import type { CheckpointOptions, ContainerDump, DumpReport } from '../runtime.ts';
@@ -23,7 +24,6 @@ import { hasEstablishedTcp, lockNetwork, unlockNetwork } from './network-lock.ts
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { commandLine } from './processes.ts';
 import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
-import { readDumpTimes } from './stats-dump.ts';
 
 /** A killed process of 1 GiB is gone within tens of milliseconds; one in the kernel's hands may take longer. */
 const END_TIMEOUT_MILLISECONDS = 10_000;
@@ -197,10 +197,10 @@ export class PodDumper {
       throw error;
     }
     const mountPoints = config.mounts.map((mount) => mount.destination);
-    const [changes, images, times] = await Promise.all([
+    const [changes, images, statistics] = await Promise.all([
       rootfsChanges(config.root.path, mountPoints),
       imageSizes(directory),
-      readDumpTimes(directory),
+      readDumpStatistics(directory),
       writeContainerFiles(
         directory,
         container,
@@ -212,6 +212,8 @@ export class PodDumper {
     await writeRootfsDiff(config.root.path, changes, directory);
     const { name, id, image, imageID } = container;
     const sizeBytes = Object.values(images).reduce((sum, size) => sum + size, 0);
+    const { freezingMicroseconds, frozenMicroseconds, memdumpMicroseconds, memwriteMicroseconds } = statistics;
+    const times = { freezingMicroseconds, frozenMicroseconds, memdumpMicroseconds, memwriteMicroseconds };
     return { report: { name, image, sizeBytes, ...times }, dumped: { name, id, image, imageID, images } };
   }
 
@@ -328,7 +330,7 @@ export class PodDumper {
     }
     const failure = error instanceof NamedFailure ? error : undefined;
     const cause = failure?.cause ?? error;
-    if (cause instanceof FermataError && cause.code !== 'DumpFailed') return cause;
+    if (cause instanceof FermataError && cause.code === 'CheckpointUnsupported') return cause;
     const where = failure === undefined ? '' : ` container ${failure.container} of`;
     return new FermataError('DumpFailed', `The dump of${where} pod ${pod} failed: ${reasonOf(cause)}`, { cause });
   }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
@@ -9,6 +9,7 @@ import { PodmanClient, PodmanError } from './client.ts';
 import { ensureOwnImages, PAUSE_IMAGE } from './images.ts';
 import { PodmanLayout, type PodmanTools, SYSTEM_PATH } from './layout.ts';
 import { detachMountsBelow } from './mounts.ts';
+import { removeUnusedChains } from './netavark-chains.ts';
 import { processIds } from './processes.ts';
 import { endRestores, removeRuncState } from './restore-orphans.ts';
 import { settingsFiles } from './settings.ts';
@@ -143,6 +144,7 @@ export class PodmanService {
     const containers = await readdir(join(this.layout.root, 'overlay-containers')).catch(() => []);
     const ids = containers.filter((name) => CONTAINER_ID.test(name));
     await endRestores(ids);
+    const bridged = existsSync(join(this.layout.networks, 'netavark.lock'));
     await this.#removeContainers();
     const deadline = this.#clock.now() + STOP_TIMEOUT_MILLISECONDS;
     while (group.processes().length > 0 && this.#clock.now() < deadline) {
@@ -154,6 +156,7 @@ export class PodmanService {
     await rm(this.layout.directory, { recursive: true, force: true });
     await rm(this.layout.volatile, { recursive: true, force: true });
     removeCgroupTree(this.layout.cgroupParent);
+    if (bridged) await removeUnusedChains();
   }
 
   /** By a short-lived service, so that networks and locks are given back as well. */

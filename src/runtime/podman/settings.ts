@@ -1,4 +1,4 @@
-import { NETWORK_NAME, type PodmanLayout } from './layout.ts';
+import type { PodmanLayout } from './layout.ts';
 
 export interface SettingsChoice {
   infraImage: string;
@@ -49,7 +49,7 @@ lock_type = "file"
 [network]
 network_backend = "netavark"
 network_config_dir = ${JSON.stringify(layout.networks)}
-default_network = "${NETWORK_NAME}"
+default_network = "${layout.network.name}"
 default_subnet = "${layout.network.subnet}"
 `;
 }
@@ -65,7 +65,7 @@ runroot = ${JSON.stringify(layout.runroot)}
 /** A bridge of our own, made when the first pod needs it and gone with the last. Names resolve by the host's servers. */
 function networkConf({ network }: PodmanLayout): string {
   return JSON.stringify({
-    name: NETWORK_NAME,
+    name: network.name,
     id: network.id,
     driver: 'bridge',
     network_interface: network.interfaceName,
