@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { sealCheckpoint } from '../checkpoint/index.ts';
+import { type DigestsAhead, sealCheckpoint } from '../checkpoint/index.ts';
 import { type Clock, rfc3339 } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
 import { adviceOf, FermataError, keyOf, type Log, type Pod, type PodCheckpoint, reasonOf } from '../model/index.ts';
@@ -143,10 +143,12 @@ export class Dumper {
   }
 
   async #dump(checkpoint: PodCheckpoint, entry: JournalEntry, pod: Pod, signal: AbortSignal): Promise<void> {
-    const { runtime, slots, clock, counters } = this.#parts;
+    const { runtime, slots, storage, clock, counters } = this.#parts;
     const cancel = new AbortController();
     this.#cancels.set(entry.checkpointUid, { podUid: entry.podUid, controller: cancel });
     const either = AbortSignal.any([signal, cancel.signal]);
+    // Beside a pod that runs on nobody waits for the digests, and its frozen time is not to be shared with anything.
+    const ahead = entry.leaveRunning ? undefined : storage.files.digestsAhead?.(this.#path(entry), clock);
     let dumped: JournalEntry;
     try {
       dumped = await slots.run(either, async () => {
@@ -154,6 +156,7 @@ export class Dumper {
         counters.dumpsStarted++;
         const after = ordered.leaveRunning ? 'runs on' : 'is stopped by it';
         this.#tell(checkpoint, pod, 'Normal', 'Checkpointing', `Dump begins; the pod ${after}`);
+        ahead?.start();
         const report = await runtime.checkpointPod(entry.podUid, this.#orderOf(ordered, either));
         return { ...ordered, step: 'dumped', containers: report.containers, dumpedAt: clock.now() };
       });
@@ -165,11 +168,12 @@ export class Dumper {
       return this.#undo(checkpoint, entry, reason, signal);
     } finally {
       this.#cancels.delete(entry.checkpointUid);
+      await ahead?.stop();
     }
     const lie = await this.#disproof(dumped, signal);
     if (lie !== undefined) return this.#undo(checkpoint, entry, lie, signal);
     this.#parts.journal.put(dumped);
-    await this.#seal(checkpoint, dumped, signal);
+    await this.#seal(checkpoint, dumped, signal, { verified: true, ahead });
   }
 
   /** Success is believed only when what is seen fits it. */
@@ -207,13 +211,18 @@ export class Dumper {
     await this.#fail(checkpoint, `${reason}${after}`, signal, entry);
   }
 
-  async #seal(checkpoint: PodCheckpoint, entry: JournalEntry, signal: AbortSignal): Promise<void> {
+  async #seal(
+    checkpoint: PodCheckpoint,
+    entry: JournalEntry,
+    signal: AbortSignal,
+    known: { verified?: boolean; ahead?: DigestsAhead | undefined } = {},
+  ): Promise<void> {
     const { storage, clock, events } = this.#parts;
     const path = this.#path(entry);
     const { podsDirectory } = this.#options;
     let manifest: { digest: string };
     try {
-      await verifyImages(path, namesOf(entry), storage.files);
+      if (known.verified !== true) await verifyImages(path, namesOf(entry), storage.files);
       if (podsDirectory !== undefined) {
         for (const volume of entry.emptyDirs) {
           const folder = volumeFolder(podsDirectory, entry.podUid, volume);
@@ -231,7 +240,7 @@ export class Dumper {
             podUid: entry.podUid,
           },
         },
-        { files: storage.files, signal },
+        { files: storage.files, signal, ...(known.ahead && { ahead: known.ahead }) },
       );
     } catch (error) {
       if (signal.aborted) throw error;

@@ -1,5 +1,6 @@
 export type { CheckpointEntry, CheckpointFiles } from './checkpoint-files.ts';
 export { type DumpOptions, verifyCriuImages, verifyDump } from './criu-images.ts';
+export { DigestsAhead } from './digests-ahead.ts';
 export { diskFiles } from './disk-files.ts';
 export {
   type DumpStatistics,
@@ -12,6 +13,7 @@ export {
   checkpointSize,
   type ManifestOptions,
   readManifest,
+  type SealOptions,
   sealCheckpoint,
   verifyCheckpoint,
 } from './manifest.ts';

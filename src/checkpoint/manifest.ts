@@ -1,5 +1,6 @@
 import { type CheckpointEntry, type CheckpointFiles, DRAFT_SUFFIX } from './checkpoint-files.ts';
 import { plainDigest } from './content-digest.ts';
+import type { DigestsAhead } from './digests-ahead.ts';
 import { diskFiles } from './disk-files.ts';
 import { corrupt, incomplete, missing } from './errors.ts';
 import {
@@ -27,6 +28,11 @@ export interface ManifestOptions {
   files?: CheckpointFiles;
 }
 
+export interface SealOptions extends ManifestOptions {
+  /** What was digested while the dump was written. */
+  ahead?: DigestsAhead;
+}
+
 /**
  * Ends a dump: digests every file of the directory and writes `manifest.json` (0600) beside them in one step. A
  * directory without a manifest is no checkpoint; sealing again replaces the manifest.
@@ -41,13 +47,13 @@ export interface ManifestOptions {
 export async function sealCheckpoint(
   directory: string,
   metadata: CheckpointMetadata,
-  options: ManifestOptions = {},
+  options: SealOptions = {},
 ): Promise<Manifest> {
   const files = options.files ?? diskFiles;
   // A draft of an earlier seal that a crash cut: the write below takes its place.
   const present = (await filesIn(files, directory)).filter(({ path }) => path !== `${MANIFEST_FILE}${DRAFT_SUFFIX}`);
   if (present.length === 0) throw incomplete(directory, 'the dump left no file');
-  const digests = await files.digests(directory, present, options.signal);
+  const digests = await files.digests(directory, present, options.signal, options.ahead);
   const manifest = {
     formatVersion: MANIFEST_FORMAT,
     createdAt: metadata.createdAt,
