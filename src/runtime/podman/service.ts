@@ -86,7 +86,9 @@ export class PodmanService {
     const { file, args, environment } = this.command();
     const output = openSync(this.layout.log, 'a', 0o600);
     // A session of its own: an interrupt typed at the terminal must not end it before its containers are seen to.
-    const child = spawn(file, args, { env: environment, stdio: ['ignore', output, output], detached: true });
+    // conmon leaves a file `oom` in the folder it runs in when a memory limit ends a container.
+    const cwd = this.layout.directory;
+    const child = spawn(file, args, { cwd, env: environment, stdio: ['ignore', output, output], detached: true });
     closeSync(output);
     this.#child = child;
     const failed = new Promise<never>((_, reject) => {
