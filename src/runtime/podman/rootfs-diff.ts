@@ -33,7 +33,7 @@ export async function rootfsChanges(mergedPath: string, mountPoints: readonly st
       if (!entry.isDirectory()) changes.changed.push(path);
       else {
         // A folder of the image appears in the upper layer when something in it changed; made by hand it is a change itself.
-        const before: string[] = inImage ? await hiddenByFolder(lowers, layer, path) : [];
+        const before: string[] = inImage ? await hiddenByFolder(lowers, mergedPath, path) : [];
         changes.deleted.push(...before);
         if (!inImage) changes.changed.push(path);
         await walk(path);
@@ -68,15 +68,9 @@ export async function writeRootfsDiff(mergedPath: string, changes: RootfsChanges
   if (result.status !== 0) {
     throw new FermataError(
       'DumpFailed',
-      `The changes of the root file system could not be saved: ${tarReason(result.stderr)}`,
+      `The changes of the root file system could not be saved: ${result.stderr.trim()}`,
     );
   }
-}
-
-/** GNU tar tells a full disk only by how much it could still write, and always adds that it gives up. */
-function tarReason(stderr: string): string {
-  const [first = ''] = stderr.trim().split('\n');
-  return /Wrote only \d+ of \d+ bytes/.test(first) ? `No space left on device (${first})` : first;
 }
 
 /** Folders of the layers below, the uppermost first, from the file in which the storage library notes them. */
@@ -91,19 +85,24 @@ async function lowerLayers(layer: string): Promise<string[]> {
 
 /**
  * Entries of the image in a folder that was removed and made anew ("opaque"), which hides them without whiteouts. The mark is
- * an attribute only root's tools read; tar is the one that is always there.
+ * an attribute only root's tools read; but what it hides is not to be seen where the layers are mounted. Without that mount
+ * the attribute is read by tar, the one tool that is always there.
  */
-async function hiddenByFolder(lowers: readonly string[], layer: string, path: string): Promise<string[]> {
-  const visible = new Set(await readdir(join(layer, 'diff', path)));
+async function hiddenByFolder(lowers: readonly string[], mergedPath: string, path: string): Promise<string[]> {
+  const upper = join(dirname(mergedPath), 'diff');
+  const visible = new Set(await readdir(join(upper, path)));
   const hidden = new Set<string>();
   for (const lower of lowers) {
     const names = await readdir(join(lower, path)).catch(() => []);
     for (const name of names) if (!visible.has(name)) hidden.add(name);
   }
   if (hidden.size === 0) return [];
+  const paths = [...hidden].map((name) => `/${path}/${name}`);
+  const merged = await readdir(join(mergedPath, path)).catch(() => undefined);
+  if (merged !== undefined) return merged.some((name) => hidden.has(name)) ? [] : paths;
   const { stdout } = await runCommand('tar', [
-    ...['-C', join(layer, 'diff', dirname(path)), '--no-recursion', '--format=posix', '--xattrs'],
+    ...['-C', join(upper, dirname(path)), '--no-recursion', '--format=posix', '--xattrs'],
     ...['--xattrs-include=trusted.overlay.opaque', '-cf', '-', basename(path)],
   ]);
-  return /trusted\.overlay\.opaque=y/.test(stdout) ? [...hidden].map((name) => `/${path}/${name}`) : [];
+  return /trusted\.overlay\.opaque=y/.test(stdout) ? paths : [];
 }
