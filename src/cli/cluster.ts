@@ -43,11 +43,8 @@ export async function withCluster<T>(flags: ClusterFlags, work: (cluster: Cluste
 
 /** `pod/x`, `pods/x`, `po/x` or plain `x`. */
 export function podName(argument: string): string {
-  const slash = argument.indexOf('/');
-  if (slash < 0) return argument;
-  const kind = argument.slice(0, slash);
-  const name = argument.slice(slash + 1);
-  if (!['pod', 'pods', 'po'].includes(kind) || name === '') {
+  const [kind, name, ...more] = argument.includes('/') ? argument.split('/') : ['pod', argument];
+  if (!['pod', 'pods', 'po'].includes(kind ?? '') || name === undefined || name === '' || more.length > 0) {
     throw new UsageError(`"${argument}" does not name a pod: write pod/NAME, or just NAME`);
   }
   return name;
@@ -59,7 +56,6 @@ export async function getPod(cluster: Cluster, name: string): Promise<Pod> {
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
     throw new FermataError('PodNotFound', `there is no pod "${name}" in namespace "${cluster.namespace}"`, {
-      cause: error,
       nextStep: 'kubectl get pods -A shows all pods; name another namespace with -n',
     });
   }

@@ -9,7 +9,8 @@ export function register(program: Command): void {
     .addOption(outputOption())
     .action(async (pod: string, flags: ClusterFlags & { output?: OutputFormat }) => {
       const { explainPod, describeExplanation } = await import('./explain-pod.ts');
-      const explained = await withCluster(flags, (cluster) => explainPod(cluster, podName(pod)));
+      const name = podName(pod);
+      const explained = await withCluster(flags, (cluster) => explainPod(cluster, name));
       await printResult(explained, flags.output, () => describeExplanation(explained));
     });
 }

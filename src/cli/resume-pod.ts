@@ -1,12 +1,13 @@
 import { isApiError } from '../kubernetes/index.ts';
-import { FermataError, PODS, type Pod, RESTORE_FROM_ANNOTATION, SUSPENDED_GATE } from '../model/index.ts';
+import { FermataError, isTerminal, PODS, type Pod, RESTORE_FROM_ANNOTATION, SUSPENDED_GATE } from '../model/index.ts';
 import { type Cluster, getPod } from './cluster.ts';
 import { Progress } from './progress.ts';
 
 export interface ResumeResult {
   pod: string;
   namespace: string;
-  state: 'resumed' | 'running' | 'runs already';
+  /** `ended`: it ran again, and was done before that was seen. */
+  state: 'resumed' | 'running' | 'ended' | 'runs already';
 }
 
 /** Takes the gate away that holds a suspended pod; the scheduler restores it when there is room. */
@@ -33,8 +34,8 @@ async function removeGate(cluster: Cluster, name: string): Promise<Pod> {
     const gates = pod.spec.schedulingGates ?? [];
     const others = gates.filter((gate) => gate.name !== SUSPENDED_GATE);
     if (others.length === gates.length) {
-      if (pod.status?.phase === 'Running' || pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== undefined)
-        return pod;
+      const suspended = pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== undefined && !isTerminal(pod);
+      if (pod.status?.phase === 'Running' || suspended) return pod;
       throw new FermataError(
         'PodNotSuspended',
         `pod ${name} is not suspended (phase ${pod.status?.phase ?? 'unknown'})`,
@@ -63,13 +64,14 @@ async function untilRunning(
   name: string,
   timeoutSeconds: number,
   progress: Progress,
-): Promise<'running'> {
+): Promise<'running' | 'ended'> {
   const limit = AbortSignal.timeout(timeoutSeconds * 1000);
   const selector = { namespace: cluster.namespace, fieldSelector: `metadata.name=${name}` };
   let message = '';
   while (!limit.aborted) {
     const list = await cluster.store.list(PODS, selector);
-    if (list.items[0]?.status?.phase === 'Running') return 'running';
+    const seen = list.items[0] && whatBecame(list.items[0]);
+    if (seen !== undefined) return seen;
     for await (const event of cluster.store.watch(PODS, {
       ...selector,
       resourceVersion: list.resourceVersion,
@@ -77,7 +79,8 @@ async function untilRunning(
     })) {
       if (event.type === 'BOOKMARK') continue;
       if (event.type === 'DELETED') break;
-      if (event.object.status?.phase === 'Running') return 'running';
+      const became = whatBecame(event.object);
+      if (became !== undefined) return became;
       message = event.object.status?.message ?? message;
       progress.step(`waiting for pod ${name} to run${message === '' ? '' : `: ${message}`}`);
     }
@@ -85,4 +88,9 @@ async function untilRunning(
   throw new FermataError('ResumeTimeout', `pod ${name} does not run yet after ${timeoutSeconds} s`, {
     nextStep: `see why: fermata explain pod/${name}`,
   });
+}
+
+function whatBecame(pod: Pod): 'running' | 'ended' | undefined {
+  if (isTerminal(pod)) return 'ended';
+  return pod.status?.phase === 'Running' ? 'running' : undefined;
 }

@@ -12,9 +12,10 @@ export function register(program: Command): void {
     .action(async (pod: string, flags: ClusterFlags & { wait?: boolean; timeout: string; output?: OutputFormat }) => {
       const { resumePod } = await import('./resume-pod.ts');
       const { seconds } = await import('./take-checkpoint.ts');
+      const name = podName(pod);
       const timeoutSeconds = seconds(flags.timeout, '--timeout');
       const result = await withCluster(flags, (cluster) =>
-        resumePod(cluster, podName(pod), { wait: flags.wait === true, timeoutSeconds }),
+        resumePod(cluster, name, { wait: flags.wait === true, timeoutSeconds }),
       );
       await printResult(result, flags.output, () => `pod/${result.pod} ${result.state}\n`);
     });

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { canonicalQuantity, FermataError, reasonOf } from '../model/index.ts';
 import { createLog, ownCommand, type RunningSandbox, startSandbox, untilStopped } from '../roles/index.ts';
 import type { RuntimeName } from '../runtime/index.ts';
-import { type SandboxConfiguration, SandboxDirectory } from '../sandbox/index.ts';
+import { refuseRunning, type SandboxConfiguration, SandboxDirectory } from '../sandbox/index.ts';
 import { UsageError } from './exit.ts';
 import { Progress } from './progress.ts';
 import { defaultSandboxFolder } from './sandbox-options.ts';
@@ -25,9 +25,13 @@ const MAX_NODES = 100;
 const LAST_PORT = 65_535;
 const DETACH_START_MILLISECONDS = 120_000;
 
-export async function up(flags: UpFlags): Promise<void> {
+/** `given` says whether a flag was written on the command line: a sandbox that exists keeps what it was made of. */
+export async function up(flags: UpFlags, given: (flag: keyof UpFlags) => boolean): Promise<void> {
   const directory = new SandboxDirectory(flags.dir ?? defaultSandboxFolder());
-  const kept = directory.readConfiguration() ?? (await sandboxConfiguration(flags));
+  refuseRunning(directory);
+  const existing = directory.readConfiguration();
+  if (existing !== undefined) refuseChange(directory, existing, flags, given);
+  const kept = existing ?? (await sandboxConfiguration(flags));
   const configuration =
     flags.port === undefined ? kept : { ...kept, port: wholeNumber(flags.port, '--port', LAST_PORT) };
   if (flags.detach === true) return detach(directory, configuration);
@@ -75,6 +79,30 @@ export async function sandboxConfiguration(
   };
 }
 
+function refuseChange(
+  directory: SandboxDirectory,
+  { runtime, network, nodes }: SandboxConfiguration,
+  flags: UpFlags,
+  given: (flag: keyof UpFlags) => boolean,
+): void {
+  const node = nodes[0];
+  const options: [flag: keyof UpFlags, option: string, has: string | undefined, asked: string | undefined][] = [
+    ['runtime', '--runtime', runtime, flags.runtime],
+    ['network', '--network', network, flags.network],
+    ['nodes', '--nodes', String(nodes.length), flags.nodes],
+    ['nodeCpu', '--node-cpu', node?.cpu, quantity(flags.nodeCpu, '--node-cpu')],
+    ['nodeMemory', '--node-memory', node?.memory, quantity(flags.nodeMemory, '--node-memory')],
+    ['nodePods', '--node-pods', node === undefined ? undefined : String(node.pods), flags.nodePods],
+  ];
+  for (const [flag, option, has, asked] of options) {
+    if (!given(flag) || asked === has) continue;
+    throw new UsageError(
+      `the sandbox in ${directory.root} was made with ${option} ${has ?? 'unknown'}, not ${asked ?? ''}`,
+      `leave the option out, or remove the sandbox first: fermata down --dir ${directory.root}`,
+    );
+  }
+}
+
 function toolsOf({ podman, runc, conmon, criu }: Toolchain): SandboxConfiguration['tools'] {
   if (podman === undefined || runc === undefined || conmon === undefined || criu === undefined) return undefined;
   return { podman: podman.path, runc: runc.path, conmon: conmon.path, criuDirectory: criu.binDirectory };
@@ -112,6 +140,7 @@ async function detach(directory: SandboxDirectory, configuration: SandboxConfigu
   const own = ownCommand();
   const logFile = directory.logFile('up');
   const log = openSync(logFile, 'a', 0o600);
+  const before = fstatSync(log).size;
   const child = spawn(own.command, [...own.arguments, 'up', '--dir', directory.root], {
     detached: true,
     stdio: ['ignore', 'pipe', log],
@@ -124,7 +153,8 @@ async function detach(directory: SandboxDirectory, configuration: SandboxConfigu
     process.stdout.write(text);
   } catch (error) {
     child.kill('SIGTERM');
-    throw new FermataError('SandboxNotStarted', `the sandbox did not start: ${reasonOf(error)}`, {
+    const reason = lastError(logFile, before) ?? reasonOf(error);
+    throw new FermataError('SandboxNotStarted', `the sandbox did not start: ${reason}`, {
       cause: error,
       nextStep: `read ${logFile}`,
     });
@@ -133,6 +163,12 @@ async function detach(directory: SandboxDirectory, configuration: SandboxConfigu
     child.stdout?.destroy();
     child.unref();
   }
+}
+
+/** What the process said in its own words, from that byte of its log on. */
+function lastError(logFile: string, from: number): string | undefined {
+  const said = readFileSync(logFile).subarray(from).toString();
+  return [...said.matchAll(/^error: (.*)$/gm)].at(-1)?.[1];
 }
 
 function firstOutput(child: ReturnType<typeof spawn>): Promise<string> {

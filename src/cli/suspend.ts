@@ -10,11 +10,13 @@ export function register(program: Command): void {
     .addOption(outputOption())
     .action(async (pod: string, flags: ClusterFlags & { timeout: string; output?: OutputFormat }) => {
       const { takeCheckpoint, describeCheckpoint, seconds } = await import('./take-checkpoint.ts');
+      const name = podName(pod);
+      const timeoutSeconds = seconds(flags.timeout, '--timeout');
       const checkpoint = await withCluster(flags, (cluster) =>
-        takeCheckpoint(cluster, podName(pod), {
+        takeCheckpoint(cluster, name, {
           stop: true,
           restore: 'Manual',
-          timeoutSeconds: seconds(flags.timeout, '--timeout'),
+          timeoutSeconds,
         }),
       );
       await printResult(checkpoint, flags.output, () => describeCheckpoint(checkpoint));

@@ -98,10 +98,15 @@ async function followCheckpoint(
       if (event.type === 'BOOKMARK') continue;
       last = event.object;
       if (isSettled(last, request)) return last;
+      if (event.type === 'DELETED') throw unanswered(last, 'was deleted before it was complete');
       progress.step(stepOf(last));
     }
   }
-  throw new FermataError('CheckpointUnanswered', `checkpoint ${name} was not answered in time: ${stepOf(last)}`, {
+  throw unanswered(last, `was not answered in time: ${stepOf(last)}`);
+}
+
+function unanswered({ metadata: { name } }: PodCheckpoint, what: string): FermataError {
+  return new FermataError('CheckpointUnanswered', `checkpoint ${name} ${what}`, {
     nextStep: `is the agent of the pod's node running? kubectl describe podcheckpoint ${name}`,
   });
 }
@@ -109,17 +114,13 @@ async function followCheckpoint(
 function isSettled(checkpoint: PodCheckpoint, request: CheckpointRequest): boolean {
   const conditions = checkpoint.status?.conditions;
   const ready = conditionOf(conditions, 'Ready');
-  if (ready?.reason === 'CheckpointFailed' || ready?.reason === 'SourcePodReplaced') {
-    throw new FermataError(
-      ready.reason,
-      `pod ${checkpoint.spec.sourcePod.name} was not checkpointed: ${ready.message ?? ready.reason}`,
-      {
-        nextStep:
-          ready.reason === 'CheckpointFailed'
-            ? 'the pod runs on, untouched'
-            : 'ask again for the pod that is there now',
-      },
-    );
+  const { name } = checkpoint.spec.sourcePod;
+  const failure = `pod ${name} was not checkpointed: ${ready?.message ?? ready?.reason ?? ''}`;
+  if (ready?.reason === 'CheckpointFailed') {
+    throw new FermataError('CheckpointFailed', failure, { nextStep: `what it does now: fermata explain pod/${name}` });
+  }
+  if (ready?.reason === 'SourcePodReplaced') {
+    throw new FermataError('SourcePodReplaced', failure, { nextStep: 'ask again for the pod that is there now' });
   }
   if (ready?.status !== 'True') return false;
   return !request.stop || isConditionTrue(conditions, 'Released');

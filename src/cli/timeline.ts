@@ -12,7 +12,7 @@ export function register(program: Command): void {
       const { PODS, POD_CHECKPOINTS } = await import('../model/index.ts');
       const { recordedTransitions, renderTimeline } = await import('../timeline/index.ts');
       const { UsageError } = await import('./exit.ts');
-      const width = Number(flags.width ?? process.stdout.columns ?? 100);
+      const width = Number(flags.width ?? (process.stdout.columns || 100));
       if (!Number.isInteger(width) || width < 1)
         throw new UsageError(`--width takes a number of characters, not "${flags.width}"`);
       const transitions = await withCluster(flags, async ({ store, namespace }) => {

@@ -25,8 +25,8 @@ export function register(program: Command): void {
         .choices(['none', 'bridge'])
         .default('none'),
     )
-    .action(async (flags: UpFlags) => {
+    .action(async (flags: UpFlags, command: Command) => {
       const { up } = await import('./sandbox-start.ts');
-      await up(flags);
+      await up(flags, (name) => command.getOptionValueSource(name) === 'cli');
     });
 }

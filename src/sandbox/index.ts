@@ -3,7 +3,7 @@ export { SqliteBacking } from './apiserver/sqlite-backing.ts';
 export { InvariantRecorder } from './invariants/recorder.ts';
 export { findViolations, type HistoryEntry, type Violation } from './invariants/violations.ts';
 export * from './node/index.ts';
-export { claim, isAlive, release, type Supervisor, supervisorOf } from './supervisor/claim.ts';
+export { claim, isAlive, refuseRunning, release, type Supervisor, supervisorOf } from './supervisor/claim.ts';
 export { Sandbox, type SandboxParts } from './supervisor/sandbox.ts';
 export {
   type SandboxConfiguration,

@@ -24,13 +24,18 @@ export function claim(directory: SandboxDirectory): void {
   const lock = `${file}.lock`;
   const handle = lockOnce(lock, directory);
   try {
-    const running = supervisorOf(directory);
-    if (running !== undefined && running.pid !== process.pid) throw alreadyRunning(directory, running.pid);
+    refuseRunning(directory);
     writeAtomically(file, `${process.pid} ${startTicksOf(process.pid) ?? ''}\n`);
   } finally {
     closeSync(handle);
     rmSync(lock, { force: true });
   }
+}
+
+/** Throws `SandboxRunning` when another process runs the sandbox in this folder. */
+export function refuseRunning(directory: SandboxDirectory): void {
+  const running = supervisorOf(directory);
+  if (running !== undefined && running.pid !== process.pid) throw alreadyRunning(directory, running.pid);
 }
 
 export function release(directory: SandboxDirectory): void {
