@@ -252,3 +252,19 @@ test('a waiting incarnation is shown as Suspended, though the scheduler writes i
   assert.match(status?.message ?? '', /^suspended; waits for room as pod thesis/);
   assert.equal(conditionOf(status?.conditions, 'PodScheduled')?.reason, 'Unschedulable');
 });
+
+test('while its watch lags behind, the controller asks the server now and then, not without pause', async () => {
+  await dumped(await runningVictim());
+  await clock.advance(1_000);
+  const get = registry.get.bind(registry);
+  let asked = 0;
+  registry.get = async (type, key, options) => {
+    const object = await get(type, key, options);
+    if (object.kind !== 'PodCheckpoint' || asked++ > 1_000) return object;
+    return { ...object, metadata: { ...object.metadata, resourceVersion: `${object.metadata.resourceVersion}0` } };
+  };
+  await released();
+  await clock.advance(10_000);
+  assert.ok(asked > 2 && asked < 20, `asked ${asked} times in 10 s`);
+  assert.equal(await victimNow(), undefined);
+});

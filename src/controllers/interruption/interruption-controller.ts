@@ -36,6 +36,8 @@ const RESTORE_BACKOFF_LIMIT_MILLISECONDS = 300_000;
 const NAME_TAKEN_RETRY_MILLISECONDS = 10_000;
 /** How soon to create a pod again that the server refused. */
 const RECREATE_RETRY_MILLISECONDS = 30_000;
+/** How soon to look again whether a watch that lags behind the server has caught up; its news usually come before. */
+const STALE_CACHE_RETRY_MILLISECONDS = 1_000;
 /** Grace for a victim that is frozen already: the node needs no longer, but must still confirm, so never 0. */
 const FROZEN_POD_GRACE_SECONDS = 1;
 
@@ -141,7 +143,9 @@ export class InterruptionController {
       { namespace: seen.metadata.namespace, name: seen.metadata.name },
       { signal },
     );
-    if (checkpoint.metadata.resourceVersion !== seen.metadata.resourceVersion) return { requeueAfterMilliseconds: 0 };
+    if (checkpoint.metadata.resourceVersion !== seen.metadata.resourceVersion) {
+      return { requeueAfterMilliseconds: STALE_CACHE_RETRY_MILLISECONDS };
+    }
     let pod: Pod | undefined;
     try {
       pod = await this.#createOrAdopt(checkpoint, nextIncarnation(checkpoint), signal);
