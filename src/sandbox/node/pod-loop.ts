@@ -41,6 +41,8 @@ const CONCURRENCY = 128;
 const MAX_STEPS = 32;
 /** How soon to look again at a pod that waits for room; it is also looked at whenever room becomes free. */
 const ROOM_RETRY_MILLISECONDS = 1_000;
+/** How soon to look again whether a watch that lags behind the server has caught up; its news usually come before. */
+const STALE_CACHE_RETRY_MILLISECONDS = 1_000;
 /** How soon to listen again to a runtime whose reports broke off. */
 const CHANGES_RETRY_MILLISECONDS = 1_000;
 
@@ -239,7 +241,11 @@ export class PodLoop {
     for (let step = 0; step < MAX_STEPS; step++) {
       const { observed, present } = await this.#look(record.uid, signal);
       const pod = this.#statuses.latest(record.uid);
-      if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return { requeueAfterMilliseconds: 0 };
+      if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) {
+        // Its own status write may have told of a deletion that the watch has not told of yet.
+        const lagging = this.#pods.get(record.uid)?.metadata.deletionTimestamp === undefined && pod !== undefined;
+        return { requeueAfterMilliseconds: lagging ? STALE_CACHE_RETRY_MILLISECONDS : 0 };
+      }
       record.observe(pod, observed);
       await this.#reportRestore(record, pod, observed);
       const plan = planPod(pod, observed, record, clock.now());
