@@ -1,4 +1,4 @@
-import { FAULT_PROFILES, type FaultRates } from '../../src/soak/fault-rates.ts';
+import { type FaultRates, faultRates } from '../../src/soak/fault-rates.ts';
 import type { Violation } from '../../src/soak/history.ts';
 
 /** A guard of the product, how to take it out, and what the judge must then find, how soon. */
@@ -10,7 +10,7 @@ export interface Guard {
   world: { days: number; rates: FaultRates; seed?: number; nodes?: number; workloadsPerDay?: number };
 }
 
-const none = FAULT_PROFILES.none as FaultRates;
+const none = faultRates('none', 0);
 const agent = 'src/agent/agent.ts';
 const dumper = 'src/agent/dumper.ts';
 const keeper = 'src/agent/keeper.ts';
@@ -32,6 +32,12 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   },
   'the node takes in what does not fit beside what is truly there': {
     cuts: [
+      // Somebody must ask for it.
+      {
+        file: 'src/scheduling/plugins/node-resources-fit.ts',
+        take: 'if (asked > 0 && asked > (allocatable[index] ?? 0) - (requested[index] ?? 0)) return false;',
+        put: 'if (asked > 0 && asked > (allocatable[index] ?? 0)) return false;',
+      },
       {
         file: 'src/sandbox/node/admission.ts',
         take: '  const records = new Map([...others].map((other) => [other.uid, other]));',
@@ -39,7 +45,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [1], message: /the machine of node/ },
-    world: { days: 4, rates: { ...none, node: { silent: 20 } } },
+    world: { days: 1, rates: none },
   },
   'the scheduler gives room away before its release is confirmed': {
     cuts: [
@@ -99,7 +105,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [3], message: /without a Ready checkpoint/ },
-    world: { days: 4, rates: { ...none, watch: { stall: 0.2, drop: 0.1 }, component: { twin: 50 } } },
+    world: { days: 4, rates: { ...none, component: { kill: 100 } } },
   },
   'a workload gets a second incarnation from one checkpoint': {
     cuts: [
@@ -121,7 +127,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [2], message: /before checkpoint .* was Released/ },
-    world: { days: 1, rates: none },
+    world: { days: 2, rates: { ...none, request: { slow: 0.9 } } },
   },
   'a pod with a checkpoint begins anew from its image': {
     cuts: [
@@ -147,6 +153,12 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   },
   'a pod is dumped twice at once': {
     cuts: [
+      // Two checkpoints must be ordered of one victim.
+      {
+        file: 'src/controllers/scheduling/decision-executor.ts',
+        take: 'await this.#store.create(POD_CHECKPOINTS, draft, { signal: this.#context.signal });\n        return;',
+        put: 'await this.#store.create(POD_CHECKPOINTS, draft, { signal: this.#context.signal });\n        if (number > 1) return;',
+      },
       {
         file: agent,
         take: 'if (this.#unsettled.hasOther(podUid, checkpoint.metadata.uid)) {',
@@ -154,7 +166,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [7], message: /at once/ },
-    world: { days: 4, rates: { ...none, dump: { slow: 0.9 } }, workloadsPerDay: 120 },
+    world: { days: 1, rates: none },
   },
   'the agent believes a dump that let its pod run on': {
     cuts: [
@@ -219,7 +231,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [5], message: /goes on after a crash/ },
-    world: { days: 6, rates: none },
+    world: { days: 4, rates: none, workloadsPerDay: 120 },
   },
   'the finalizer lets the only copy go': {
     cuts: [
@@ -292,8 +304,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: interruption,
-        take: 'await this.#recordFailure(checkpoint, pod, failed.message',
-        put: 'void [checkpoint, pod, failed.message',
+        take: "await this.#recordFailure(checkpoint, pod, failed.message ?? 'the restore failed', signal);",
+        put: '',
       },
     ],
     finds: { invariants: [4], message: /nothing of it runs/ },
@@ -313,14 +325,9 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   'a component leaves an alarm behind when it stops': {
     cuts: [
       {
-        file: 'src/kubernetes/reconcile-loop.ts',
-        take: 'was stopped`));\n    for (const { timer } of this.#delayed.values()) timer.cancel();\n',
-        put: 'was stopped`));\n',
-      },
-      {
-        file: 'src/kubernetes/reconcile-loop.ts',
-        take: 'may have enqueued for later.\n    for (const { timer } of this.#delayed.values()) timer.cancel();\n',
-        put: 'may have enqueued for later.\n',
+        file: 'src/sandbox/node/node-registration.ts',
+        take: 'await this.#clock.sleep(wait * (1 + 0.04 * this.#random()), signal);',
+        put: 'await this.#clock.sleep(wait * (1 + 0.04 * this.#random()));',
       },
     ],
     finds: { invariants: ['liveness'], message: /alarms are still set|did not end/ },

@@ -60,12 +60,19 @@ function judgePodDeletion({ object, key, by, at }: ApiEntry, facts: Facts, repor
 
 function judgeTermination(pod: Pod, key: string, facts: Facts, report: Report): void {
   const policy = policyOf(pod, facts);
+  const disruption = condition(pod.status?.conditions, 'DisruptionTarget');
   const word = policy === undefined ? undefined : (policy.spec.onPreemption ?? 'Checkpoint');
   if (word === 'Terminate' || word === 'CheckpointElseTerminate') return;
   if (word !== undefined) {
     report(3, key, `the scheduler terminated pod ${key} although policy ${policy?.metadata.name} says ${word}`);
-  } else if (![...facts.priorityClasses.values()].some(terminates)) {
-    report(3, key, `the scheduler terminated pod ${key} although no priority class may preempt by termination`);
+    return;
+  }
+  // Said by the scheduler itself; where it says nothing of the kind, or of a pod that is gone, there is nothing to judge.
+  const preemptor = facts.podByKey(/preempting .*: (\S+)$/.exec(disruption?.message ?? '')?.[1] ?? '');
+  const name = preemptor?.pod.spec.priorityClassName;
+  const priorityClass = name === undefined ? undefined : facts.priorityClasses.get(name);
+  if (priorityClass !== undefined && !terminates(priorityClass)) {
+    report(3, key, `the scheduler terminated pod ${key} for ${preemptor?.key}, whose class ${name} does not`);
   }
 }
 
