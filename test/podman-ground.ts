@@ -39,6 +39,7 @@ export class PodmanGround {
     this.service = new PodmanService({ clock: this.clock, log: SILENT_LOG }, { ...this.place(), tools });
   }
 
+  /** FERMATA_TEST_PODMAN and FERMATA_TEST_CRIU_DIRECTORY name other versions than the ones found, to try them out. */
   static async open(): Promise<PodmanGround> {
     const { podman, runc, criu } = await locateToolchain();
     assert.ok(podman && runc && criu);

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 export interface ContainerMarks {
   /** A dump was begun: an end of the processes from now on is its doing until `recoverDump` has said otherwise. */
   dump?: { directory: string; leaveRunning: boolean };
+  /** ms since the epoch at which its start was ordered; Podman notes one only when runc has returned, under load much later. */
+  startedAt?: number;
   /** ms since the epoch at which it was brought back from a checkpoint. */
   restoredAt?: number;
   /** The memory limit ended it; Podman's own flag stays false. */

@@ -34,7 +34,7 @@ export function observeContainer({ container, marks, memoryBytes }: SeenContaine
   // A dump's frozen processes exist until they are killed behind it; they count as running until then.
   const seen = container.status === 'exited' && marks.dump !== undefined ? 'frozen' : container.status;
   const state = awaitsRestore(container, marks) ? 'created' : seen;
-  const startedAt = container.startedAt ?? marks.restoredAt;
+  const startedAt = marks.startedAt ?? container.startedAt ?? marks.restoredAt;
   if (state === 'created') return { ...base, state };
   const started = startedAt === undefined ? {} : { startedAt };
   if (state === 'running') return { ...base, state, ...started, ...(memoryBytes !== undefined && { memoryBytes }) };

@@ -110,9 +110,11 @@ export class PodmanRuntime implements Runtime {
       if (found.status === 'exited') {
         const log = join(userdata, 'ctr.log');
         if (existsSync(log)) await rename(log, `${log}.previous`);
-        mark(userdata, { outOfMemory: undefined });
       }
       this.#exits.start();
+      // Ahead of the start: it may have reached its memory limit before Podman has said that it runs.
+      if (existsSync(join(userdata, 'config.json'))) await this.#noteCgroup(found.id, uid);
+      if (found.status !== 'running') mark(userdata, { outOfMemory: undefined, startedAt: this.#clock.now() });
       try {
         await this.#client.call('POST', `/containers/${found.id}/start`, { ...(signal && { signal }) });
       } catch (error) {
@@ -121,7 +123,7 @@ export class PodmanRuntime implements Runtime {
           cause: error,
         });
       }
-      await this.#noteCgroup(found.id, uid);
+      if (this.#known.get(found.id)?.cgroup === undefined) await this.#noteCgroup(found.id, uid);
       this.#tell(uid);
     });
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, reasonOf } from '../../model/index.ts';
@@ -157,6 +157,7 @@ export class PodmanService {
     for (const folder of [this.layout.root, this.layout.volatile]) await detachMountsBelow(folder);
     await rm(this.layout.directory, { recursive: true, force: true });
     await rm(this.layout.volatile, { recursive: true, force: true });
+    await rmdir(dirname(this.layout.volatile)).catch(() => {}); // other sandboxes have theirs in it
     removeCgroupTree(this.layout.cgroupParent);
     if (bridged) await removeUnusedChains();
   }
