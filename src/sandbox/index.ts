@@ -1,5 +1,6 @@
 export { SandboxApiServer, type SandboxApiServerOptions } from './apiserver/sandbox-api-server.ts';
 export { SqliteBacking } from './apiserver/sqlite-backing.ts';
+export { writeAtomically } from './atomic-file.ts';
 export { InvariantRecorder } from './invariants/recorder.ts';
 export { findViolations, type HistoryEntry, type Violation } from './invariants/violations.ts';
 export * from './node/index.ts';
@@ -10,5 +11,4 @@ export {
   SandboxDirectory,
   type SandboxNodeConfiguration,
   type SandboxTools,
-  writeAtomically,
 } from './supervisor/sandbox-directory.ts';

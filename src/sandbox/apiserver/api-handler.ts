@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from '../../kubernetes/index.ts';
+import { FermataError, reasonOf } from '../../model/index.ts';
 import { sendDiscovery } from './discovery/discovery.ts';
 import { Exchange } from './http/exchange.ts';
 import { parseResourcePath, segmentsOf } from './http/request-path.ts';
@@ -73,7 +74,10 @@ export class ApiHandler {
     const { code } = exchange.fail(error);
     const isOwnFault = code >= 500 && code !== 501 && !exchange.signal.aborted;
     if (!isOwnFault) return;
-    this.#context.log.error({ method: exchange.method, path: exchange.pathname, code, error }, 'request failed');
+    const { method, pathname: path } = exchange;
+    // A refusal of ours says where it comes from; of anything else only the stack does.
+    const stack = error instanceof FermataError || !(error instanceof Error) ? {} : { stack: error.stack };
+    this.#context.log.error({ method, path, code, reason: reasonOf(error), ...stack }, 'request failed');
   }
 
   async #dispatch(exchange: Exchange): Promise<void> {

@@ -71,7 +71,7 @@ test('a damaged key is replaced with a pair that fits', () =>
 test('the kubeconfig holds the token, and only its owner may read it', () =>
   withDirectory(async (directory) => {
     const path = join(directory, 'kubeconfig');
-    await writeKubeconfig(path, { url: 'https://127.0.0.1:1', authority: 'PEM', token: 'secret' });
+    writeKubeconfig(path, { url: 'https://127.0.0.1:1', authority: 'PEM', token: 'secret' });
     assert.equal((await stat(path)).mode & 0o777, 0o600);
     const content = JSON.parse(await readFile(path, 'utf8'));
     assert.equal(content.clusters[0].name, 'fermata');

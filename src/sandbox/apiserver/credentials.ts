@@ -2,7 +2,7 @@ import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
-import { writeFileAtomically } from './atomic-file.ts';
+import { writeAtomically } from '../atomic-file.ts';
 import { type CertificateAndKey, createAuthority, createServerCertificate } from './certificates.ts';
 
 const DAY_MILLISECONDS = 86_400_000;
@@ -37,7 +37,7 @@ export async function loadCredentials(clock: Clock, directory: string): Promise<
   let renewed = false;
   if (authority === undefined || expiresBefore(authority.certificate, now + RENEW_DAYS * DAY_MILLISECONDS)) {
     authority = createAuthority(request(AUTHORITY_NAME, now, AUTHORITY_DAYS));
-    await writePair(directory, 'ca', authority);
+    writePair(directory, 'ca', authority);
     renewed = true;
   }
   let server = renewed ? undefined : await readPair(directory, 'server');
@@ -48,7 +48,7 @@ export async function loadCredentials(clock: Clock, directory: string): Promise<
   ) {
     const issuer = { commonName: AUTHORITY_NAME, key: createPrivateKey(authority.key) };
     server = createServerCertificate(issuer, request(SERVER_NAME, now, SERVER_DAYS));
-    await writePair(directory, 'server', server);
+    writePair(directory, 'server', server);
   }
   return { authority: authority.certificate, server, token: await loadToken(join(directory, 'token')) };
 }
@@ -79,17 +79,17 @@ async function readPair(directory: string, name: string): Promise<CertificateAnd
   }
 }
 
-async function writePair(directory: string, name: string, pair: CertificateAndKey): Promise<void> {
+function writePair(directory: string, name: string, pair: CertificateAndKey): void {
   // A crash between the two leaves a pair that does not match, which the next start sees and replaces.
-  await writeFileAtomically(join(directory, `${name}.key`), pair.key);
-  await writeFileAtomically(join(directory, `${name}.crt`), pair.certificate);
+  writeAtomically(join(directory, `${name}.key`), pair.key);
+  writeAtomically(join(directory, `${name}.crt`), pair.certificate);
 }
 
 async function loadToken(path: string): Promise<string> {
   const kept = (await readIfPresent(path))?.trim();
   if (kept !== undefined && /^[A-Za-z0-9_-]{32,}$/.test(kept)) return kept;
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  await writeFileAtomically(path, `${token}\n`);
+  writeAtomically(path, `${token}\n`);
   return token;
 }
 

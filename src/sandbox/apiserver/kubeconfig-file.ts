@@ -1,4 +1,4 @@
-import { writeFileAtomically } from './atomic-file.ts';
+import { writeAtomically } from '../atomic-file.ts';
 
 const NAME = 'fermata';
 
@@ -14,7 +14,7 @@ export interface KubeconfigContent {
  * Writes a kubeconfig (0600, it holds the token) whose cluster, user and context are all called `fermata`. JSON is YAML,
  * so every client reads it.
  */
-export async function writeKubeconfig(path: string, content: KubeconfigContent): Promise<void> {
+export function writeKubeconfig(path: string, content: KubeconfigContent): void {
   const authority = Buffer.from(content.authority).toString('base64');
   const kubeconfig = {
     apiVersion: 'v1',
@@ -24,5 +24,5 @@ export async function writeKubeconfig(path: string, content: KubeconfigContent):
     users: [{ name: NAME, user: { token: content.token } }],
     contexts: [{ name: NAME, context: { cluster: NAME, user: NAME, namespace: 'default' } }],
   };
-  await writeFileAtomically(path, `${JSON.stringify(kubeconfig, undefined, 2)}\n`);
+  writeAtomically(path, `${JSON.stringify(kubeconfig, undefined, 2)}\n`);
 }

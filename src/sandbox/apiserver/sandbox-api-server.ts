@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import type { Clock, Random } from '../../clock/index.ts';
 import { Registry } from '../../kubernetes/index.ts';
 import { FermataError, type Log } from '../../model/index.ts';
+import { writeAtomically } from '../atomic-file.ts';
 import { ApiHandler } from './api-handler.ts';
-import { writeFileAtomically } from './atomic-file.ts';
 import { type Credentials, loadCredentials } from './credentials.ts';
 import { writeKubeconfig } from './kubeconfig-file.ts';
 import { SqliteBacking } from './sqlite-backing.ts';
@@ -72,7 +72,7 @@ export class SandboxApiServer {
       const sockets = openSockets(server);
       const url = `https://${HOST}:${await this.#listen(server)}`;
       const kubeconfigPath = join(directory, 'kubeconfig');
-      await writeKubeconfig(kubeconfigPath, { url, authority: credentials.authority, token: credentials.token });
+      writeKubeconfig(kubeconfigPath, { url, authority: credentials.authority, token: credentials.token });
       this.#running = { registry, handler, server, sockets };
       log.info({ url, directory }, 'API server listens');
       return { url, kubeconfigPath };
@@ -105,13 +105,13 @@ export class SandboxApiServer {
     const fixed = this.#options.port || (await readPort(portFile));
     if (fixed !== undefined) {
       if (!(await listens(server, fixed))) throw portTaken(fixed, this.#options.directory);
-      await writeFileAtomically(portFile, `${fixed}\n`);
+      writeAtomically(portFile, `${fixed}\n`);
       return fixed;
     }
     for (let attempt = 0; attempt < PORT_TRIES; attempt++) {
       const port = randomInt(LOWEST_PORT, HIGHEST_PORT + 1);
       if (!(await listens(server, port))) continue;
-      await writeFileAtomically(portFile, `${port}\n`);
+      writeAtomically(portFile, `${port}\n`);
       return port;
     }
     throw new FermataError('PortTaken', `found no free port on ${HOST} between ${LOWEST_PORT} and ${HIGHEST_PORT}`, {

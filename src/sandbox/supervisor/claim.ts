@@ -1,7 +1,8 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FermataError } from '../../model/index.ts';
-import { type SandboxDirectory, writeAtomically } from './sandbox-directory.ts';
+import { writeAtomically } from '../atomic-file.ts';
+import type { SandboxDirectory } from './sandbox-directory.ts';
 
 /** Who runs a sandbox. `startTicks` tells the process from a later one of the same number. */
 export interface Supervisor {

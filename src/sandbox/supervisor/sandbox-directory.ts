@@ -1,16 +1,8 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { FermataError, reasonOf } from '../../model/index.ts';
 import type { RuntimeName } from '../../runtime/index.ts';
+import { writeAtomically } from '../atomic-file.ts';
 
 /** What a sandbox is made of; kept in `D/sandbox.json`, so that the same folder brings the same sandbox back. */
 export interface SandboxConfiguration {
@@ -108,12 +100,6 @@ export class SandboxDirectory {
   remove(): void {
     rmSync(this.root, { recursive: true, force: true });
   }
-}
-
-export function writeAtomically(file: string, content: string): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, content, { mode: 0o600 });
-  renameSync(temporary, file);
 }
 
 function isEmpty(folder: string): boolean {
