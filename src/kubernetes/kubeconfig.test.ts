@@ -96,7 +96,12 @@ test('without any file, a pod’s own service account is used', async () => {
 });
 
 const REFUSED: Record<string, { content: string; context?: string; code: string; message: RegExp }> = {
-  'YAML that is none': { content: 'a: [', code: 'KubeconfigInvalid', message: /config is not YAML/ },
+  'YAML that is none, without showing its lines,': {
+    content: 'users:\n- user:\n    token: "secret\n',
+    code: 'KubeconfigInvalid',
+    message: /config is not YAML: Missing closing "quote at line 4, column 1$/,
+  },
+  'a list without its end': { content: 'a: [', code: 'KubeconfigInvalid', message: /config is not YAML/ },
   'a file that is something else': { content: 'just text', code: 'KubeconfigInvalid', message: /holds no fields/ },
   'a context that does not exist': {
     content: config(''),

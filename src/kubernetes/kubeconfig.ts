@@ -133,9 +133,11 @@ async function readText(file: string, required: boolean): Promise<string | undef
 function parsed(file: string, content: string): Fields {
   let document: unknown;
   try {
-    document = parse(content);
+    document = parse(content, { logLevel: 'error' });
   } catch (error) {
-    throw invalid(file, '', `is not YAML: ${reasonOf(error)}`, error);
+    // Further lines of the parser's message show those of the file, which may hold a token or a key.
+    const [what = ''] = reasonOf(error).split('\n');
+    throw invalid(file, '', `is not YAML: ${what.replace(/:$/, '')}`);
   }
   if (document === null) return {};
   if (!isFields(document)) throw invalid(file, '', 'is not a kubeconfig: it holds no fields');
