@@ -105,7 +105,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [3], message: /without a Ready checkpoint/ },
-    world: { days: 4, rates: { ...none, component: { kill: 100 } } },
+    world: { days: 4, rates: { ...none, watch: { stall: 0.1 }, component: { twin: 20 } } },
   },
   'a workload gets a second incarnation from one checkpoint': {
     cuts: [
