@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { cpus, totalmem } from 'node:os';
 import { type PreemptionFigures, runPreemptionBench } from '../../bench/preemption.ts';
-import { createLog, startSandbox } from '../roles/index.ts';
 import type { PreemptionBenchFlags } from './bench.ts';
 import { UsageError } from './exit.ts';
-import { abortOnInterrupt } from './interrupt.ts';
 import { printResult, table } from './output.ts';
-import { Progress } from './progress.ts';
+import { inPassingSandbox } from './passing-sandbox.ts';
 import { sandboxConfiguration } from './sandbox-start.ts';
 
 const FEWEST_RUNS = 5;
@@ -28,47 +24,27 @@ export async function benchPreemption(flags: PreemptionBenchFlags): Promise<void
     }
     return size;
   });
-  const interrupt = abortOnInterrupt();
-  const folder = await mkdtemp(join(tmpdir(), 'fermata-bench-'));
-  const progress = new Progress();
-  try {
-    progress.step('starting a cluster on this machine');
-    const configuration = await sandboxConfiguration({
-      runtime: 'podman',
-      nodes: '1',
-      nodeCpu: '1',
-      nodeMemory: `${Math.max(...sizes) + 512}Mi`,
-      nodePods: '10',
-      network: 'none',
-    });
-    const log = createLog('bench', 'warn');
-    const sandbox = await startSandbox({
-      directory: join(folder, 'sandbox'),
-      configuration,
+  const configuration = await sandboxConfiguration({
+    runtime: 'podman',
+    nodes: '1',
+    nodeCpu: '1',
+    nodeMemory: `${Math.max(...sizes) + 512}Mi`,
+    nodePods: '10',
+    network: 'none',
+  });
+  await inPassingSandbox('bench', configuration, async ({ sandbox, outputs, log, progress, signal }) => {
+    const figures = await runPreemptionBench(sandbox, {
+      runs,
+      sizesMebibytes: sizes,
+      folder: outputs,
       log,
-      signal: interrupt.signal,
+      signal,
+      onProgress: (text) => progress.step(text),
     });
-    try {
-      const figures = await runPreemptionBench(sandbox, {
-        runs,
-        sizesMebibytes: sizes,
-        folder: join(folder, 'outputs'),
-        log,
-        signal: interrupt.signal,
-        onProgress: (text) => progress.step(text),
-      });
-      progress.stop();
-      const report = { machine: machine(), runs, figures };
-      await printResult(report, flags.output, () => describe(report.machine, figures));
-    } finally {
-      progress.step('removing the cluster');
-      await sandbox.stop();
-    }
-  } finally {
     progress.stop();
-    interrupt.dispose();
-    await rm(folder, { recursive: true, force: true });
-  }
+    const report = { machine: machine(), runs, figures };
+    await printResult(report, flags.output, () => describe(report.machine, figures));
+  });
 }
 
 function machine(): string {

@@ -1,15 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { SystemClock } from '../clock/index.ts';
 import { type DemoRun, runDemo } from '../demo/index.ts';
-import { createLog, startSandbox } from '../roles/index.ts';
+import type { SandboxConfiguration } from '../sandbox/index.ts';
 import type { DemoFlags } from './demo.ts';
 import { DemoScreen } from './demo-screen.ts';
 import { EXIT, ExitStatus, UsageError } from './exit.ts';
-import { abortOnInterrupt } from './interrupt.ts';
 import { printResult } from './output.ts';
-import { Progress } from './progress.ts';
+import { inPassingSandbox } from './passing-sandbox.ts';
 import { sandboxConfiguration } from './sandbox-start.ts';
 import { locateToolchain } from './toolchain.ts';
 
@@ -45,26 +41,14 @@ async function simulatedBecause(flags: DemoFlags, runtime: string): Promise<stri
   return flags.runtime === 'simulated' ? 'asked for by --runtime' : (await locateToolchain()).runtime.reason;
 }
 
-async function runInSandbox(
-  configuration: Awaited<ReturnType<typeof sandboxConfiguration>>,
+function runInSandbox(
+  configuration: SandboxConfiguration,
   memoryMebibytes: number,
   screen: DemoScreen,
 ): Promise<DemoRun> {
-  const interrupt = abortOnInterrupt();
-  const folder = await mkdtemp(join(tmpdir(), 'fermata-demo-'));
-  const progress = new Progress();
-  try {
-    progress.step('starting a cluster on this machine');
-    const log = createLog('demo', 'warn');
-    const sandbox = await startSandbox({
-      directory: join(folder, 'sandbox'),
-      configuration,
-      log,
-      signal: interrupt.signal,
-    });
-    progress.stop();
+  return inPassingSandbox('demo', configuration, async ({ sandbox, outputs, log, signal }) => {
+    screen.start();
     try {
-      screen.start();
       return await runDemo(
         { store: sandbox.store, clock: new SystemClock(), random: Math.random, log },
         {
@@ -73,25 +57,19 @@ async function runInSandbox(
           stepMilliseconds: STEP_MILLISECONDS,
           memoryMebibytes,
           cpu: NODE_CPU,
-          folder: join(folder, 'outputs'),
+          folder: outputs,
           onTransition: (transition) => screen.transition(transition),
-          signal: interrupt.signal,
+          signal,
         },
       );
     } finally {
       screen.stop();
-      progress.step('removing the cluster');
-      await sandbox.stop();
     }
-  } finally {
-    progress.stop();
-    interrupt.dispose();
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Nothing lost, nothing doubled, all done, every invariant held. */
-export function isPerfect({ result }: DemoRun): boolean {
+function isPerfect({ result }: DemoRun): boolean {
   const { victim, invariantViolations } = result;
   return (
     victim.completed &&
