@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.ts';
+import { sleepOn } from './sleep.ts';
 
 /** The machine's own clock. Timers keep the process alive until they fire or are cancelled. */
 export class SystemClock implements Clock {
@@ -7,21 +8,7 @@ export class SystemClock implements Clock {
   }
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const onAbort = (): void => {
-        clearTimeout(timer);
-        reject(signal?.reason);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      }, milliseconds);
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, milliseconds, signal);
   }
 
   setTimer(milliseconds: number, callback: () => void): Timer {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.ts';
+import { sleepOn } from './sleep.ts';
 
 interface Alarm {
   readonly at: number;
@@ -37,21 +38,7 @@ export class VirtualClock implements Clock {
   }
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason);
-      };
-      const timer = this.setTimer(milliseconds, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, milliseconds, signal);
   }
 
   setTimer(milliseconds: number, callback: () => void): Timer {
