@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { findViolations, importsOf, type SourceFile } from './doors.ts';
+import { DOORS, findViolations, importsOf, type SourceFile } from './doors.ts';
 
 const PACKAGES = { dependencies: ['undici', 'typebox'], development: ['fast-check', 'kubernetes-types'] };
 
@@ -134,4 +135,17 @@ test('imports named in comments and strings are not imports', () => {
     '\n',
   );
   assert.deepEqual(importsOf(text), []);
+});
+
+test('docs/architecture.md shows the doors as they are', () => {
+  const page = readFileSync(new URL('../../docs/architecture.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `src\/(\w+)\/` \| ([^|]*) \|/gm)].map(([, room = '', cell = '']) => [
+    room,
+    cell === 'every room' ? Object.keys(DOORS).filter((other) => other !== room) : (cell.match(/\w+/g) ?? []),
+  ]);
+  const sorted = (doors: Record<string, readonly string[]>) =>
+    Object.entries(doors)
+      .map(([room, others]) => `${room}: ${[...others].sort().join(' ')}`)
+      .sort();
+  assert.deepEqual(sorted(Object.fromEntries(rows)), sorted(DOORS));
 });
