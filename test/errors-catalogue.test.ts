@@ -12,8 +12,10 @@ function codesInSource(): Set<string> {
     for (const file of globSync(pattern, { cwd: ROOT })) {
       if (file.endsWith('.test.ts')) continue;
       const text = readFileSync(join(ROOT, file), 'utf8');
-      for (const match of text.matchAll(/(?:new FermataError|super)\(\s*'([A-Z][A-Za-z]+)'/g))
-        codes.add(match[1] ?? '');
+      // The first argument may choose between two codes.
+      for (const call of text.matchAll(/(?:new FermataError|super)\(\s*([^,)]*)/g)) {
+        for (const code of (call[1] ?? '').matchAll(/'([A-Z][A-Za-z]+)'/g)) codes.add(code[1] ?? '');
+      }
     }
   }
   return codes;
