@@ -14,10 +14,13 @@ import {
 } from '../../model/index.ts';
 import type { ClusterEvent, Decision, Explanation, PodRef, VictimDecision } from '../../scheduling/index.ts';
 import { draftCheckpoint } from './draft-checkpoint.ts';
+import { UnseenOrders } from './unseen-orders.ts';
 import { WriteLanes } from './write-lanes.ts';
 
 export interface ExecutorContext {
   checkpointsOf(podUID: string): readonly PodCheckpoint[];
+  /** By `namespace/name`, as far as the watch has told. */
+  checkpointOf(key: string): PodCheckpoint | undefined;
   podOf(key: string): Pod | undefined;
   onFailure(event: ClusterEvent): void;
   signal: AbortSignal;
@@ -34,6 +37,7 @@ export class DecisionExecutor {
   readonly #events: EventRecorder;
   readonly #context: ExecutorContext;
   readonly #lanes = new WriteLanes();
+  readonly #unseen: UnseenOrders;
 
   constructor(
     dependencies: { store: ObjectStore; clock: Clock; random: Random; log: Log; events: EventRecorder },
@@ -44,6 +48,7 @@ export class DecisionExecutor {
     this.#log = dependencies.log;
     this.#events = dependencies.events;
     this.#context = context;
+    this.#unseen = new UnseenOrders(dependencies.store, (key) => context.checkpointOf(key) !== undefined);
   }
 
   execute(decision: Decision): void {
@@ -87,6 +92,12 @@ export class DecisionExecutor {
   async #bind(pod: PodRef, nodeName: string): Promise<void> {
     for (;;) {
       try {
+        const held = await this.#unseen.holding(nodeName, this.#context.signal);
+        if (held !== undefined) {
+          const reason = `checkpoint ${held} has not confirmed its room free`;
+          this.#context.onFailure({ type: 'BindFailed', uid: pod.uid, reason });
+          return;
+        }
         await this.#store.bind(pod, nodeName, { signal: this.#context.signal });
         break;
       } catch (error) {
@@ -156,6 +167,7 @@ export class DecisionExecutor {
       });
       try {
         await this.#store.create(POD_CHECKPOINTS, draft, { signal: this.#context.signal });
+        this.#unseen.add(`${victim.pod.namespace}/${draft.metadata.name}`, decision.nodeName);
         return;
       } catch (error) {
         if (!isApiError(error, 'AlreadyExists')) throw error;

@@ -53,6 +53,7 @@ export class Scheduler {
     this.#executor = new DecisionExecutor(dependencies, {
       checkpointsOf: (podUID) =>
         this.#feed.checkpoints.items().filter((checkpoint) => checkpoint.spec.sourcePod.uid === podUID),
+      checkpointOf: (key) => this.#feed.checkpoints.get(key),
       podOf: (key) => this.#feed.pods.get(key),
       onFailure: (event) => this.#observe(event),
       signal: this.#stopping.signal,
