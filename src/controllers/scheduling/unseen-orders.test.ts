@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { seededRandom, VirtualClock } from '../../clock/index.ts';
+import { MemoryBacking, Registry } from '../../kubernetes/index.ts';
+import { type Condition, POD_CHECKPOINTS } from '../../model/index.ts';
+import { UnseenOrders } from './unseen-orders.ts';
+
+const KEY = { namespace: 'default', name: 'c1' };
+const signal = new AbortController().signal;
+let store: Registry;
+let seen: boolean;
+let orders: UnseenOrders;
+
+beforeEach(async () => {
+  store = new Registry({ backing: new MemoryBacking(), clock: new VirtualClock(), random: seededRandom(1) });
+  await store.create(POD_CHECKPOINTS, {
+    metadata: { ...KEY },
+    spec: { sourcePod: { name: 'victim' }, postCheckpointState: 'Stopped' },
+  });
+  seen = false;
+  orders = new UnseenOrders(store, () => seen);
+  orders.add('default/c1', 'n1');
+});
+
+async function becomes(condition: Condition): Promise<void> {
+  await store.patch(POD_CHECKPOINTS, KEY, { status: { conditions: [condition] } }, { subresource: 'status' });
+}
+
+test('an order that the watch has not told of holds the room on its node, and on no other', async () => {
+  assert.equal(await orders.holding('n1', signal), 'default/c1');
+  assert.equal(await orders.holding('n2', signal), undefined);
+});
+
+test('until the room is released', async () => {
+  await becomes({ type: 'Ready', status: 'True', reason: 'CheckpointCompleted' });
+  assert.equal(await orders.holding('n1', signal), 'default/c1');
+  await becomes({ type: 'Released', status: 'True', reason: 'PodGone' });
+  assert.equal(await orders.holding('n1', signal), undefined);
+});
+
+test('or the dump has failed', async () => {
+  await becomes({ type: 'Ready', status: 'False', reason: 'CheckpointFailed' });
+  assert.equal(await orders.holding('n1', signal), undefined);
+});
+
+test('or the order is withdrawn', async () => {
+  await store.delete(POD_CHECKPOINTS, KEY);
+  assert.equal(await orders.holding('n1', signal), undefined);
+});
+
+test('from when the watch tells of it the engine holds the room itself', async () => {
+  seen = true;
+  assert.equal(await orders.holding('n1', signal), undefined);
+});
