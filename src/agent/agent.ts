@@ -277,18 +277,14 @@ export class Agent {
       return { requeueAfterMilliseconds: UNCLAIMED_MILLISECONDS * (1 + this.#parts.random()) };
     }
     // The watch may lag behind: what was carried out already must not be carried out again.
-    const checkpoint = await this.#writer.current(seen, signal);
+    const { namespace } = seen.metadata;
+    const [checkpoint, source] = await Promise.all([
+      this.#writer.current(seen, signal),
+      sourceOf(this.#parts.store, namespace, seen.spec.sourcePod.name, undefined, signal, true),
+    ]);
     if (checkpoint === undefined || isReady(checkpoint) || hasFailed(checkpoint)) return undefined;
     const { nodeName, sourcePodUID } = checkpoint.status ?? {};
     if (nodeName !== undefined && nodeName !== this.#nodeName) return undefined;
-    const source = await sourceOf(
-      this.#parts.store,
-      seen.metadata.namespace,
-      seen.spec.sourcePod.name,
-      undefined,
-      signal,
-      true,
-    );
     const wanted = checkpoint.spec.sourcePod.uid ?? sourcePodUID;
     if (source === undefined || (wanted !== undefined && source.metadata.uid !== wanted)) {
       return this.#replaced(checkpoint, source, signal);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type DigestsAhead, sealCheckpoint } from '../checkpoint/index.ts';
+import { type DigestsAhead, type Manifest, sealCheckpoint } from '../checkpoint/index.ts';
 import { type Clock, rfc3339 } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
 import { adviceOf, FermataError, keyOf, type Log, type Pod, type PodCheckpoint, reasonOf } from '../model/index.ts';
@@ -147,17 +147,25 @@ export class Dumper {
     const cancel = new AbortController();
     this.#cancels.set(entry.checkpointUid, { podUid: entry.podUid, controller: cancel });
     const either = AbortSignal.any([signal, cancel.signal]);
-    // Beside a pod that runs on nobody waits for the digests, and its frozen time is not to be shared with anything.
-    const ahead = entry.leaveRunning ? undefined : storage.files.digestsAhead?.(this.#path(entry), clock);
+    let ahead: DigestsAhead | undefined;
     let dumped: JournalEntry;
+    let ended: Promise<void> | undefined;
     try {
       dumped = await slots.run(either, async () => {
         const ordered = this.#advance(entry, { orderedAt: clock.now(), template: podTemplate(pod, clock.now()) });
         counters.dumpsStarted++;
         const after = ordered.leaveRunning ? 'runs on' : 'is stopped by it';
         this.#tell(checkpoint, pod, 'Normal', 'Checkpointing', `Dump begins; the pod ${after}`);
-        ahead?.start();
-        const report = await runtime.checkpointPod(entry.podUid, this.#orderOf(ordered, either));
+        const report = await runtime.checkpointPod(entry.podUid, {
+          ...this.#orderOf(ordered, either),
+          // A pod that is to run on stands still until the dump is complete: nothing of ours is to make that longer.
+          ...(!ordered.leaveRunning && {
+            onImages: () => {
+              ahead = storage.files.digestsAhead?.(this.#path(entry), signal);
+            },
+          }),
+        });
+        ended = report.ended;
         return { ...ordered, step: 'dumped', containers: report.containers, dumpedAt: clock.now() };
       });
     } catch (error) {
@@ -168,24 +176,33 @@ export class Dumper {
       return this.#undo(checkpoint, entry, reason, signal);
     } finally {
       this.#cancels.delete(entry.checkpointUid);
-      await ahead?.stop();
     }
-    const lie = await this.#disproof(dumped, signal);
-    if (lie !== undefined) return this.#undo(checkpoint, entry, lie, signal);
+    // While the kernel takes back the memory of the killed processes, what they left is digested.
+    const sealing = this.#writeManifest(dumped, signal, { ahead, ended });
+    const [lie] = await Promise.allSettled([this.#disproof(dumped, signal, ended), sealing]);
+    if (lie.status === 'rejected') throw lie.reason;
+    if (lie.value !== undefined) return this.#undo(checkpoint, entry, lie.value, signal);
     this.#parts.journal.put(dumped);
-    await this.#seal(checkpoint, dumped, signal, { verified: true, ahead });
+    await this.#seal(checkpoint, dumped, signal, sealing);
   }
 
   /** Success is believed only when what is seen fits it. */
-  async #disproof(entry: JournalEntry, signal: AbortSignal): Promise<string | undefined> {
-    const { runtime, storage } = this.#parts;
-    if (!entry.leaveRunning) {
-      const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
-      const running = present?.containers.find((container) => container.state === 'running');
-      if (running !== undefined) return `the runtime reported a dump, but container ${running.name} still runs`;
-    }
+  async #disproof(entry: JournalEntry, signal: AbortSignal, ended?: Promise<void>): Promise<string | undefined> {
+    const [defect, survivor] = await Promise.all([this.#defectOf(entry), this.#survivorOf(entry, signal, ended)]);
+    if (survivor === undefined) return defect;
+    return `the runtime reported a dump, but container ${survivor} still runs`;
+  }
+
+  async #survivorOf(entry: JournalEntry, signal: AbortSignal, ended?: Promise<void>): Promise<string | undefined> {
+    if (entry.leaveRunning) return undefined;
+    await ended;
+    const present = (await this.#parts.runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
+    return present?.containers.find((container) => container.state === 'running')?.name;
+  }
+
+  async #defectOf(entry: JournalEntry): Promise<string | undefined> {
     try {
-      await verifyImages(this.#path(entry), namesOf(entry), storage.files);
+      await verifyImages(this.#path(entry), namesOf(entry), this.#parts.storage.files);
       return undefined;
     } catch (error) {
       if (error instanceof FermataError && IMAGE_FAILURES.has(error.code)) return error.message;
@@ -211,37 +228,18 @@ export class Dumper {
     await this.#fail(checkpoint, `${reason}${after}`, signal, entry);
   }
 
+  /** `sealing`: the manifest of images that were verified, on its way already. */
   async #seal(
     checkpoint: PodCheckpoint,
     entry: JournalEntry,
     signal: AbortSignal,
-    known: { verified?: boolean; ahead?: DigestsAhead | undefined } = {},
+    sealing?: Promise<Manifest>,
   ): Promise<void> {
     const { storage, clock, events } = this.#parts;
-    const path = this.#path(entry);
-    const { podsDirectory } = this.#options;
-    let manifest: { digest: string };
+    let manifest: Manifest;
     try {
-      if (known.verified !== true) await verifyImages(path, namesOf(entry), storage.files);
-      if (podsDirectory !== undefined) {
-        for (const volume of entry.emptyDirs) {
-          const folder = volumeFolder(podsDirectory, entry.podUid, volume);
-          await storage.packVolume(folder, path, volume, signal);
-        }
-      }
-      manifest = await sealCheckpoint(
-        path,
-        {
-          createdAt: rfc3339(entry.dumpedAt ?? entry.orderedAt),
-          containers: (entry.containers ?? []).map(statisticsOf),
-          metadata: {
-            checkpoint: `${entry.namespace}/${entry.name}`,
-            checkpointUid: entry.checkpointUid,
-            podUid: entry.podUid,
-          },
-        },
-        { files: storage.files, signal, ...(known.ahead && { ahead: known.ahead }) },
-      );
+      if (sealing === undefined) await verifyImages(this.#path(entry), namesOf(entry), storage.files);
+      manifest = await (sealing ?? this.#writeManifest(entry, signal));
     } catch (error) {
       if (signal.aborted) throw error;
       const invalid = error instanceof FermataError && IMAGE_FAILURES.has(error.code);
@@ -261,6 +259,36 @@ export class Dumper {
       checkpoint,
       this.#advance(entry, { step: 'sealed', sealedAt, manifestDigest: manifest.digest }),
       signal,
+    );
+  }
+
+  async #writeManifest(
+    entry: JournalEntry,
+    signal: AbortSignal,
+    known: { ahead?: DigestsAhead | undefined; ended?: Promise<void> | undefined } = {},
+  ): Promise<Manifest> {
+    const { files } = this.#parts.storage;
+    const { podsDirectory } = this.#options;
+    const path = this.#path(entry);
+    if (podsDirectory !== undefined && entry.emptyDirs.length > 0) {
+      await known.ended;
+      for (const volume of entry.emptyDirs) {
+        const folder = volumeFolder(podsDirectory, entry.podUid, volume);
+        await this.#parts.storage.packVolume(folder, path, volume, signal);
+      }
+    }
+    return sealCheckpoint(
+      path,
+      {
+        createdAt: rfc3339(entry.dumpedAt ?? entry.orderedAt),
+        containers: (entry.containers ?? []).map(statisticsOf),
+        metadata: {
+          checkpoint: `${entry.namespace}/${entry.name}`,
+          checkpointUid: entry.checkpointUid,
+          podUid: entry.podUid,
+        },
+      },
+      { files, signal, ...(known.ahead && { ahead: known.ahead }) },
     );
   }
 

@@ -1,4 +1,3 @@
-import type { Clock } from '../clock/index.ts';
 import type { DigestsAhead } from './digests-ahead.ts';
 
 /** A write goes to a file of the target's name with this behind it first; a crash can leave one. */
@@ -19,16 +18,11 @@ export interface CheckpointFiles {
   write(directory: string, path: string, bytes: Uint8Array): Promise<void>;
   /**
    * The {@link contentDigest}s of the files, in their order. A file that is not `sizeBytes` long throws FermataError
-   * `CheckpointCorrupt`. What `ahead` knows of them is not read again.
+   * `CheckpointCorrupt`.
    */
-  digests(
-    directory: string,
-    files: readonly FileToDigest[],
-    signal?: AbortSignal,
-    ahead?: DigestsAhead,
-  ): Promise<string[]>;
-  /** For a directory in which a dump is about to begin; absent where digests cost no time. */
-  digestsAhead?(directory: string, clock: Clock): DigestsAhead;
+  digests(directory: string, files: readonly FileToDigest[], signal?: AbortSignal): Promise<string[]>;
+  /** Begins to digest a dump whose images are complete; absent where digests cost no time. */
+  digestsAhead?(directory: string, signal?: AbortSignal): DigestsAhead;
   /** Returns once everything in the directory is on stable storage. */
   flush(directory: string, signal?: AbortSignal): Promise<void>;
   /** Removes the directory with everything in it; one that is not there is fine. */

@@ -1,75 +1,86 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SystemClock } from '../clock/index.ts';
 import { CHUNK_BYTES } from './content-digest.ts';
 import { DigestsAhead } from './digests-ahead.ts';
+import { diskFiles } from './disk-files.ts';
 import { sealCheckpoint, verifyCheckpoint } from './manifest.ts';
 
 const METADATA = { createdAt: '2026-01-01T00:00:00Z', containers: [] };
 const PAGES = 'main/checkpoint/pages-1.img';
 
-async function withDump(use: (directory: string, pages: string) => Promise<void>): Promise<void> {
+async function withDump(use: (directory: string) => Promise<void>): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'fermata-ahead-'));
   try {
-    await use(join(root, 'checkpoint'), join(root, 'checkpoint', PAGES));
+    const directory = join(root, 'checkpoint');
+    await mkdir(join(directory, 'main', 'checkpoint'), { recursive: true });
+    await writeFile(join(directory, 'main', 'checkpoint', 'inventory.img'), 'inventory');
+    await writeFile(join(directory, PAGES), randomBytes(2 * CHUNK_BYTES + 5));
+    await use(directory);
   } finally {
     await rm(root, { recursive: true, force: true });
   }
 }
 
-/** Writes as CRIU does, a piece after the other, and follows until the given number of chunks is digested. */
-async function dumpAndFollow(directory: string, pages: string, chunks: number): Promise<DigestsAhead> {
-  const clock = new SystemClock();
-  const ahead = new DigestsAhead(directory, clock);
-  ahead.start();
-  await clock.sleep(10); // the directory is not there yet
-  await mkdir(join(directory, 'main', 'checkpoint'), { recursive: true });
-  await writeFile(join(directory, 'main', 'checkpoint', 'inventory.img'), 'inventory');
-  for (let half = 0; half < 2 * chunks; half++) await appendFile(pages, randomBytes(CHUNK_BYTES / 2));
-  await clock.sleep(200);
-  await appendFile(pages, 'the rest');
-  await ahead.stop();
-  return ahead;
+function digestsAhead(directory: string): DigestsAhead {
+  return new DigestsAhead(
+    directory,
+    () => diskFiles.list(directory),
+    (files) => diskFiles.digests(directory, files),
+  );
 }
 
-const stateOf = (path: string) => stat(path, { bigint: true });
+async function alter(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.write('altered');
+  await file.close();
+}
 
-test('what was digested while it was written is the same as digested afterwards', () =>
-  withDump(async (directory, pages) => {
-    const ahead = await dumpAndFollow(directory, pages, 3);
-    assert.equal(ahead.chunkDigests(PAGES, await stateOf(pages)).length, 3);
+test('a checkpoint digested ahead has the manifest of one that was not', () =>
+  withDump(async (directory) => {
+    const ahead = digestsAhead(directory);
+    await writeFile(join(directory, 'main', 'config.dump'), '{}'); // comes later, as other files of a dump do
     const sealed = await sealCheckpoint(directory, METADATA, { ahead });
-    assert.deepEqual(await sealCheckpoint(directory, METADATA), sealed);
+    assert.deepEqual(sealed, await sealCheckpoint(directory, METADATA));
     assert.deepEqual(await verifyCheckpoint(directory, sealed.digest), sealed);
   }));
 
-test('a file that changed after the dump is digested anew', () =>
-  withDump(async (directory, pages) => {
-    const ahead = await dumpAndFollow(directory, pages, 2);
-    const file = await open(pages, 'r+');
-    await file.write('altered');
-    await file.close();
-    assert.deepEqual(ahead.chunkDigests(PAGES, await stateOf(pages)), []);
-    assert.deepEqual(await sealCheckpoint(directory, METADATA, { ahead }), await sealCheckpoint(directory, METADATA));
-    await truncate(pages, CHUNK_BYTES);
+test('memory pages are digested ahead, and nothing else', () =>
+  withDump(async (directory) => {
+    const ahead = digestsAhead(directory);
+    assert.match((await ahead.digestOf(PAGES)) ?? '', /^sha256:/);
+    assert.equal(await ahead.digestOf('main/checkpoint/inventory.img'), undefined);
+  }));
+
+test('a file that changed since it was digested is digested anew', () =>
+  withDump(async (directory) => {
+    const path = join(directory, PAGES);
+    const ahead = digestsAhead(directory);
+    await ahead.digestOf(PAGES);
+    await alter(path);
+    assert.equal(await ahead.digestOf(PAGES), undefined);
     assert.deepEqual(await sealCheckpoint(directory, METADATA, { ahead }), await sealCheckpoint(directory, METADATA));
   }));
 
-test('following a dump that never comes, or is taken away, ends without a word', () =>
-  withDump(async (directory, pages) => {
-    const never = new DigestsAhead(directory, new SystemClock());
-    never.start();
-    await never.stop();
-    await never.stop();
-    const ahead = new DigestsAhead(directory, new SystemClock());
-    ahead.start();
-    await mkdir(join(directory, 'main', 'checkpoint'), { recursive: true });
-    await writeFile(pages, randomBytes(CHUNK_BYTES));
-    await new SystemClock().sleep(50);
+test('a digest counts for the very file it was taken of', () =>
+  withDump(async (directory) => {
+    const path = join(directory, PAGES);
+    const ahead = digestsAhead(directory);
+    await ahead.digestOf(PAGES);
+    const { atime, mtime } = await stat(path);
+    await rm(path);
+    await writeFile(path, randomBytes(2 * CHUNK_BYTES + 5));
+    await utimes(path, atime, mtime);
+    assert.equal(await ahead.digestOf(PAGES), undefined);
+  }));
+
+test('a dump that is taken away meanwhile is no matter', () =>
+  withDump(async (directory) => {
+    const ahead = digestsAhead(directory);
     await rm(directory, { recursive: true });
-    await ahead.stop();
+    await ahead.digestOf('main/checkpoint/pages-2.img');
+    await assert.rejects(sealCheckpoint(directory, METADATA, { ahead }), { code: 'CheckpointIncomplete' });
   }));

@@ -1,17 +1,20 @@
+import { hash, webcrypto } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { FileToDigest } from './checkpoint-files.ts';
 import { CHUNK_BYTES, contentDigest } from './content-digest.ts';
-import { type DigestsAhead, sha256 } from './digests-ahead.ts';
 import { corrupt, missing } from './errors.ts';
 
-/** Node's thread pool has four threads by default: more readers would only queue. */
-const READERS = 4;
+/** Node's thread pool has four threads by default: more readers would only queue, and others need it too. */
+const READERS = Math.min(4, Math.max(2, availableParallelism()));
+/** Below this a hash in place is quicker than the way to the thread pool and back. */
+const HASH_IN_PLACE_BYTES = 64 * 1024;
 
 interface OpenFile {
-  /** With the digests of its first chunks, as far as they are known already. */
-  opening: Promise<{ handle: FileHandle; known: readonly Uint8Array[] }>;
+  file: FileToDigest;
+  handle: Promise<FileHandle>;
   chunkDigests: Uint8Array[];
   chunksLeft: number;
 }
@@ -23,14 +26,12 @@ interface Chunk {
 
 /**
  * Digests of files on disk, read in parallel chunks and hashed in the thread pool: 256 MiB from the page cache take
- * 120–150 ms on two cores, against 170–190 ms of one plain hash and 280 ms of a stream. Chunks that `ahead` has are not read
- * again.
+ * 120–150 ms on two cores, against 170–190 ms of one plain hash and 280 ms of a stream.
  */
 export async function digestsOnDisk(
   directory: string,
   files: readonly FileToDigest[],
   signal?: AbortSignal,
-  ahead?: DigestsAhead,
 ): Promise<string[]> {
   const opened = new Map<number, OpenFile>();
   const digests: string[] = [];
@@ -40,7 +41,8 @@ export async function digestsOnDisk(
     const known = opened.get(fileIndex);
     if (known !== undefined) return known;
     const fresh: OpenFile = {
-      opening: openUnchanged(directory, file, ahead),
+      file,
+      handle: openRegular(directory, file.path),
       chunkDigests: [],
       chunksLeft: Math.max(1, Math.ceil(file.sizeBytes / CHUNK_BYTES)),
     };
@@ -56,12 +58,11 @@ export async function digestsOnDisk(
       const file = files[fileIndex];
       if (file === undefined) return;
       const current = openFile(fileIndex, file);
-      const { handle, known } = await current.opening;
+      const handle = await current.handle;
+      if (index === 0) await checkSize(handle, directory, file);
+      buffer ??= new Uint8Array(Math.min(CHUNK_BYTES, largest(files)));
       const length = Math.min(CHUNK_BYTES, file.sizeBytes - index * CHUNK_BYTES);
-      const digest = known[index];
-      if (digest !== undefined) current.chunkDigests[index] = digest;
-      else if (length > 0) {
-        buffer ??= new Uint8Array(Math.min(CHUNK_BYTES, largest(files)));
+      if (length > 0) {
         const bytes = await readFully(handle, buffer.subarray(0, length), index * CHUNK_BYTES, directory, file);
         current.chunkDigests[index] = await sha256(bytes);
       }
@@ -75,9 +76,9 @@ export async function digestsOnDisk(
   };
 
   const readers = await Promise.allSettled(Array.from({ length: READERS }, readChunks));
-  for (const { opening } of opened.values()) {
-    const [result] = await Promise.allSettled([opening]);
-    if (result.status === 'fulfilled') await result.value.handle.close();
+  for (const { handle } of opened.values()) {
+    const [result] = await Promise.allSettled([handle]);
+    if (result.status === 'fulfilled') await result.value.close();
   }
   for (const reader of readers) {
     if (reader.status === 'rejected') throw reader.reason;
@@ -119,23 +120,9 @@ export async function openRegular(directory: string, path: string): Promise<File
   return handle;
 }
 
-/** Throws FermataError `CheckpointCorrupt` when it is not as long as it should be. */
-async function openUnchanged(
-  directory: string,
-  { path, sizeBytes }: FileToDigest,
-  ahead: DigestsAhead | undefined,
-): Promise<{ handle: FileHandle; known: readonly Uint8Array[] }> {
-  const handle = await openRegular(directory, path);
-  try {
-    const state = await handle.stat({ bigint: true });
-    if (state.size !== BigInt(sizeBytes)) {
-      throw corrupt(directory, path, `it has ${state.size} bytes, not ${sizeBytes}`);
-    }
-    return { handle, known: ahead?.chunkDigests(path, state) ?? [] };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+async function checkSize(handle: FileHandle, directory: string, file: FileToDigest): Promise<void> {
+  const { size } = await handle.stat();
+  if (size !== file.sizeBytes) throw corrupt(directory, file.path, `it has ${size} bytes, not ${file.sizeBytes}`);
 }
 
 async function readFully(
@@ -152,4 +139,9 @@ async function readFully(
     filled += bytesRead;
   }
   return into;
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  if (bytes.length <= HASH_IN_PLACE_BYTES) return hash('sha256', bytes, 'buffer');
+  return new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes));
 }

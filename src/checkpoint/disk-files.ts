@@ -62,7 +62,12 @@ export const diskFiles: CheckpointFiles = {
 
   digests: digestsOnDisk,
 
-  digestsAhead: (directory, clock) => new DigestsAhead(directory, clock),
+  digestsAhead: (directory, signal) =>
+    new DigestsAhead(
+      directory,
+      () => diskFiles.list(directory),
+      (files) => digestsOnDisk(directory, files, signal),
+    ),
 
   async flush(directory, signal) {
     const entries = (await diskFiles.list(directory)) ?? [];

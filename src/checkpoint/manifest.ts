@@ -29,7 +29,7 @@ export interface ManifestOptions {
 }
 
 export interface SealOptions extends ManifestOptions {
-  /** What was digested while the dump was written. */
+  /** What was digested since the images were complete. */
   ahead?: DigestsAhead;
 }
 
@@ -53,7 +53,7 @@ export async function sealCheckpoint(
   // A draft of an earlier seal that a crash cut: the write below takes its place.
   const present = (await filesIn(files, directory)).filter(({ path }) => path !== `${MANIFEST_FILE}${DRAFT_SUFFIX}`);
   if (present.length === 0) throw incomplete(directory, 'the dump left no file');
-  const digests = await files.digests(directory, present, options.signal, options.ahead);
+  const digests = await digestsOf(files, directory, present, options);
   const manifest = {
     formatVersion: MANIFEST_FORMAT,
     createdAt: metadata.createdAt,
@@ -123,6 +123,24 @@ function checkNamesAndSizes(
     found.delete(path);
   }
   for (const path of found.keys()) throw corrupt(directory, path, 'it was added after the checkpoint was sealed');
+}
+
+/** In the order of `entries`; what was digested ahead is not read again. */
+async function digestsOf(
+  files: CheckpointFiles,
+  directory: string,
+  entries: readonly CheckpointEntry[],
+  { ahead, signal }: SealOptions,
+): Promise<string[]> {
+  const known = new Map<string, string>();
+  for (const { path } of entries) {
+    const digest = await ahead?.digestOf(path);
+    if (digest !== undefined) known.set(path, digest);
+  }
+  const rest = entries.filter(({ path }) => !known.has(path));
+  const digests = await files.digests(directory, rest, signal);
+  for (const [index, { path }] of rest.entries()) known.set(path, digests[index] ?? '');
+  return entries.map(({ path }) => known.get(path) ?? '');
 }
 
 /** Regular files but the manifest; anything else than files and folders is refused. */

@@ -63,10 +63,20 @@ export interface CheckpointOptions {
   leaveRunning: boolean;
   timeoutMilliseconds: number;
   signal?: AbortSignal;
+  /**
+   * Called, where there is something to gain by it, when the images of all containers are complete, and before the dump as a
+   * whole is: it may still fail. Must not throw.
+   */
+  onImages?: () => void;
 }
 
 export interface DumpReport {
   containers: ContainerDump[];
+  /**
+   * Resolves when the processes of a pod that was stopped are seen gone. Before, they are killed already and execute nothing
+   * any more, but the kernel may still be taking back their memory. Absent: they are gone, or were to run on.
+   */
+  ended?: Promise<void>;
 }
 
 export interface ContainerDump {

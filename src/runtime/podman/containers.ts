@@ -11,6 +11,7 @@ import {
   UID_LABEL,
 } from './labels.ts';
 import type { PodmanLayout } from './layout.ts';
+import { readMarks } from './marks.ts';
 
 /** One container of a pod of this node, as Podman sees it now. */
 export interface PodmanContainer {
@@ -75,6 +76,7 @@ export class ContainerIndex {
   readonly #inspections = new Map<string, { key: string; inspected: InspectedContainer }>();
 
   readonly #addresses = new Map<string, string>();
+  #leftOver: readonly string[] = [];
 
   constructor(parts: { client: PodmanClient; layout: PodmanLayout }, node: string) {
     this.#client = parts.client;
@@ -82,19 +84,38 @@ export class ContainerIndex {
     this.#node = node;
   }
 
-  /** All containers of the node, or of one pod, in no particular order. */
+  /** All containers of the node, or of one pod, in no particular order; without those of removed pods. */
   async list(uid?: string, signal?: AbortSignal): Promise<PodmanContainer[]> {
+    const listed = await this.#own(uid, signal);
+    const present = listed.filter(({ Id }) => readMarks(this.#layout.userdata(Id)).removed !== true);
+    const seen = await Promise.all(present.map((container) => this.#look(container, signal)));
+    if (uid === undefined) {
+      this.#forgetOthers(new Set(present.map((container) => container.Id)));
+      this.#leftOver = listed.filter((container) => !present.includes(container)).map(({ Id }) => Id);
+    }
+    return seen.flatMap((container) => container ?? []);
+  }
+
+  /** Ids of containers of removed pods that Podman still kept at the last list of the whole node. */
+  get leftOver(): readonly string[] {
+    return this.#leftOver;
+  }
+
+  /** Ids of containers of this removed pod that Podman still keeps. */
+  async leftOverOf(uid: string, signal?: AbortSignal): Promise<string[]> {
+    const listed = await this.#own(uid, signal);
+    return listed.flatMap(({ Id }) => (readMarks(this.#layout.userdata(Id)).removed === true ? [Id] : []));
+  }
+
+  async #own(uid: string | undefined, signal: AbortSignal | undefined): Promise<ListedContainer[]> {
     const label = [`${NODE_LABEL}=${this.#node}`, ...(uid === undefined ? [] : [`${UID_LABEL}=${uid}`])];
     const listed = await this.#client.call<ListedContainer[] | null>('GET', '/containers/json', {
       query: { all: true, filters: JSON.stringify({ label }) },
       ...(signal && { signal }),
     });
-    const own = (listed ?? []).filter(
+    return (listed ?? []).filter(
       (container) => container.IsInfra !== true && container.Labels?.[CONTAINER_LABEL] !== undefined,
     );
-    const seen = await Promise.all(own.map((container) => this.#look(container, signal)));
-    if (uid === undefined) this.#forgetOthers(new Set(own.map((container) => container.Id)));
-    return seen.flatMap((container) => container ?? []);
   }
 
   async inspect(id: string, signal?: AbortSignal): Promise<InspectedContainer> {

@@ -9,6 +9,8 @@ export interface ContainerMarks {
   startedAt?: number;
   /** ms since the epoch at which it was brought back from a checkpoint. */
   restoredAt?: number;
+  /** Its pod was removed, and none of its processes is left; what Podman keeps of it is still to be deleted. */
+  removed?: true;
   /** The memory limit ended it; Podman's own flag stays false. */
   outOfMemory?: boolean;
 }

@@ -83,8 +83,13 @@ export class PodDumper {
       if (tcpEstablished) await lockNetwork(this.#tools, first.container.pid);
       const report = await this.#dumpAll(uid, targets, containers, options, tcpEstablished, signal);
       signal.throwIfAborted();
-      await this.#conclude(targets, options.leaveRunning, tcpEstablished);
-      return report;
+      if (options.leaveRunning) {
+        await this.#letGo(targets, tcpEstablished);
+        return report;
+      }
+      const ended = this.#end(targets);
+      ended.catch(() => {}); // it is up to the caller to hear of it
+      return { ...report, ended };
     } catch (error) {
       await this.#undo(targets, options.directory, tcpEstablished);
       throw this.#explain(error, targets, options, timeout.signal.aborted);
@@ -111,7 +116,7 @@ export class PodDumper {
       !options.leaveRunning &&
       (await this.#isComplete(record, options.directory))
     ) {
-      await this.#conclude(targets, false, record.tcpEstablished);
+      await this.#end(targets);
       return 'dumped';
     }
     await this.#undo(targets, options.directory, true);
@@ -132,7 +137,7 @@ export class PodDumper {
       await this.#undo([target], directory, false);
       throw error;
     }
-    await this.#conclude([target], false, false);
+    await this.#end([target]);
   }
 
   async #dumpAll(
@@ -149,10 +154,14 @@ export class PodDumper {
     const others = new AbortController();
     const either = AbortSignal.any([signal, others.signal]);
     let failure: NamedFailure | undefined;
+    let left = targets.length;
     const results = await Promise.allSettled(
       targets.map(async (target) => {
         try {
-          return await this.#dumpOne(target, leaveRunning, either);
+          await this.#dumpImages(target, either);
+          left -= 1;
+          if (left === 0) options.onImages?.();
+          return await this.#describe(target, leaveRunning);
         } catch (error) {
           failure ??= new NamedFailure(target.container.name, error);
           others.abort(error);
@@ -177,12 +186,7 @@ export class PodDumper {
     return { containers: dumps.map(({ report }) => report) };
   }
 
-  async #dumpOne(
-    target: Target,
-    leaveRunning: boolean,
-    signal: AbortSignal,
-  ): Promise<{ report: ContainerDump; dumped: DumpedContainer }> {
-    const { container, config, directory, userdata } = target;
+  async #dumpImages({ container, directory, userdata }: Target, signal: AbortSignal): Promise<void> {
     try {
       await dumpContainer(
         { clock: this.#clock, layout: this.#layout, tools: this.#tools },
@@ -196,6 +200,13 @@ export class PodDumper {
         await copyFile(join(directory, 'dump.log'), join(userdata, 'dump.log'));
       throw error;
     }
+  }
+
+  /** What belongs to the checkpoint beside CRIU's images. */
+  async #describe(
+    { container, config, directory, userdata }: Target,
+    leaveRunning: boolean,
+  ): Promise<{ report: ContainerDump; dumped: DumpedContainer }> {
     const mountPoints = config.mounts.map((mount) => mount.destination);
     const [changes, images, statistics] = await Promise.all([
       rootfsChanges(config.root.path, mountPoints),
@@ -217,12 +228,8 @@ export class PodDumper {
     return { report: { name, image, sizeBytes, ...times }, dumped: { name, id, image, imageID, images } };
   }
 
-  /** The dump counts: frozen processes end without having run again, or go on if only a copy was wanted. */
-  async #conclude(targets: readonly Target[], leaveRunning: boolean, tcpEstablished: boolean): Promise<void> {
-    if (leaveRunning) {
-      await this.#letGo(targets, tcpEstablished);
-      return;
-    }
+  /** The dump counts: its frozen processes are killed at once, without having run again; resolves when they are gone. */
+  async #end(targets: readonly Target[]): Promise<void> {
     for (const target of targets) target.cgroup.kill();
     const deadline = this.#clock.now() + END_TIMEOUT_MILLISECONDS;
     for (const target of targets) {

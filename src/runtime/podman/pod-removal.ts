@@ -7,7 +7,7 @@ import { type PodmanClient, PodmanError } from './client.ts';
 import { runCommand } from './command.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { type PodmanLayout, type PodmanTools, RUNC_ROOT } from './layout.ts';
-import { awaitsRestore, type ContainerMarks, readMarks } from './marks.ts';
+import { awaitsRestore, type ContainerMarks, mark, readMarks } from './marks.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { endRestores, removeRuncState } from './restore-orphans.ts';
 import { podmanPodName } from './specification.ts';
@@ -16,6 +16,8 @@ const NOT_FOUND = 404;
 const END_POLL_MILLISECONDS = 5;
 const END_TIMEOUT_MILLISECONDS = 10_000;
 const REMOVE_TRIES = 3;
+/** Who waits for the room of a pod needs Podman now; nobody waits for Podman's memory of the pod. */
+const DISCARD_DELAY_MILLISECONDS = 1_000;
 
 /** Ends and removes pods, and makes sure that no process of theirs is left, whatever Podman believes. */
 export class PodRemover {
@@ -26,6 +28,9 @@ export class PodRemover {
   readonly #tools: PodmanTools;
   readonly #index: ContainerIndex;
   readonly #node: string;
+  /** Containers being deleted behind the scenes. */
+  readonly #discards = new Map<string, Promise<void>>();
+  readonly #stopped = new AbortController();
 
   constructor(
     parts: {
@@ -47,6 +52,10 @@ export class PodRemover {
     this.#node = node;
   }
 
+  /**
+   * Resolves when no process of the pod is left and nothing of it can be started again. What Podman keeps of a pod that ended
+   * with its dump (a layer, a log) is then only marked for deletion, which takes Podman 50–150 ms.
+   */
   async remove(uid: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
     const containers = await this.#index.list(uid, signal);
     const groups = await Promise.all(containers.map((container) => this.#groupOf(container)));
@@ -55,12 +64,67 @@ export class PodRemover {
     if (restoring.length > 0) await endRestores(restoring.map(({ id }) => id));
     if (graceSeconds > 0) await this.#terminate(alive, graceSeconds, signal);
     for (const group of groups) group?.kill();
+    if (this.#endedWithDump(containers)) {
+      await this.#awaitEnd(uid, groups, signal);
+      for (const { id } of containers) mark(this.#layout.userdata(id), { removed: true });
+      for (const { id } of containers) this.discard(id);
+      return;
+    }
     const results = await Promise.allSettled(
       containers.map((container) => this.#removeContainer(container.id, signal)),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     await this.#removePodmanPod(uid, signal);
     await removeRuncState(containers.map(({ id }) => id));
+    await this.#awaitEnd(uid, groups, signal);
+  }
+
+  /** Deletes a container of a removed pod in a while; one that cannot be deleted is found again by the next list. */
+  discard(id: string): void {
+    if (this.#discards.has(id) || this.#stopped.signal.aborted) return;
+    const work = async (): Promise<void> => {
+      try {
+        await this.#clock.sleep(DISCARD_DELAY_MILLISECONDS, this.#stopped.signal);
+        await this.#delete(id, this.#stopped.signal);
+      } catch (error) {
+        if (!this.#stopped.signal.aborted)
+          this.#log.warn({ container: id, reason: reasonOf(error) }, 'container of a removed pod not deleted yet');
+      } finally {
+        this.#discards.delete(id);
+      }
+    };
+    this.#discards.set(id, work());
+  }
+
+  /** Makes sure that Podman keeps nothing of the pod under whose UID another is to be made. */
+  async clear(uid: string, signal?: AbortSignal): Promise<void> {
+    for (const id of await this.#index.leftOverOf(uid, signal)) await this.#delete(id, signal);
+  }
+
+  /** What is not deleted by then is found by whoever starts a runtime on the same folder. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('the runtime stops'));
+    await Promise.all(this.#discards.values());
+  }
+
+  async #delete(id: string, signal: AbortSignal | undefined): Promise<void> {
+    await this.#removeContainer(id, signal);
+    await removeRuncState([id]);
+  }
+
+  /** A pod with namespaces of its own in an infra container is taken down by Podman, addresses and all. */
+  #endedWithDump(containers: readonly PodmanContainer[]): boolean {
+    return (
+      containers.every(({ podmanPod }) => podmanPod === undefined) &&
+      containers.some((container) => this.#marksOf(container).dump?.leaveRunning === false)
+    );
+  }
+
+  async #awaitEnd(
+    uid: string,
+    groups: readonly (ContainerCgroup | undefined)[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const deadline = this.#clock.now() + END_TIMEOUT_MILLISECONDS;
     while (groups.some((group) => (group?.processes().length ?? 0) > 0)) {
       if (this.#clock.now() > deadline) {

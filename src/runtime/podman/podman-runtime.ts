@@ -18,6 +18,7 @@ import { PodDumper } from './pod-dump.ts';
 import { type MadePod, PodMaker } from './pod-maker.ts';
 import { PodRemover } from './pod-removal.ts';
 import { PodRestorer } from './pod-restore.ts';
+import { isDying } from './processes.ts';
 
 export interface PodmanRuntimeOptions {
   /** Folder and socket of the `PodmanService` this uses; several runtimes may share one. */
@@ -75,6 +76,7 @@ export class PodmanRuntime implements Runtime {
 
   createPod(run: PodToRun, signal?: AbortSignal): Promise<void> {
     return this.#inTurn(run.pod.metadata.uid, async () => {
+      await this.#remover.clear(run.pod.metadata.uid, signal);
       const made = await this.#maker.make(run, undefined, signal);
       this.#remember(run, made);
       // What is left to do for a start is then to let runc's waiting process go: 25 ms instead of 90.
@@ -138,6 +140,7 @@ export class PodmanRuntime implements Runtime {
   async list(signal?: AbortSignal): Promise<PodObservation[]> {
     this.#exits.start();
     const containers = await this.#index.list(undefined, signal);
+    for (const id of this.#index.leftOver) this.#remover.discard(id);
     const present = new Set(containers.map((container) => container.id));
     for (const id of this.#known.keys()) if (!present.has(id)) this.#known.delete(id);
     await Promise.all(
@@ -154,8 +157,9 @@ export class PodmanRuntime implements Runtime {
         const memoryBytes = container.status === 'running' ? cgroup?.memoryBytes() : undefined;
         const podIP = await this.#addressOf(container, signal);
         const marks = readMarks(this.layout.userdata(container.id));
-        // Podman says `running` until conmon has told it of the end; behind a dump the empty control group is the truth.
-        const over = marks.dump !== undefined && container.status === 'running' && cgroup?.processes().length === 0;
+        // Podman says `running` until conmon has told it of the end; behind a dump the processes themselves are the truth.
+        const over =
+          marks.dump !== undefined && container.status === 'running' && cgroup?.processes().every(isDying) === true;
         return {
           container: over ? { ...container, status: 'exited' as const } : container,
           marks,
@@ -212,7 +216,12 @@ export class PodmanRuntime implements Runtime {
   checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {
     return this.#inTurn(uid, async () => {
       try {
-        return await this.#dumper.dump(uid, options);
+        const report = await this.#dumper.dump(uid, options);
+        report.ended?.then(
+          () => this.#tell(uid),
+          () => {}, // whoever ordered the dump is told
+        );
+        return report;
       } finally {
         this.#tell(uid);
       }
@@ -233,6 +242,7 @@ export class PodmanRuntime implements Runtime {
     const { uid } = run.pod.metadata;
     return this.#inTurn(uid, async () => {
       try {
+        await this.#remover.clear(uid, signal);
         const made = await this.#restorer.restore(run, directory, signal);
         for (const id of Object.values(made?.ids ?? {})) await this.#noteCgroup(id, uid);
       } finally {
@@ -244,7 +254,7 @@ export class PodmanRuntime implements Runtime {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#exits.stop();
-    await this.#client.close();
+    await Promise.all([this.#remover.stop(), this.#client.close()]);
   }
 
   async #initialize(id: string, signal: AbortSignal | undefined): Promise<void> {

@@ -30,3 +30,21 @@ export function parentOf(pid: number): number | undefined {
     return undefined;
   }
 }
+
+/** `PF_EXITING` of the kernel's sched.h. */
+const EXITING = 0x4;
+const KILL_PENDING = 1n << 8n;
+
+/** Whether a process is gone, or killed: it executes nothing any more, though the kernel may still be taking its memory back. */
+export function isDying(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state = '', , , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (state === 'Z' || state === 'X' || (Number(flags) & EXITING) !== 0) return true;
+    const pending = /^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$/gm;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return [...status.matchAll(pending)].some(([, bits]) => (BigInt(`0x${bits}`) & KILL_PENDING) !== 0n);
+  } catch {
+    return true; // ended between listing and reading
+  }
+}
