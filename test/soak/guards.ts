@@ -58,6 +58,17 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [6], message: /was bound/ },
     world: { days: 2, rates: { ...none, request: { slow: 0.3 } } },
   },
+  'the scheduler trusts a watch that has not told of its own orders': {
+    cuts: [
+      {
+        file: 'src/controllers/scheduling/decision-executor.ts',
+        take: 'if (held !== undefined) {',
+        put: "if (held === '') {",
+      },
+    ],
+    finds: { invariants: [6], message: /was bound/ },
+    world: { days: 2, rates: { ...none, watch: { stall: 0.1 } }, workloadsPerDay: 120 },
+  },
   'the node lets a pod go before its containers are gone': {
     cuts: [
       {
@@ -156,8 +167,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       // Two checkpoints must be ordered of one victim.
       {
         file: 'src/controllers/scheduling/decision-executor.ts',
-        take: 'await this.#store.create(POD_CHECKPOINTS, draft, { signal: this.#context.signal });\n        return;',
-        put: 'await this.#store.create(POD_CHECKPOINTS, draft, { signal: this.#context.signal });\n        if (number > 1) return;',
+        take: 'decision.nodeName);\n        return;\n      } catch',
+        put: 'decision.nodeName);\n        if (number > 1) return;\n      } catch',
       },
       {
         file: agent,
@@ -172,26 +183,15 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: dumper,
-        take: 'const lie = await this.#disproof(dumped, signal);',
-        put: 'const lie: string | undefined = undefined;',
+        take: "return present?.containers.find((container) => container.state === 'running')?.name;",
+        put: "return present?.containers.find((container) => container.name === '')?.name;",
       },
     ],
     finds: { invariants: [9], message: /runs on/ },
     world: { days: 1, rates: { ...none, dump: { runOn: 0.5 } } },
   },
   'the agent believes a dump that left half of its images out': {
-    cuts: [
-      {
-        file: dumper,
-        take: 'const lie = await this.#disproof(dumped, signal);',
-        put: 'const lie: string | undefined = undefined;',
-      },
-      {
-        file: dumper,
-        take: '    try {\n      await verifyImages(path, namesOf(entry), storage.files);\n      if (podsDirectory',
-        put: '    try {\n      if (podsDirectory',
-      },
-    ],
+    cuts: [{ file: 'src/agent/images.ts', take: '  await verifyDump(directory, containers, { files });\n', put: '' }],
     finds: { invariants: [5], message: /although its dump is none/ },
     world: { days: 1, rates: { ...none, dump: { halfWritten: 0.5 } } },
   },
