@@ -80,6 +80,6 @@ export class CheckpointWriter {
   }
 }
 
-export function keyParts(object: { metadata: { namespace?: string; name: string } }): ObjectKey {
+function keyParts(object: { metadata: { namespace?: string; name: string } }): ObjectKey {
   return { namespace: object.metadata.namespace, name: object.metadata.name };
 }

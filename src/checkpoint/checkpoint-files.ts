@@ -21,6 +21,8 @@ export interface CheckpointFiles {
    * `CheckpointCorrupt`.
    */
   digests(directory: string, files: readonly FileToDigest[], signal?: AbortSignal): Promise<string[]>;
+  /** To be called well before the first dump: what digests need takes time to start. Absent where it does not. */
+  prepareDigests?(): void;
   /** Begins to digest a dump whose images are complete; absent where digests cost no time. */
   digestsAhead?(directory: string, signal?: AbortSignal): DigestsAhead;
   /** Returns once everything in the directory is on stable storage. */

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, open, rm, stat, utimes, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CHUNK_BYTES } from './content-digest.ts';
+import { CHUNK_BYTES, digestOfBytes } from './content-digest.ts';
 import { DigestsAhead } from './digests-ahead.ts';
 import { diskFiles } from './disk-files.ts';
 import { sealCheckpoint, verifyCheckpoint } from './manifest.ts';
@@ -83,4 +83,17 @@ test('a dump that is taken away meanwhile is no matter', () =>
     await rm(directory, { recursive: true });
     await ahead.digestOf('main/checkpoint/pages-2.img');
     await assert.rejects(sealCheckpoint(directory, METADATA, { ahead }), { code: 'CheckpointIncomplete' });
+  }));
+
+test('large files are digested by threads to the same digests', () =>
+  withDump(async (directory) => {
+    const bytes = randomBytes(9 * CHUNK_BYTES + 3_000_000);
+    await writeFile(join(directory, 'main', 'checkpoint', 'pages-2.img'), bytes);
+    await writeFile(join(directory, 'main', 'checkpoint', 'pages-3.img'), bytes.subarray(0, 5_000));
+    const sealed = await sealCheckpoint(directory, METADATA, { ahead: digestsAhead(directory) });
+    const digests = new Map(sealed.files.map(({ path, digest }) => [path, digest]));
+    assert.equal(digests.get('main/checkpoint/pages-2.img'), digestOfBytes(bytes));
+    assert.equal(digests.get('main/checkpoint/pages-3.img'), digestOfBytes(bytes.subarray(0, 5_000)));
+    await alter(join(directory, 'main', 'checkpoint', 'pages-2.img'));
+    await assert.rejects(verifyCheckpoint(directory), { code: 'CheckpointCorrupt' });
   }));

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type CheckpointEntry, type CheckpointFiles, DRAFT_SUFFIX } from './checkpoint-files.ts';
+import { digestThreads } from './digest-threads.ts';
 import { DigestsAhead } from './digests-ahead.ts';
 import { digestsOnDisk, openRegular } from './disk-digests.ts';
 import { corrupt, exists } from './errors.ts';
@@ -61,6 +62,8 @@ export const diskFiles: CheckpointFiles = {
   },
 
   digests: digestsOnDisk,
+
+  prepareDigests: () => digestThreads.prepare(),
 
   digestsAhead: (directory, signal) =>
     new DigestsAhead(

@@ -10,7 +10,6 @@ export {
 } from './dump-statistics.ts';
 export {
   type CheckpointMetadata,
-  checkpointSize,
   type ManifestOptions,
   readManifest,
   type SealOptions,
@@ -20,7 +19,6 @@ export {
 export { type ContainerStatistics, MANIFEST_FILE, type Manifest, type ManifestFile } from './manifest-format.ts';
 export { MemoryFiles } from './memory-files.ts';
 export {
-  DEFAULT_GRACES,
   type ExpendableCheckpoint,
   planRetention,
   type RetainedCheckpoint,

@@ -101,11 +101,6 @@ export async function readManifest(directory: string, options: ManifestOptions =
   return { ...decodeManifest(directory, bytes), digest: plainDigest(bytes) };
 }
 
-/** What the checkpoint's files take, without the manifest. */
-export function checkpointSize(manifest: Manifest): number {
-  return manifest.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-}
-
 function checkNamesAndSizes(
   directory: string,
   expected: readonly ManifestFile[],

@@ -2,4 +2,4 @@ export { nextIncarnation } from './interruption/incarnation.ts';
 export { InterruptionController } from './interruption/interruption-controller.ts';
 export { RetentionController } from './retention/retention-controller.ts';
 export { checkpointName } from './scheduling/draft-checkpoint.ts';
-export { DEFAULT_SCHEDULER_NAMES, Scheduler, type SchedulerOptions } from './scheduling/scheduler.ts';
+export { Scheduler, type SchedulerOptions } from './scheduling/scheduler.ts';

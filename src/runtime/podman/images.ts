@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packTar, type TarEntry } from 'modern-tar';
 import { packTar as packFiles, type TarSource } from 'modern-tar/fs';
@@ -114,7 +114,7 @@ async function demoLayer(): Promise<Uint8Array> {
  * A layer with these programs of the host, the shared libraries they load, and whole folders; everything at the path it has
  * on the host, programs also under /bin.
  */
-export async function hostLayer(programs: readonly string[], folders: readonly string[]): Promise<Uint8Array> {
+async function hostLayer(programs: readonly string[], folders: readonly string[]): Promise<Uint8Array> {
   const files = new Map<string, string>();
   for (const program of programs) {
     files.set(`bin/${program.slice(program.lastIndexOf('/') + 1)}`, await realpath(program));
@@ -154,10 +154,4 @@ async function perlLibrary(perl: string): Promise<string[]> {
 /** The image's bytes are needed twice, for the digest and for the archive: it is small enough to hold. */
 function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
-}
-
-/** For tests: the content of a file of the host as an image layer of its own. */
-export async function fileLayer(target: string, source: string, mode = 0o755): Promise<Uint8Array> {
-  const body = await readFile(source);
-  return packTar([{ header: { name: target, size: body.length, mode, mtime: EPOCH }, body }]);
 }

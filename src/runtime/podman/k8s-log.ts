@@ -107,7 +107,7 @@ async function tailPosition(file: FileHandle, lines: number): Promise<number> {
 }
 
 /** Offset of the last `lines` lines in `data`; undefined when more has to be read. A line's parts (`P`) count as one. */
-export function tailOffset(data: Buffer, lines: number, whole: boolean): number | undefined {
+function tailOffset(data: Buffer, lines: number, whole: boolean): number | undefined {
   const starts: number[] = [];
   let start = whole ? 0 : data.indexOf(0x0a) + 1;
   let begins = true;

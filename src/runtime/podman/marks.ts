@@ -35,7 +35,7 @@ export function readMarks(userdata: string): ContainerMarks {
 }
 
 /** Atomic: a reader sees the marks before or after, also when we are killed in between. */
-export function writeMarks(userdata: string, marks: ContainerMarks): void {
+function writeMarks(userdata: string, marks: ContainerMarks): void {
   const path = join(userdata, FILE);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.new`, JSON.stringify(marks), { mode: 0o600 });

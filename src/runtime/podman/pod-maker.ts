@@ -251,7 +251,7 @@ export class PodMaker {
 }
 
 /** Podman answers with JSON documents in a row, the status 200 whatever happened; the error is in one of them. */
-export function pullFailure(answer: unknown): string | undefined {
+function pullFailure(answer: unknown): string | undefined {
   const documents = typeof answer === 'string' ? answer.split('\n') : [JSON.stringify(answer ?? {})];
   for (const text of documents) {
     const found = /"error":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];

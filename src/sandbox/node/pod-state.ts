@@ -60,7 +60,7 @@ const LOST: Ended = {
   message: 'The container was running and is gone: the machine or its container engine went down.',
 };
 
-export function viewOf(container: Container, observed: PodObservation | undefined, state: PodState): ContainerView {
+function viewOf(container: Container, observed: PodObservation | undefined, state: PodState): ContainerView {
   const seen = observed?.containers.find((one) => one.name === container.name);
   const history = state.histories.get(container.name);
   const base = { container, seen, history, lost: false };
@@ -107,7 +107,7 @@ export function looksRestored(pod: Pod, observed: PodObservation): boolean {
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
 
-export function restartPolicyOf(pod: Pod): RestartPolicy {
+function restartPolicyOf(pod: Pod): RestartPolicy {
   return (pod.spec.restartPolicy ?? 'Always') as RestartPolicy;
 }
 

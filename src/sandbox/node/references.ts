@@ -48,7 +48,7 @@ async function fetchAll<T extends KubeObject>(
 }
 
 /** Names of all ConfigMaps and Secrets that environment and volumes of the pod refer to. */
-export function referencedNames(pod: Pod): { configMaps: Set<string>; secrets: Set<string> } {
+function referencedNames(pod: Pod): { configMaps: Set<string>; secrets: Set<string> } {
   const configMaps = new Set<string>();
   const secrets = new Set<string>();
   const add = (set: Set<string>, name: string | undefined): void => {
