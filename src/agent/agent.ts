@@ -126,6 +126,7 @@ export class Agent {
   }
 
   start(): void {
+    (this.#parts.storage ?? diskStorage).files.prepareDigests?.();
     this.#checkpoints.start();
     this.#pods.start();
     this.#background = this.#run(this.#stopping.signal).catch((error: unknown) => {
