@@ -151,6 +151,28 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [3], message: /began anew/ },
     world: { days: 1, rates: none },
   },
+  'the node starts a container that a dump has stopped': {
+    cuts: [
+      {
+        file: 'src/sandbox/node/pod-plan.ts',
+        take: "if (observed?.containers.some((container) => container.state === 'frozen')) return { action: 'none' };",
+        put: '',
+      },
+      {
+        file: 'src/sandbox/node/pod-state.ts',
+        take: "if (seen?.state === 'running' || seen?.state === 'frozen') return { ...base, state: seen.state };",
+        put: "if (seen?.state === 'running') return { ...base, state: seen.state };\n  if (seen?.state === 'frozen') return { ...base, state: 'created' };",
+      },
+      // A container engine would do it.
+      {
+        file: 'src/runtime/simulated/simulated-runtime.ts',
+        take: "if (found.state === 'frozen' || pod.restore !== undefined) {",
+        put: 'if (pod.restore !== undefined) {',
+      },
+    ],
+    finds: { invariants: [3, 9], message: /was started after its checkpoint|began anew|fell from/ },
+    world: { days: 1, rates: { ...none, request: { slow: 0.5 } } },
+  },
   'a failed dump takes its victim with it': {
     cuts: [
       {
