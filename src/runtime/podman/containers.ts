@@ -76,6 +76,8 @@ export class ContainerIndex {
   readonly #inspections = new Map<string, { key: string; inspected: InspectedContainer }>();
 
   readonly #addresses = new Map<string, string>();
+  /** Containers of removed pods, as long as Podman lists them. */
+  readonly #removed = new Set<string>();
   #leftOver: readonly string[] = [];
 
   constructor(parts: { client: PodmanClient; layout: PodmanLayout }, node: string) {
@@ -87,11 +89,13 @@ export class ContainerIndex {
   /** All containers of the node, or of one pod, in no particular order; without those of removed pods. */
   async list(uid?: string, signal?: AbortSignal): Promise<PodmanContainer[]> {
     const listed = await this.#own(uid, signal);
-    const present = listed.filter(({ Id }) => readMarks(this.#layout.userdata(Id)).removed !== true);
+    const present = listed.filter(({ Id }) => !this.#isRemoved(Id));
     const seen = await Promise.all(present.map((container) => this.#look(container, signal)));
     if (uid === undefined) {
       this.#forgetOthers(new Set(present.map((container) => container.Id)));
-      this.#leftOver = listed.filter((container) => !present.includes(container)).map(({ Id }) => Id);
+      const ids = new Set(listed.map(({ Id }) => Id));
+      for (const id of this.#removed) if (!ids.has(id)) this.#removed.delete(id);
+      this.#leftOver = [...this.#removed];
     }
     return seen.flatMap((container) => container ?? []);
   }
@@ -104,7 +108,15 @@ export class ContainerIndex {
   /** Ids of containers of this removed pod that Podman still keeps. */
   async leftOverOf(uid: string, signal?: AbortSignal): Promise<string[]> {
     const listed = await this.#own(uid, signal);
-    return listed.flatMap(({ Id }) => (readMarks(this.#layout.userdata(Id)).removed === true ? [Id] : []));
+    return listed.flatMap(({ Id }) => (this.#isRemoved(Id) ? [Id] : []));
+  }
+
+  /** While Podman deletes a container it still lists it, when the mark is gone already: what was removed once stays so. */
+  #isRemoved(id: string): boolean {
+    if (this.#removed.has(id)) return true;
+    if (readMarks(this.#layout.userdata(id)).removed !== true) return false;
+    this.#removed.add(id);
+    return true;
   }
 
   async #own(uid: string | undefined, signal: AbortSignal | undefined): Promise<ListedContainer[]> {

@@ -132,7 +132,7 @@ export class PodmanRuntime implements Runtime {
 
   removePod(uid: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
     return this.#inTurn(uid, async () => {
-      await this.#remover.remove(uid, graceSeconds, signal);
+      await this.#remover.release(uid, graceSeconds, signal);
       await rm(this.layout.rescued(uid), { recursive: true, force: true });
     });
   }
