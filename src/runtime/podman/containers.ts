@@ -11,7 +11,7 @@ import {
   UID_LABEL,
 } from './labels.ts';
 import type { PodmanLayout } from './layout.ts';
-import { readMarks } from './marks.ts';
+import { mark, readMarks } from './marks.ts';
 
 /** One container of a pod of this node, as Podman sees it now. */
 export interface PodmanContainer {
@@ -109,6 +109,12 @@ export class ContainerIndex {
   async leftOverOf(uid: string, signal?: AbortSignal): Promise<string[]> {
     const listed = await this.#own(uid, signal);
     return listed.flatMap(({ Id }) => (this.#isRemoved(Id) ? [Id] : []));
+  }
+
+  /** Leaves the container out of every list from now on, for good. */
+  markRemoved(id: string): void {
+    mark(this.#layout.userdata(id), { removed: true });
+    this.#removed.add(id);
   }
 
   /** While Podman deletes a container it still lists it, when the mark is gone already: what was removed once stays so. */

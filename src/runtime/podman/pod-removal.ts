@@ -7,7 +7,7 @@ import { type PodmanClient, PodmanError } from './client.ts';
 import { runCommand } from './command.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { type PodmanLayout, type PodmanTools, RUNC_ROOT } from './layout.ts';
-import { awaitsRestore, type ContainerMarks, mark, readMarks } from './marks.ts';
+import { awaitsRestore, type ContainerMarks, readMarks } from './marks.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { endRestores, removeRuncState } from './restore-orphans.ts';
 import { podmanPodName } from './specification.ts';
@@ -62,7 +62,7 @@ export class PodRemover {
     const groups = await Promise.all(containers.map((container) => this.#groupOf(container)));
     for (const group of groups) group?.kill();
     await this.#awaitEnd(uid, groups, signal);
-    for (const { id } of containers) mark(this.#layout.userdata(id), { removed: true });
+    for (const { id } of containers) this.#index.markRemoved(id);
     for (const { id } of containers) this.discard(id);
   }
 
