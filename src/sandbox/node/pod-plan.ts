@@ -143,12 +143,17 @@ function planRestored(
   const lost = observed === undefined && apps.some((view) => view.lost || view.state === 'absent');
   if (!lost && isFinished(pod, apps)) return { action: 'none' };
   const crashed = apps.filter((view) => isToRestart(pod, view, 'app'));
-  if (crashed.length === 0 && !lost) return { action: 'none' };
+  // A later restore was cut off with the process that had ordered it, and may still be under way: it is joined.
+  const unfinished = observed !== undefined && apps.every((view) => view.state === 'created');
+  if (crashed.length === 0 && !lost && !unfinished) return { action: 'none' };
   // From its image it would begin anew, and what the checkpoint holds would be lost without a word.
-  const failedAt = lost ? (backoff?.updatedAt ?? 0) : Math.max(...crashed.map((view) => view.ended?.finishedAt ?? 0));
+  const failedAt =
+    crashed.length === 0 || lost
+      ? (backoff?.updatedAt ?? 0)
+      : Math.max(...crashed.map((view) => view.ended?.finishedAt ?? 0));
   const allowed = Math.max(backoffUntil(backoff, failedAt), state.retryAt ?? 0);
   if (now < allowed) return { action: 'none', at: allowed };
-  if (observed !== undefined)
+  if (observed !== undefined && !unfinished)
     return {
       action: 'clear',
       why: 'a restored container ended: it goes on from its checkpoint again',

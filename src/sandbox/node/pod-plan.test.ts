@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod } from '../../model/index.ts';
+import type { ContainerObservation, PodObservation } from '../../runtime/index.ts';
+import { type PodPlan, planPod } from './pod-plan.ts';
+import type { PodState } from './pod-state.ts';
+
+const RESTORED: Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name: 'p',
+    uid: 'u',
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+    annotations: { 'fermata.dev/restore-from': 'c1' },
+  },
+  spec: { containers: [{ name: 'main', image: 'i' }], restartPolicy: 'OnFailure' },
+};
+
+/** What a node process knows of a restored pod right after its own start. */
+const STATE: PodState = {
+  startTime: 0,
+  histories: new Map(),
+  startFailures: new Map(),
+  backoffs: new Map(),
+  created: false,
+  restored: 'yes',
+} as unknown as PodState;
+
+function shows(state: ContainerObservation['state'], exitCode?: number): PodObservation {
+  const container = { name: 'main', id: 'x', image: 'i', state, ...(exitCode === undefined ? {} : { exitCode }) };
+  return { uid: 'u', namespace: 'default', name: 'p', containers: [container] };
+}
+
+const cases: Record<string, { observed: PodObservation | undefined; wants: PodPlan['action'] }> = {
+  'a pod that runs again after its restore is left alone': { observed: shows('running'), wants: 'none' },
+  'one that crashed is cleared, to be restored again': { observed: shows('exited', 1), wants: 'clear' },
+  'one that ended is over': { observed: shows('exited', 0), wants: 'none' },
+  'a second restore that was cut off is joined': { observed: shows('created'), wants: 'restore' },
+  'one of which nothing is left is restored again': { observed: undefined, wants: 'restore' },
+};
+
+for (const [name, { observed, wants }] of Object.entries(cases)) {
+  test(name, () => {
+    assert.equal(planPod(RESTORED, observed, STATE, 1_000_000).action, wants);
+  });
+}
