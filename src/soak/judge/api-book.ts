@@ -107,6 +107,7 @@ export class ApiBook {
       uid,
       key: entry.key,
       object,
+      createdBy: entry.by,
       state: 'pending',
       released: false,
       sourceUid,

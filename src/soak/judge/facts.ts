@@ -60,6 +60,7 @@ export interface CheckpointFact {
   /** `namespace/name`. */
   key: string;
   object: PodCheckpoint;
+  createdBy: string;
   /** `ready` once is `ready` for ever. */
   state: 'pending' | 'inProgress' | 'ready' | 'failed';
   released: boolean;

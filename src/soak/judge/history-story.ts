@@ -67,6 +67,7 @@ export class HistoryStory {
         sourcePod: { name: 'victim', uid: change.source ?? 'uid-victim' },
         postCheckpointState: change.leaveRunning === true ? 'Running' : 'Stopped',
         restore: change.restore ?? 'Automatic',
+        preemptor: { namespace: 'team', name: 'urgent', uid: 'uid-urgent' },
       },
       status: {
         nodeName: 'n1',

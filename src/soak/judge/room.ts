@@ -44,6 +44,8 @@ function judgeBinding({ object, previous, type, key, by }: ApiEntry, facts: Fact
   for (const uid of facts.unreleased.get(nodeName) ?? []) {
     const checkpoint = facts.checkpoints.get(uid);
     if (checkpoint?.source?.gone !== true || checkpoint.source.uid === pod.metadata.uid) continue;
+    // Of what others ordered (or a scheduler that is dead) a watch may tell later than of the pod that is gone for it.
+    if (checkpoint.object.spec.preemptor === undefined || facts.dead.has(checkpoint.createdBy)) continue;
     held.push(checkpoint.source.takes);
     holders.push(checkpoint.key);
   }
