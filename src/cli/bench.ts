@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type OutputFormat, outputOption } from './output.ts';
 
 export interface PreemptionBenchFlags {
@@ -20,5 +20,23 @@ export function register(program: Command): void {
     .action(async (flags: PreemptionBenchFlags) => {
       const { benchPreemption } = await import('./bench-preemption.ts');
       await benchPreemption(flags);
+    });
+  bench
+    .command('engine')
+    .description('decisions a second of the scheduling engine alone, one thread, no API server')
+    .option('--case <name>', 'basic or preemption', 'basic')
+    .option('--nodes <number>', 'nodes', '5000')
+    .option('--pods <number>', 'pods to decide on', '10000')
+    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .action(async (flags: { case: string; nodes: string; pods: string; output: string }) => {
+      const { benchScript } = await import('./bench-script.ts');
+      await benchScript('engine', { ...flags });
+    });
+  bench
+    .command('registry')
+    .description('calls a second of the API server’s store, in process')
+    .action(async () => {
+      const { benchScript } = await import('./bench-script.ts');
+      await benchScript('registry', {});
     });
 }
