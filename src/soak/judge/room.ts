@@ -23,6 +23,8 @@ function judgeBinding({ object, previous, type, key, by }: ApiEntry, facts: Fact
   if (type === 'DELETED' || nodeName === undefined || (previous as Pod | undefined)?.spec.nodeName !== undefined)
     return;
   const node = facts.node(nodeName);
+  // Nothing can run on a node that is gone; the scheduler's watch may not have told of that yet.
+  if (node.object === undefined) return;
   // A request that a dead scheduler left on the way: no API server can tell it from a living one's, so what the node
   // does with the pod too many is judged instead (by `judgeMachine`).
   if (facts.dead.has(by)) {
