@@ -178,7 +178,10 @@ export class DecisionExecutor {
         );
         // The answer to an earlier try may have been lost: the same order stands already.
         const pending = conditionOf(existing.status?.conditions, 'Ready')?.reason !== 'CheckpointFailed';
-        if (existing.spec.preemptor?.uid === decision.pod.uid && pending) return;
+        if (existing.spec.preemptor?.uid === decision.pod.uid && pending) {
+          this.#unseen.add(`${victim.pod.namespace}/${existing.metadata.name}`, decision.nodeName);
+          return;
+        }
       }
     }
   }
@@ -219,20 +222,25 @@ export class DecisionExecutor {
     const nomination = outcome.nominatedNodeName;
     const sameNomination = nomination === undefined || (nomination ?? undefined) === known.status?.nominatedNodeName;
     if (previous?.status === 'False' && previous.message === outcome.message && sameNomination) return;
-    const conditions = withCondition(
-      known.status?.conditions,
-      { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: outcome.message },
-      rfc3339(this.#clock.now()),
-    );
-    await this.#store.patch(
-      PODS,
-      ref,
-      {
-        metadata: { uid: ref.uid },
-        status: { conditions, ...(nomination === undefined ? {} : { nominatedNodeName: nomination }) },
-      },
-      { subresource: 'status', signal },
-    );
+    // The node and the controllers write conditions too, and the cache may lag behind: a lost update would forget theirs.
+    for (let current = known; ; ) {
+      const conditions = withCondition(
+        current.status?.conditions,
+        { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: outcome.message },
+        rfc3339(this.#clock.now()),
+      );
+      const { resourceVersion } = current.metadata;
+      const status = { conditions, ...(nomination === undefined ? {} : { nominatedNodeName: nomination }) };
+      try {
+        const patch = { metadata: { uid: ref.uid, resourceVersion }, status };
+        await this.#store.patch(PODS, ref, patch, { subresource: 'status', signal });
+        break;
+      } catch (error) {
+        if (!isApiError(error, 'Conflict')) throw error;
+      }
+      current = await this.#store.get(PODS, ref, { signal });
+      if (current.metadata.uid !== ref.uid || current.spec.nodeName !== undefined) return;
+    }
     await this.#store.patch(
       PODS,
       ref,
