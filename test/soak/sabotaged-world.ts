@@ -1,5 +1,4 @@
-import { Judge } from '../../src/soak/judge/judge.ts';
-import { World } from '../../src/soak/world.ts';
+import { faultRates, Judge, World } from '../../src/soak/testing.ts';
 import { GUARDS } from './guards.ts';
 
 /**
@@ -23,7 +22,10 @@ const listener = (entry: Parameters<Judge['observe']>[0]): void => {
     tell({ found: violation, afterDays: (entry.at - begin) / 86_400_000 });
   }
 };
-await new World({ seed, days, nodes, workloadsPerDay, rates }, { listeners: [listener] }).run();
+await new World(
+  { seed, days, nodes, workloadsPerDay, rates: { ...faultRates('none', 0), ...rates } },
+  { listeners: [listener] },
+).run();
 tell({ found: undefined, others: judge.violations().slice(0, 5) });
 
 function tell(result: object): never {
