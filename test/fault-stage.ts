@@ -144,9 +144,10 @@ export class Scene {
     return join(this.world.sandbox.directory.node(node), 'checkpoints');
   }
 
-  /** Checkpoint data lying on a node. */
+  /** Folders of this scene's own checkpoints: those of earlier scenes on the node go by and by. */
   async dataOn(node = this.node): Promise<string[]> {
-    return (await readdir(this.checkpointsFolder(node))).sort();
+    const own = `default_${this.full('')}`;
+    return (await readdir(this.checkpointsFolder(node))).filter((folder) => folder.startsWith(own)).sort();
   }
 
   countingPod(name: string, options: CountingOptions = {}): Draft<Pod> {

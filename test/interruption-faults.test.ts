@@ -67,7 +67,7 @@ const FAULTS: Record<string, Fault> = {
         await writeFile(join(criuDirectory, 'criu'), '#!/bin/sh\necho "no such luck" >&2\nexit 3\n', { mode: 0o755 });
         const failed = await fermata(scene, 'checkpoint', `pod/${scene.full('equal')}`);
         assert.equal(failed.status, 1);
-        assert.match(failed.err, /was not checkpointed: .*\n.*the pod runs on, untouched/s);
+        assert.match(failed.err, /was not checkpointed: .*\n.*fermata explain pod\//s);
         await scene.countsOn('equal');
         assert.deepEqual(await scene.dataOn(), []);
 

@@ -68,9 +68,15 @@ export async function writeRootfsDiff(mergedPath: string, changes: RootfsChanges
   if (result.status !== 0) {
     throw new FermataError(
       'DumpFailed',
-      `The changes of the root file system could not be saved: ${result.stderr.trim()}`,
+      `The changes of the root file system could not be saved: ${tarReason(result.stderr)}`,
     );
   }
+}
+
+/** GNU tar tells a full disk only by how much it could still write, and always adds that it gives up. */
+function tarReason(stderr: string): string {
+  const [first = ''] = stderr.trim().split('\n');
+  return /Wrote only \d+ of \d+ bytes/.test(first) ? `No space left on device (${first})` : first;
 }
 
 /** Folders of the layers below, the uppermost first, from the file in which the storage library notes them. */
