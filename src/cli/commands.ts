@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'run the gate: lint, types, doors, unit, property and end-to-end tests',
     load: () => import('./test.ts'),
   },
+  {
+    name: 'soak',
+    summary: 'run the control plane through faulty days in virtual time, and judge it',
+    load: () => import('./soak.ts'),
+  },
   { name: 'bench', summary: 'measure: preemption, engine', load: () => import('./bench.ts') },
   { name: 'scheduler', summary: 'run the scheduler', hidden: true, load: () => import('./scheduler.ts') },
   { name: 'controller', summary: 'run the controllers', hidden: true, load: () => import('./controller.ts') },

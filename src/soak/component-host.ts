@@ -72,6 +72,7 @@ export class ComponentHost {
       stream: stream('calls'),
       rates: rates.call,
       onKill: () => this.#onKill(incarnation),
+      onEndlessLoop: () => this.#world.onEndlessLoop(name),
     });
     const transport = new Transport(incarnation, {
       api: { reach: () => api.reach(this.#cut) },

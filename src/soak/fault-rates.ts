@@ -1,3 +1,5 @@
+import { Chance } from './chance.ts';
+
 /**
  * How likely each fault is at each opportunity, 0 to 1, or how often a day. Absent: never.
  */
@@ -94,19 +96,51 @@ const CRASHES: Pick<FaultRates, 'call' | 'component'> = {
 
 const NODES: Pick<FaultRates, 'node'> = { node: { silent: 0.2, powerFail: 0.1, lost: 0.02, kill: 1 } };
 
-/** By name, for `--faults`. */
-export const FAULT_PROFILES: Readonly<Record<string, FaultRates>> = {
-  none: NOTHING,
-  api: { ...NOTHING, ...API },
-  crashes: { ...NOTHING, ...CRASHES },
-  runtime: { ...NOTHING, ...RUNTIME },
-  nodes: { ...NOTHING, ...NODES },
-  all: {
-    ...NOTHING,
-    ...API,
-    ...RUNTIME,
-    ...CRASHES,
-    ...NODES,
-    component: { ...CRASHES.component, skew: 2 },
-  },
+const ALL: FaultRates = {
+  ...NOTHING,
+  ...API,
+  ...RUNTIME,
+  ...CRASHES,
+  ...NODES,
+  component: { ...CRASHES.component, skew: 2 },
 };
+
+/** Every rate times its factor. Rates of opportunities stay small enough that there are others left. */
+function scaled(rates: FaultRates, factor: (kind: keyof FaultRates) => number): FaultRates {
+  const result: Record<string, Record<string, number>> = {};
+  for (const kind of Object.keys(rates) as (keyof FaultRates)[]) {
+    const perDay = kind === 'component' || kind === 'node';
+    const own: Record<string, number> = {};
+    for (const [fault, rate] of Object.entries(rates[kind] as Record<string, number>)) {
+      const times = rate * factor(kind);
+      own[fault] = perDay ? times : Math.min(0.2, times);
+    }
+    result[kind] = own;
+  }
+  return result as unknown as FaultRates;
+}
+
+const PROFILES = {
+  none: () => NOTHING,
+  api: () => ({ ...NOTHING, ...API }),
+  crashes: () => ({ ...NOTHING, ...CRASHES }),
+  runtime: () => ({ ...NOTHING, ...RUNTIME }),
+  nodes: () => ({ ...NOTHING, ...NODES }),
+  all: () => ALL,
+  storm: () => scaled(ALL, () => 5),
+  // Some faults hide others: each seed has its own mixture, some of none and some of far too many (A. Groce et al.,
+  // "Swarm Testing", ISSTA 2012).
+  swarm: (seed: number) => {
+    const chance = new Chance(seed).fork('swarm');
+    return scaled(ALL, () => chance.pick([0, 0.2, 1, 1, 3, 10]));
+  },
+} satisfies Record<string, (seed: number) => FaultRates>;
+
+export type FaultProfile = keyof typeof PROFILES;
+
+/** By name, for `--faults`. */
+export const FAULT_PROFILES = Object.keys(PROFILES) as FaultProfile[];
+
+export function faultRates(profile: FaultProfile, seed: number): FaultRates {
+  return PROFILES[profile](seed);
+}

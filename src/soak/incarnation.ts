@@ -2,6 +2,9 @@ import type { Clock, Timer } from '../clock/index.ts';
 import type { FaultStream } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 
+/** Calls that no component makes in one instant unless it is in an endless loop. */
+const MOST_CALLS_AT_ONCE = 50_000;
+
 /** What a call of a dead process gets, where there is no promise that could stay open for ever. */
 export class ProcessKilled extends Error {
   constructor(name: string) {
@@ -21,6 +24,11 @@ export class Incarnation {
   readonly #stream: FaultStream;
   readonly #rates: FaultRates['call'];
   readonly #onKill: () => void;
+  readonly #onEndlessLoop: () => void;
+  readonly #world: Clock;
+  /** Calls made at one instant. */
+  #calls = 0;
+  #callsAt = 0;
   readonly #alarms = new Set<Timer>();
   readonly #ends = new Set<() => void>();
   #begun = false;
@@ -29,7 +37,8 @@ export class Incarnation {
 
   /**
    * @param parts.skew what the process's clock is ahead of the world's, ms
-   * @param parts.onKill called once, at the moment in which a fault kills it
+   * @param parts.onKill called once, at the moment in which it is killed
+   * @param parts.onEndlessLoop called before it is killed because it would go on calling for ever
    */
   constructor(parts: {
     name: string;
@@ -38,11 +47,14 @@ export class Incarnation {
     stream: FaultStream;
     rates: FaultRates['call'];
     onKill: () => void;
+    onEndlessLoop: () => void;
   }) {
     this.name = parts.name;
     this.#stream = parts.stream;
     this.#rates = parts.rates;
     this.#onKill = parts.onKill;
+    this.#onEndlessLoop = parts.onEndlessLoop;
+    this.#world = parts.clock;
     this.clock = new ProcessClock(parts.clock, parts.skew, this.#alarms, this);
   }
 
@@ -168,9 +180,25 @@ export class Incarnation {
     });
   }
 
+  #isLooping(): boolean {
+    const now = this.#world.now();
+    if (now !== this.#callsAt) {
+      this.#callsAt = now;
+      this.#calls = 0;
+    }
+    this.#calls++;
+    return this.#calls > MOST_CALLS_AT_ONCE;
+  }
+
   /** One opportunity to be killed. */
   #isKilled(): boolean {
-    if (!this.#begun || this.#stream.choose('process', this.#rates) === undefined) return false;
+    if (!this.#begun) return false;
+    if (this.#isLooping()) {
+      this.#onEndlessLoop();
+      this.kill();
+      return true;
+    }
+    if (this.#stream.choose('process', this.#rates) === undefined) return false;
     this.kill();
     return true;
   }

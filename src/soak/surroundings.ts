@@ -22,6 +22,8 @@ export interface Surroundings {
   /** What processes wrote, outside of every node. */
   outputs: SimulatedOutputs;
   alarms: WorldAlarms;
+  /** A component got into a loop in which no time passes; it was killed. */
+  onEndlessLoop: (component: string) => void;
   /** The product's log. */
   log: (component: string) => Log;
 }

@@ -22,14 +22,22 @@ const RETRY_MILLISECONDS = 30_000;
 export class Users {
   readonly #world: Surroundings;
 
+  #stopped = false;
+
   constructor(world: Surroundings) {
     this.#world = world;
+  }
+
+  /** No more workloads from now on. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Submits the workload at its time, and does to it what is planned. */
   adopt(workload: PlannedWorkload): void {
     const { alarms } = this.#world;
     const submit = (): void => {
+      if (this.#stopped) return;
       this.#do(
         'submit',
         nameOf(workload),

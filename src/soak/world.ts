@@ -11,7 +11,7 @@ import { controllerHost, schedulerHost } from './control-plane.ts';
 import { FaultInjector, type InjectedFault } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 import { furnish } from './furnishing.ts';
-import type { HistoryEntry, HistoryListener } from './history.ts';
+import type { HistoryEntry, HistoryListener, Violation } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { NodeFleet } from './node-fleet.ts';
 import { Recorder } from './recorder.ts';
@@ -28,6 +28,8 @@ export interface WorldOptions {
   nodes: number;
   workloadsPerDay: number;
   rates: FaultRates;
+  /** When faults stop and no more workloads come. Default: after `days`, by which workloads are planned all the same. */
+  stopAfterDays?: number;
   /** Only these faults, by id; default all that chance brings. */
   onlyFaults?: readonly string[];
   /** Only these workloads, by index; default all. */
@@ -47,7 +49,10 @@ export interface WorldObservers {
 export interface WorldResult {
   entries: number;
   digest: string | undefined;
+  startedAt: number;
   faults: readonly InjectedFault[];
+  /** What the world itself saw go wrong, beside the judge. */
+  violations: readonly Violation[];
   faultCounts: Readonly<Record<string, number>>;
 }
 
@@ -71,6 +76,7 @@ export class World {
   readonly #controller: ComponentHost;
   readonly #users: Users;
   readonly #workloads = new Map<string, PlannedWorkload>();
+  readonly #violations: Violation[] = [];
 
   constructor(options: WorldOptions, observers: WorldObservers) {
     this.#options = options;
@@ -91,6 +97,10 @@ export class World {
       outputs: new SimulatedOutputs(),
       alarms: new WorldAlarms(clock),
       log: observers.log ?? (() => SILENT_LOG),
+      onEndlessLoop: (component) => {
+        const message = `${component} makes call after call and no time passes: it is in an endless loop`;
+        this.#violations.push({ invariant: 'liveness', at: clock.now(), subject: component, message });
+      },
     };
     this.#fleet = new NodeFleet(this.#surroundings, (uid) => this.#undumpable.has(uid));
     this.#scheduler = schedulerHost(this.#surroundings);
@@ -105,6 +115,7 @@ export class World {
 
   async run(): Promise<WorldResult> {
     const { clock, recorder, faults, api, alarms } = this.#surroundings;
+    const startedAt = clock.now();
     api.start();
     await furnish(api.reach());
     for (let node = 0; node < this.#options.nodes; node++) this.#fleet.add();
@@ -114,8 +125,9 @@ export class World {
     recorder.add({ kind: 'phase', phase: 'faults' });
     faults.active = true;
     const chaos = this.#begin();
-    await this.#pass(this.#options.days * DAY);
+    await this.#pass((this.#options.stopAfterDays ?? this.#options.days) * DAY);
     faults.active = false;
+    this.#users.stop();
     chaos.calm();
     recorder.add({ kind: 'phase', phase: 'calm' });
     await clock.advance(SETTLE_MILLISECONDS);
@@ -126,7 +138,14 @@ export class World {
     alarms.cancelAll();
     recorder.add({ kind: 'phase', phase: 'stopped' });
     await this.#inventory(unstopped);
-    return { entries: recorder.entries, digest: recorder.digest, faults: faults.injected, faultCounts: faults.counts };
+    return {
+      entries: recorder.entries,
+      digest: recorder.digest,
+      startedAt,
+      faults: faults.injected,
+      faultCounts: faults.counts,
+      violations: this.#violations,
+    };
   }
 
   #begin(): Chaos {
