@@ -3,6 +3,16 @@ import { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 import { ResourceSpace } from './resource-space.ts';
 
+/** Follows who is where, to keep counts of its own; told after the change. */
+export interface ClusterIndex {
+  podPlaced(pod: PodInfo, node: NodeInfo): void;
+  podDisplaced(pod: PodInfo, node: NodeInfo): void;
+  /** The node came, or changed in something decisions depend on. */
+  nodeChanged(node: NodeInfo): void;
+  /** The node went; its pods may still be there. */
+  nodeRemoved(node: NodeInfo): void;
+}
+
 /**
  * What the engine knows of nodes, the pods that take their room, and the pods that were promised room. Kept up to date by
  * each event; nothing here is ever computed by walking all pods.
@@ -14,6 +24,14 @@ export class Cluster {
   readonly #list: NodeInfo[] = [];
   readonly #placed = new Map<string, PodInfo>();
   readonly #nominations = new Map<string, { pod: PodInfo; nodeName: string }>();
+  readonly #indexes: ClusterIndex[] = [];
+  readonly #freeSlots: number[] = [];
+  #slots = 0;
+
+  /** Has `index` told of every change from now on; call it before there is anything to know. */
+  follow(index: ClusterIndex): void {
+    this.#indexes.push(index);
+  }
 
   get nodes(): readonly NodeInfo[] {
     return this.#list;
@@ -34,6 +52,7 @@ export class Cluster {
     const added = info.node === undefined;
     const changed = info.update(node, this.space);
     if (added) this.#list.splice(this.#position(info.name), 0, info);
+    if (added || changed) for (const index of this.#indexes) index.nodeChanged(info);
     return { info, changed, added };
   }
 
@@ -43,6 +62,7 @@ export class Cluster {
     if (info?.node === undefined) return;
     this.#list.splice(this.#position(name), 1);
     info.node = undefined;
+    for (const index of this.#indexes) index.nodeRemoved(info);
     this.#forget(info);
   }
 
@@ -50,8 +70,10 @@ export class Cluster {
   place(pod: PodInfo, nodeName: string): void {
     this.displace(pod.uid);
     pod.nodeName = nodeName;
-    this.#slot(nodeName).addPod(pod);
+    const info = this.#slot(nodeName);
+    info.addPod(pod);
     this.#placed.set(pod.uid, pod);
+    for (const index of this.#indexes) index.podPlaced(pod, info);
   }
 
   /** Frees the room of the pod; returns it, or undefined when it had none. */
@@ -61,6 +83,7 @@ export class Cluster {
     this.#placed.delete(uid);
     const info = this.#slot(pod.nodeName);
     info.removePod(pod);
+    for (const index of this.#indexes) index.podDisplaced(pod, info);
     this.#forget(info);
     return pod;
   }
@@ -122,14 +145,16 @@ export class Cluster {
   #slot(name: string): NodeInfo {
     let info = this.#nodes.get(name);
     if (info === undefined) {
-      info = new NodeInfo(name);
+      info = new NodeInfo(name, this.#freeSlots.pop() ?? this.#slots++);
       this.#nodes.set(name, info);
     }
     return info;
   }
 
   #forget(info: NodeInfo): void {
-    if (info.node === undefined && info.pods.size === 0 && info.nominated.length === 0) this.#nodes.delete(info.name);
+    if (info.node !== undefined || info.pods.size > 0 || info.nominated.length > 0) return;
+    this.#nodes.delete(info.name);
+    this.#freeSlots.push(info.slot);
   }
 
   /** Where `name` is, or would be, in the list. */

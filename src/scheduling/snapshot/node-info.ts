@@ -9,6 +9,8 @@ const NO_LABELS: Readonly<Record<string, string>> = {};
 /** A node with the pods that take its room, and the sum of what they take kept up to date. */
 export class NodeInfo {
   readonly name: string;
+  /** Small number that no other node has while this one is known: an index into arrays over nodes. */
+  readonly slot: number;
   /** Undefined while pods name a node that is not (or no longer) there. */
   node: Node | undefined;
   allocatable = NONE;
@@ -29,8 +31,9 @@ export class NodeInfo {
   /** How many of `pods` have a known natural end. */
   timedPods = 0;
 
-  constructor(name: string) {
+  constructor(name: string, slot = 0) {
     this.name = name;
+    this.slot = slot;
   }
 
   /** Takes over the object. Returns whether anything changed that a decision could depend on. */
