@@ -6,6 +6,7 @@ import {
   type KubeObject,
   kindOf,
   POD_CHECKPOINTS,
+  POD_GROUPS,
   type ResourceType,
 } from '../model/index.ts';
 import { customResourceSchema } from './crd-schema.ts';
@@ -54,11 +55,12 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { name: 'Per Day', type: 'integer', jsonPath: '.spec.maxInterruptionsPerDay' },
     AGE,
   ],
+  [POD_GROUPS.kind]: [{ name: 'Min Member', type: 'integer', jsonPath: '.spec.minMember' }, AGE],
 };
 
-/** Fermata's own kinds as a server is told of them, generated from their schemas. */
+/** Fermata's own kinds, and the one it takes over from others, as a server is told of them, generated from their schemas. */
 export function customResourceDefinitions(options: ManifestOptions = {}): CustomResourceManifest[] {
-  return [manifest(POD_CHECKPOINTS, options), manifest(INTERRUPTION_POLICIES, options)];
+  return [manifest(POD_CHECKPOINTS, options), manifest(INTERRUPTION_POLICIES, options), manifest(POD_GROUPS, options)];
 }
 
 function manifest<T extends KubeObject>(type: ResourceType<T>, options: ManifestOptions): CustomResourceManifest {

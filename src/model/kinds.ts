@@ -17,6 +17,7 @@ import { METADATA_FIELDS } from './field-selector.ts';
 import { INTERRUPTION_POLICIES } from './interruptionpolicy.ts';
 import type { KubeObject, ResourceType } from './meta.ts';
 import { POD_CHECKPOINTS } from './podcheckpoint.ts';
+import { POD_GROUPS } from './podgroup.ts';
 import { INTERRUPTION_POLICY_COLUMNS, POD_CHECKPOINT_COLUMNS } from './printing/checkpoint-columns.ts';
 import type { PrinterColumn } from './printing/column.ts';
 import { EVENT_COLUMNS } from './printing/event-columns.ts';
@@ -27,6 +28,7 @@ import {
   LEASE_COLUMNS,
   NAMESPACE_COLUMNS,
   POD_DISRUPTION_BUDGET_COLUMNS,
+  POD_GROUP_COLUMNS,
   PRIORITY_CLASS_COLUMNS,
   SECRET_COLUMNS,
   SERVICE_ACCOUNT_COLUMNS,
@@ -130,6 +132,7 @@ export const KINDS: readonly KindDefinition[] = [
     categories: ['fermata'],
   }),
   define(INTERRUPTION_POLICIES, INTERRUPTION_POLICY_COLUMNS, { categories: ['fermata'] }),
+  define(POD_GROUPS, POD_GROUP_COLUMNS, { subresources: STATUS }),
 ];
 
 /** What is known about a kind; undefined for kinds that only a CustomResourceDefinition describes. */

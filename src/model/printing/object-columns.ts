@@ -8,6 +8,7 @@ import type {
   Secret,
   ServiceAccount,
 } from '../core.ts';
+import type { PodGroup } from '../podgroup.ts';
 import { AGE_COLUMN, column, NAME_COLUMN, type PrinterColumn } from './column.ts';
 
 export const NAMESPACE_COLUMNS: readonly PrinterColumn<Namespace>[] = [
@@ -65,6 +66,12 @@ export const POD_DISRUPTION_BUDGET_COLUMNS: readonly PrinterColumn<PodDisruption
   column('Allowed Disruptions', 'Evictions it allows now.', ({ status }) => status?.disruptionsAllowed ?? 0, {
     type: 'integer',
   }),
+  AGE_COLUMN,
+];
+
+export const POD_GROUP_COLUMNS: readonly PrinterColumn<PodGroup>[] = [
+  NAME_COLUMN,
+  column('Min Member', 'Pods that must run at once.', ({ spec }) => spec.minMember ?? 1, { type: 'integer' }),
   AGE_COLUMN,
 ];
 

@@ -7,6 +7,7 @@ import { InterruptionPolicySchema } from './interruption-policy.ts';
 import { PodSchema } from './pod.ts';
 import { PodCheckpointSchema } from './pod-checkpoint.ts';
 import { PodDisruptionBudgetSchema } from './pod-disruption-budget.ts';
+import { PodGroupSchema } from './pod-group.ts';
 
 /** Schema of each kind's whole object. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
@@ -23,4 +24,5 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   CustomResourceDefinition: CustomResourceDefinitionSchema,
   PodCheckpoint: PodCheckpointSchema,
   InterruptionPolicy: InterruptionPolicySchema,
+  PodGroup: PodGroupSchema,
 };
