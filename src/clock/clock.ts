@@ -4,6 +4,8 @@
  */
 export interface Clock {
   now(): number;
+  /** Milliseconds since some instant in the past: never goes back, and does not jump when somebody sets the clock. */
+  monotonic(): number;
   /** Resolves after `milliseconds`; rejects with the signal's reason when aborted first. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
   /** Calls `callback` once after `milliseconds`. The returned handle cancels it; cancelling twice is harmless. */

@@ -7,6 +7,10 @@ export class SystemClock implements Clock {
     return Date.now();
   }
 
+  monotonic(): number {
+    return performance.now();
+  }
+
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return sleepOn(this, milliseconds, signal);
   }

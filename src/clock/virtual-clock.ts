@@ -37,6 +37,10 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#now;
+  }
+
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return sleepOn(this, milliseconds, signal);
   }

@@ -2,6 +2,7 @@ import type { Random } from '../clock/index.ts';
 import type { Draft, KubeObject, ResourceType } from '../model/index.ts';
 import { ApiError } from './api-error.ts';
 import type {
+  BindablePod,
   CallOptions,
   DeleteOptions,
   ListOptions,
@@ -94,7 +95,7 @@ export class FaultyStore implements ObjectStore {
     return this.#write(() => this.#store.delete(type, key, options));
   }
 
-  bind(pod: ObjectKey & { uid: string }, nodeName: string, options?: CallOptions): Promise<void> {
+  bind(pod: BindablePod, nodeName: string, options?: CallOptions): Promise<void> {
     return this.#write(() => this.#store.bind(pod, nodeName, options));
   }
 

@@ -8,6 +8,7 @@ import type { ClusterAccess } from './kubeconfig.ts';
 import { collectionPath, objectPath } from './resource-path.ts';
 import { statusError } from './status-error.ts';
 import type {
+  BindablePod,
   CallOptions,
   DeleteOptions,
   ListOptions,
@@ -144,12 +145,12 @@ export class HttpStore implements ObjectStore {
     return deletedObject(type, key, answer);
   }
 
-  async bind(pod: ObjectKey & { uid: string }, nodeName: string, options: CallOptions = {}): Promise<void> {
-    const { namespace, name, uid } = pod;
+  async bind(pod: BindablePod, nodeName: string, options: CallOptions = {}): Promise<void> {
+    const { namespace, name, uid, resourceVersion } = pod;
     const body = {
       apiVersion: 'v1',
       kind: 'Binding',
-      metadata: { namespace, name, uid },
+      metadata: { namespace, name, uid, resourceVersion },
       target: { apiVersion: 'v1', kind: 'Node', name: nodeName },
     };
     await this.#transport.json({

@@ -29,14 +29,22 @@ export interface ObjectStore {
    * object as it then is comes back. Throws NotFound, or Conflict when a precondition does not hold.
    */
   delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: DeleteOptions): Promise<T>;
-  /** Binds a pod to a node (`pods/binding`). Conflict when it is bound already, or `uid` is not its UID. */
-  bind(pod: ObjectKey & { uid: string }, nodeName: string, options?: CallOptions): Promise<void>;
+  /**
+   * Binds a pod to a node (`pods/binding`). Conflict when it is bound already, `uid` is not its UID, or `resourceVersion`
+   * is given and not its current one.
+   */
+  bind(pod: BindablePod, nodeName: string, options?: CallOptions): Promise<void>;
 }
 
 export interface ObjectKey {
   /** Absent for cluster-wide kinds. */
   namespace?: string | undefined;
   name: string;
+}
+
+export interface BindablePod extends ObjectKey {
+  uid: string;
+  resourceVersion?: string;
 }
 
 export interface CallOptions {

@@ -227,6 +227,10 @@ class ProcessClock implements Clock {
     return this.#clock.now() + this.#skew();
   }
 
+  monotonic(): number {
+    return this.#clock.monotonic();
+  }
+
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {

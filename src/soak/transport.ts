@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/index.ts';
 import {
   ApiError,
+  type BindablePod,
   type CallOptions,
   type DeleteOptions,
   isApiError,
@@ -82,7 +83,7 @@ export class Transport implements ObjectStore {
     return this.#write(options, (registry) => registry.delete(type, key, options));
   }
 
-  bind(pod: ObjectKey & { uid: string }, nodeName: string, options?: CallOptions): Promise<void> {
+  bind(pod: BindablePod, nodeName: string, options?: CallOptions): Promise<void> {
     return this.#write(options, (registry) => registry.bind(pod, nodeName, options));
   }
 

@@ -44,6 +44,10 @@ export const podCases: ComplianceCases = {
     const { metadata } = await scene.createPod('p');
     const key = scene.key('p');
     await scene.refuses('Conflict', scene.store.bind({ ...key, uid: OTHER_UID }, 'node-a'));
+    const { resourceVersion } = metadata;
+    await scene.store.patch(PODS, key, { metadata: { labels: { changed: 'since' } } });
+    await scene.refuses('Conflict', scene.store.bind({ ...key, uid: metadata.uid, resourceVersion }, 'node-a'));
+    assert.equal((await scene.store.get(PODS, key)).spec.nodeName, undefined);
     await scene.store.bind({ ...key, uid: metadata.uid }, 'node-a');
     const bound = await scene.store.get(PODS, key);
     assert.equal(bound.spec.nodeName, 'node-a');

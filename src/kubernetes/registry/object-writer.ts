@@ -9,7 +9,7 @@ import {
   type Pod,
   type ResourceType,
 } from '../../model/index.ts';
-import type { ObjectKey } from '../store.ts';
+import type { BindablePod, ObjectKey } from '../store.ts';
 import type { Admission } from './admission.ts';
 import { adopt } from './adopt.ts';
 import { collectionOf, type DeletionRequest, type RegistryCore } from './core.ts';
@@ -119,9 +119,9 @@ export class ObjectWriter {
     return presented(kind, this.#core.requestDeletion(collection, place, request));
   }
 
-  bind(key: ObjectKey & { uid: string }, nodeName: string): void {
+  bind(key: BindablePod, nodeName: string): void {
     const pod = this.#reader.get(PODS, key);
-    const bound: Pod = boundPod(pod, key.uid, nodeName, this.#core.clock.now());
+    const bound: Pod = boundPod(pod, key, nodeName, this.#core.clock.now());
     this.#core.put(collectionOf(PODS), storageKey(PODS, key), withGenerationBumped(bound));
   }
 

@@ -1,5 +1,6 @@
 import { rfc3339 } from '../../clock/index.ts';
 import { type Container, PODS, type Pod, withCondition } from '../../model/index.ts';
+import type { BindablePod } from '../store.ts';
 import { badRequest, conflict } from './refusals.ts';
 
 /** The pod with the status an API server gives a new one (`podStrategy.PrepareForCreate`), whatever its draft says. */
@@ -18,7 +19,8 @@ export function newPod(pod: Pod, now: number): Pod {
 }
 
 /** The pod bound to a node (`BindingREST.setPodNodeAndMetadata`). Throws Conflict when it cannot be. */
-export function boundPod(pod: Pod, uid: string, nodeName: string, now: number): Pod {
+export function boundPod(pod: Pod, precondition: BindablePod, nodeName: string, now: number): Pod {
+  const { uid, resourceVersion = '' } = precondition;
   const { name } = pod.metadata;
   if (nodeName === '') throw badRequest(`pod ${name} cannot be bound: the target names no node`);
   const refuse = (why: string): never => {
@@ -26,6 +28,11 @@ export function boundPod(pod: Pod, uid: string, nodeName: string, now: number): 
   };
   if (uid !== '' && pod.metadata.uid !== uid) {
     refuse(`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid}`);
+  }
+  if (resourceVersion !== '' && pod.metadata.resourceVersion !== resourceVersion) {
+    refuse(
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${pod.metadata.resourceVersion}`,
+    );
   }
   if (pod.metadata.deletionTimestamp !== undefined) {
     refuse(`pod ${name} is being deleted, cannot be assigned to a host`);

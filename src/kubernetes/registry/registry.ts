@@ -10,7 +10,7 @@ import {
   SERVICE_ACCOUNTS,
 } from '../../model/index.ts';
 import { isApiError } from '../api-error.ts';
-import type { CallOptions, ObjectKey, ObjectStore, WatchEvent } from '../store.ts';
+import type { BindablePod, CallOptions, ObjectKey, ObjectStore, WatchEvent } from '../store.ts';
 import { Admission } from './admission.ts';
 import type { Backing } from './backing.ts';
 import { collectionOf, RegistryCore } from './core.ts';
@@ -173,7 +173,7 @@ export class Registry implements ObjectStore {
     return this.#call(options, () => this.#writer.delete(type, key, options));
   }
 
-  async bind(pod: ObjectKey & { uid: string }, nodeName: string, options: CallOptions = {}): Promise<void> {
+  async bind(pod: BindablePod, nodeName: string, options: CallOptions = {}): Promise<void> {
     return this.#call(options, () => this.#writer.bind(pod, nodeName));
   }
 

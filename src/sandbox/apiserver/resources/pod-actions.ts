@@ -9,7 +9,7 @@ import { dryRun } from './query.ts';
 
 /**
  * `POST pods/{name}/binding`, or `POST bindings` with the pod's name in the body: binds a pod to the node in `target`.
- * A `metadata.uid` is a precondition.
+ * `metadata.uid` and `metadata.resourceVersion` are preconditions.
  */
 export async function bindPod(
   context: ServerContext,
@@ -28,7 +28,9 @@ export async function bindPod(
   const options = { signal: exchange.signal };
   const pod = await context.registry.get(PODS, key, options);
   const uid = typeof metadata.uid === 'string' && metadata.uid !== '' ? metadata.uid : pod.metadata.uid;
-  if (!dryRun(exchange.query.getAll('dryRun'))) await context.registry.bind({ ...key, uid }, nodeName, options);
+  const { resourceVersion } = metadata;
+  const bindable = { ...key, uid, ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}) };
+  if (!dryRun(exchange.query.getAll('dryRun'))) await context.registry.bind(bindable, nodeName, options);
   exchange.json(201, success(201));
 }
 
