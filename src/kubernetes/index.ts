@@ -1,5 +1,6 @@
 export { ApiError, isApiError, type StatusDetails } from './api-error.ts';
 export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
+export * from './election/index.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { HttpStore, type HttpStoreOptions } from './http-store.ts';
 export { type ClusterAccess, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
