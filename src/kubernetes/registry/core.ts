@@ -79,8 +79,12 @@ export class RegistryCore {
 
   /** Stores the object; gives back what is stored. Removes it instead when it was only waiting for its finalizers. */
   put(collection: string, key: string, object: KubeObject): KubeObject {
+    return this.putAdopted(collection, key, adopt(object, this.get(collection, key)));
+  }
+
+  /** As {@link put}, of an object that was adopted beside the one that is there. */
+  putAdopted(collection: string, key: string, next: KubeObject): KubeObject {
     const previous = this.get(collection, key);
-    const next = adopt(object, previous);
     if (next === previous) return next;
     return isReleased(next) && previous !== undefined
       ? this.#removeAs(collection, key, next)

@@ -40,7 +40,7 @@ function prepared(definition: KindDefinition, object: KubeObject, current: KubeO
   if (current === undefined || next.spec === undefined || next.spec !== (current as typeof next).spec) {
     return prepareObject(definition, object);
   }
-  const { object: clean, unknownFields, errors } = validateObject(definition, object);
+  const { object: clean, unknownFields, errors } = validateObject(definition, object, { known: current });
   return { object: clean, unknownFields, problems: errors.map(problemOf) };
 }
 

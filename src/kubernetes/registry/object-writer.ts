@@ -88,10 +88,11 @@ export class ObjectWriter {
     const prepared = this.#prepared(kind, merged, current, options);
     const next = adopt(prepared.object, current);
     if (next === current) return presented(kind as Kind<T>, current);
-    const versioned = adopt(bumped(kind, next, current), current);
+    const counted = bumped(kind, next, current);
+    const versioned = counted === next ? next : adopt(counted, current);
     this.#admission.admitUpdate(kind, versioned);
     this.#check(kind, versioned, current, prepared.problems);
-    return presented(kind as Kind<T>, options.dryRun ? versioned : this.#core.put(collection, place, versioned));
+    return presented(kind as Kind<T>, options.dryRun ? versioned : this.#core.putAdopted(collection, place, versioned));
   }
 
   delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: RegistryDeleteOptions): T {

@@ -36,16 +36,26 @@ export interface Findings {
 /**
  * Checks the value against the schema and returns it as a server keeps it: without nulls and unknown fields, quantities in
  * canonical form. The value itself is not changed; what needs no change is shared.
+ *
+ * @param known what stood in its place before, and was checked then: parts that are still the same are not looked at again
+ * (most writes change a few conditions of a large object)
  */
-export function checked(schema: JsonSchema, value: unknown, field: string, findings: Findings): unknown {
+export function checked(
+  schema: JsonSchema,
+  value: unknown,
+  field: string,
+  findings: Findings,
+  known?: unknown,
+): unknown {
+  if (value === known && value !== undefined) return value;
   if (!hasType(schema, value)) {
     findings.errors.typeInvalid(field, value, typesOf(schema).join(' or '));
     return value;
   }
   if (typeof value === 'string') return checkedText(schema, value, field, findings);
   if (typeof value === 'number') return checkedNumber(schema, value, field, findings);
-  if (Array.isArray(value)) return checkedList(schema, value, field, findings);
-  if (isMembers(value)) return checkedObject(schema, value, field, findings);
+  if (Array.isArray(value)) return checkedList(schema, value, field, findings, known);
+  if (isMembers(value)) return checkedObject(schema, value, field, findings, known);
   return value;
 }
 
@@ -75,18 +85,21 @@ function typesOf(schema: JsonSchema): readonly string[] {
 function hasType(schema: JsonSchema, value: unknown): boolean {
   const types = typesOf(schema);
   if (types.length === 0) return true;
-  return types.some((type) => {
-    switch (type) {
-      case 'integer':
-        return Number.isInteger(value);
-      case 'array':
-        return Array.isArray(value);
-      case 'object':
-        return isMembers(value);
-      default:
-        return typeof value === type;
-    }
-  });
+  for (const type of types) if (isOfType(type, value)) return true;
+  return false;
+}
+
+function isOfType(type: string, value: unknown): boolean {
+  switch (type) {
+    case 'integer':
+      return Number.isInteger(value);
+    case 'array':
+      return Array.isArray(value);
+    case 'object':
+      return isMembers(value);
+    default:
+      return typeof value === type;
+  }
 }
 
 function checkedText(schema: JsonSchema, value: string, field: string, { errors }: Findings): unknown {
@@ -129,26 +142,38 @@ function checkedQuantity(value: string | number, field: string, errors: FieldErr
   return canonicalQuantity(value);
 }
 
-function checkedList(schema: JsonSchema, value: unknown[], field: string, findings: Findings): unknown {
+function checkedList(schema: JsonSchema, value: unknown[], field: string, findings: Findings, known: unknown): unknown {
   const { items } = schema;
   if (items === undefined) return value;
-  const result = value.map((item, index) => checked(items, item, `${field}[${index}]`, findings));
-  return result.some((item, index) => item !== value[index]) ? result : value;
+  const before: readonly unknown[] = Array.isArray(known) ? known : [];
+  let changed = false;
+  const result = value.map((item, index) => {
+    if (item === before[index] && item !== undefined) return item;
+    const kept = checked(items, item, `${field}[${index}]`, findings, before[index]);
+    changed ||= kept !== item;
+    return kept;
+  });
+  return changed ? result : value;
 }
 
-function checkedObject(schema: JsonSchema, value: Members, field: string, findings: Findings): unknown {
+function checkedObject(schema: JsonSchema, value: Members, field: string, findings: Findings, known: unknown): unknown {
   const { properties, required = [] } = schema;
   const rest = mapSchemaOf(schema);
   if (properties === undefined && rest === undefined) return value;
+  const before = isMembers(known) ? known : {};
   const result: Members = {};
   let changed = false;
   for (const name of Object.keys(value)) {
     const member = value[name];
+    if (member === before[name] && member !== undefined && name !== '__proto__') {
+      result[name] = member;
+      continue;
+    }
     const property = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
     const memberSchema = property ?? rest;
     if (memberSchema !== undefined && member !== null && member !== undefined) {
       const path = property === undefined ? `${field}[${name}]` : childOf(field, name);
-      const kept = checked(memberSchema, member, path, findings);
+      const kept = checked(memberSchema, member, path, findings, before[name]);
       // defineProperty: a key called __proto__ must stay a key.
       if (name === '__proto__') {
         Object.defineProperty(result, name, { value: kept, enumerable: true, configurable: true, writable: true });

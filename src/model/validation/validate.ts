@@ -30,6 +30,8 @@ export interface ValidationOptions {
   readonly unknownFields?: 'Ignore' | 'Warn' | 'Strict';
   /** Whether the object is to be made now: a few things are refused only then. Default: false. */
   readonly creating?: boolean;
+  /** The object as it was before, found valid then: what the two share is not looked at again. Default: everything is. */
+  readonly known?: KubeObject;
 }
 
 export interface Validation<T> {
@@ -42,6 +44,16 @@ export interface Validation<T> {
 
 type Rule = (object: never, errors: FieldErrors) => void;
 type UpdateRule = (old: never, next: never, errors: FieldErrors) => void;
+
+/** Kinds whose rules look at nothing but the spec. */
+const RULED_BY_SPEC: ReadonlySet<string> = new Set([
+  'Pod',
+  'PodDisruptionBudget',
+  'Node',
+  'Lease',
+  'PodCheckpoint',
+  'InterruptionPolicy',
+]);
 
 /** What a schema cannot say, by kind. */
 const RULES: Readonly<Record<string, Rule>> = {
@@ -88,18 +100,34 @@ export function validateObject(
   const errors = new FieldErrors();
   const unknownFields: string[] = [];
   // Once it has passed, the schema vouches for the shape.
-  const clean = checked(kind.schema as JsonSchema, object, '', { errors, unknownFields }) as KubeObject;
+  const { known } = options;
+  const findings = { errors, unknownFields };
+  const clean = checked(kind.schema as JsonSchema, object, '', findings, known) as KubeObject & { spec?: unknown };
   if (options.unknownFields === 'Strict') {
     for (const field of unknownFields) errors.invalid(field, field, unknownFieldMessage(field));
   }
   if (!errors.list.some(({ type }) => type === 'TypeInvalid')) {
     // Rules read the metadata of whatever they are given; a draft may lack it.
     const whole: KubeObject = { ...clean, metadata: clean.metadata ?? {} };
-    checkMetadata(kind.type, whole, errors);
-    (RULES[kind.type.kind] as ((object: KubeObject, errors: FieldErrors) => void) | undefined)?.(whole, errors);
+    if (known === undefined || !hasMetadataOf(whole, known)) checkMetadata(kind.type, whole, errors);
+    const isKnown = RULED_BY_SPEC.has(kind.type.kind) && clean.spec === (known as typeof clean | undefined)?.spec;
+    if (known === undefined || !isKnown) {
+      (RULES[kind.type.kind] as ((object: KubeObject, errors: FieldErrors) => void) | undefined)?.(whole, errors);
+    }
     if (options.creating === true && kind.type.kind === 'Pod') checkNewPod(whole as never, errors);
   }
   return { errors: errors.list, unknownFields, object: clean };
+}
+
+/** In all that {@link checkMetadata} looks at. */
+function hasMetadataOf({ metadata: one }: KubeObject, { metadata: other }: KubeObject): boolean {
+  return (
+    one.name === other.name &&
+    one.namespace === other.namespace &&
+    one.labels === other.labels &&
+    one.annotations === other.annotations &&
+    one.ownerReferences === other.ownerReferences
+  );
 }
 
 /**
