@@ -1,5 +1,6 @@
 import type {
   InterruptionPolicy,
+  KubeObject,
   Node,
   Pod,
   PodCheckpoint,
@@ -21,6 +22,12 @@ export type ClusterEvent =
   | { type: 'InterruptionPolicyDeleted'; policy: InterruptionPolicy }
   | { type: 'CheckpointChanged'; checkpoint: PodCheckpoint }
   | { type: 'CheckpointDeleted'; checkpoint: PodCheckpoint }
+  /**
+   * Any other object that plugins decide by: Namespace, Service, ReplicaSet, StatefulSet, ReplicationController,
+   * PersistentVolume, PersistentVolumeClaim, StorageClass, CSINode, PodGroup … The whole object.
+   */
+  | { type: 'ObjectChanged'; object: KubeObject }
+  | { type: 'ObjectDeleted'; object: KubeObject }
   /** Measured resident memory of a running pod, bytes: better than its request for the cost of a dump. */
   | { type: 'UsageObserved'; uid: string; memoryBytes: number }
   /** A decided bind could not be carried out: the assumption is undone and the pod tried again. */

@@ -3,6 +3,7 @@ import { DECISION_ANNOTATION, isConditionTrue } from '../model/index.ts';
 import type { ClusterEvent } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
+import type { NodeChange } from './snapshot/node-info.ts';
 import { type PodInfo, podInfo } from './snapshot/pod-info.ts';
 
 /** Takes in what happened: keeps snapshot, queues and records in step, and wakes the pods that it could help. */
@@ -59,6 +60,15 @@ export class Observer {
       case 'CheckpointDeleted':
         this.#checkpointGone(event.checkpoint, now);
         break;
+      case 'ObjectChanged': {
+        const before = this.#state.cluster.putObject(event.object);
+        queue.on({ type: 'ObjectChanged', object: event.object, before }, now);
+        break;
+      }
+      case 'ObjectDeleted':
+        this.#state.cluster.deleteObject(event.object);
+        queue.on({ type: 'ObjectDeleted', object: event.object }, now);
+        break;
       case 'UsageObserved':
         costs.observeUsage(event.uid, event.memoryBytes);
         break;
@@ -98,7 +108,7 @@ export class Observer {
 
   #podChanged(pod: Pod, now: number): void {
     const { cluster } = this.#state;
-    const info = podInfo(pod, cluster.space);
+    const info = podInfo(pod, cluster.space, cluster.templates);
     const { uid } = info;
     const namesake = this.#uids.get(info.key);
     if (namesake !== undefined && namesake !== uid) this.#podGone(namesake, now);
@@ -128,7 +138,7 @@ export class Observer {
       this.#roomFreed(before.nodeName, before, now);
     }
     if (before === undefined || before.running !== info.running || before.priority !== info.priority) {
-      queue.on({ type: 'PlacedPodChanged', pod: info }, now);
+      queue.on({ type: 'PlacedPodChanged', pod: info, before }, now);
     }
     if (info.terminatingUntil !== undefined && orders.actionOn(uid) === 'Terminate') this.#settle(uid, now);
   }
@@ -136,7 +146,7 @@ export class Observer {
   #pendingPodChanged(info: PodInfo, now: number): void {
     const { cluster, queue } = this.#state;
     const known = queue.get(info.uid);
-    const changed = known !== undefined && !sameForScheduling(known.info.pod, info.pod);
+    const changed = known !== undefined && !sameForScheduling(known.info, info);
     queue.put(info, changed, now);
     // The API shows less than is assumed: its word comes later.
     if (cluster.placed(info.uid) !== undefined) return;
@@ -175,9 +185,9 @@ export class Observer {
 
   #nodeChanged(node: Node, now: number): void {
     const { cluster, queue } = this.#state;
-    const { info, changed } = cluster.setNode(node);
-    if (!changed) return;
-    queue.on({ type: 'NodeChanged', node: info }, now);
+    const { info, change } = cluster.setNode(node);
+    if (change === undefined || !concernsQueue(change)) return;
+    queue.on({ type: 'NodeChanged', node: info, change }, now);
     for (const pod of cluster.nominatedTo(info.name)) queue.activate(pod.uid, now);
   }
 
@@ -246,7 +256,7 @@ export class Observer {
       },
       spec: { ...(template.spec as PodSpec), nodeName: status.nodeName },
     };
-    cluster.place(podInfo(pod, cluster.space), status.nodeName);
+    cluster.place(podInfo(pod, cluster.space, cluster.templates), status.nodeName);
   }
 
   #bindFailed(uid: string, now: number): void {
@@ -294,16 +304,22 @@ export class Observer {
   }
 }
 
+/** Images and annotations make a node better or worse; no pod waits for them. */
+function concernsQueue({ added, allocatable, labels, taints, unschedulable, conditions }: NodeChange): boolean {
+  return added || allocatable || labels || taints || unschedulable || conditions;
+}
+
 function takesLess(now: PodInfo, before: PodInfo): boolean {
   return before.requests.some((amount, index) => amount > (now.requests[index] ?? 0));
 }
 
 /** Whether nothing changed that a decision about the pod depends on; status, and the decision's own record, never do. */
-function sameForScheduling(one: Pod, other: Pod): boolean {
-  if (one === other) return true;
+function sameForScheduling(one: PodInfo, other: PodInfo): boolean {
+  if (one.template !== other.template && JSON.stringify(one.pod.spec) !== JSON.stringify(other.pod.spec)) return false;
+  const [before, after] = [one.pod.metadata, other.pod.metadata];
+  if (before === after) return true;
   return (
-    JSON.stringify([one.spec, one.metadata.labels, annotationsOf(one)]) ===
-    JSON.stringify([other.spec, other.metadata.labels, annotationsOf(other)])
+    JSON.stringify([before.labels, annotationsOf(one.pod)]) === JSON.stringify([after.labels, annotationsOf(other.pod)])
   );
 }
 

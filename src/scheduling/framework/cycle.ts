@@ -18,11 +18,21 @@ export class Cycle {
   readonly now: number;
   /** Plugins whose filter was skipped by their PreFilter. */
   readonly skippedFilters = new Set<string>();
+  /** Set by PreFilter: the only nodes in question, by name, and the plugins that narrowed them. */
+  onlyNodes: { readonly names: readonly string[]; readonly plugins: readonly string[] } | undefined;
   readonly #state = new Map<StateKey<unknown>, unknown>();
 
   constructor(pod: PodInfo, now: number) {
     this.pod = pod;
     this.now = now;
+  }
+
+  narrow(names: readonly string[], plugin: string): void {
+    const before = this.onlyNodes;
+    this.onlyNodes =
+      before === undefined
+        ? { names, plugins: [plugin] }
+        : { names: before.names.filter((name) => names.includes(name)), plugins: [...before.plugins, plugin] };
   }
 
   read<T>(key: StateKey<T>): T | undefined {

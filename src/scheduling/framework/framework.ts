@@ -83,8 +83,10 @@ export class Framework {
   preFilter(cycle: Cycle): Rejection | undefined {
     for (const plugin of this.#preFilter) {
       const answer = plugin.preFilter(cycle);
+      if (answer === undefined) continue;
       if (answer === 'skip') cycle.skippedFilters.add(plugin.name);
-      else if (answer !== undefined) return answer;
+      else if ('onlyNodes' in answer) cycle.narrow(answer.onlyNodes, plugin.name);
+      else return answer;
     }
     return undefined;
   }

@@ -1,8 +1,26 @@
+import type { ResourceType } from '../../model/index.ts';
 import type { ExplainedPlan } from '../interruption/interruption-plan.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { Cycle } from './cycle.ts';
 import type { EventHints } from './queue-event.ts';
+
+/** The phases in kube-scheduler's order, as a configuration names them. */
+export const PHASES = [
+  'preEnqueue',
+  'queueSort',
+  'preFilter',
+  'filter',
+  'postFilter',
+  'preScore',
+  'score',
+  'reserve',
+  'permit',
+  'preBind',
+  'bind',
+  'postBind',
+] as const;
+export type Phase = (typeof PHASES)[number];
 
 /**
  * The phases of kube-scheduler's framework as far as decisions go. A plugin is one object that implements the phases it
@@ -10,8 +28,17 @@ import type { EventHints } from './queue-event.ts';
  */
 export interface Plugin {
   readonly name: string;
-  /** Events after which a pod this plugin rejected is worth another try; an event without hint is none. */
+  /** Events after which a pod this plugin rejected, or gates, is worth another try; an event without hint is none. */
   readonly hints?: EventHints;
+  /**
+   * What filter and score read besides the pod. `node`: nothing but that one NodeInfo, and of the pod nothing but its
+   * template (spec; see `PodInfo.template`) and {@link shapeOf}; then verdicts and scores are kept per node and shape, and
+   * worked out again only for nodes that changed. PreFilter and PreScore must then depend on no more than that either, and
+   * `preScore` is handed no nodes. `cluster` (the default): anything; asked anew in each cycle.
+   */
+  readonly reads?: 'node' | 'cluster';
+  /** With `reads: 'node'`: what filter and score read of the pod beyond its template, such as an annotation. */
+  shapeOf?(pod: PodInfo): string;
 }
 
 /** Why a pod may not enter the queue yet; `until` when time alone opens the gate (ms since the epoch). */
@@ -48,9 +75,14 @@ export interface Rejection {
   readonly resolvable: boolean;
 }
 
+/** What PreFilter may answer: only these nodes (by name) come into question (`PreFilterResult.NodeNames`). */
+export interface OnlyNodes {
+  readonly onlyNodes: readonly string[];
+}
+
 export interface PreFilterPlugin extends Plugin {
   /** Prepares the cycle. `skip`: this plugin's filter has nothing to say about the pod. */
-  preFilter(cycle: Cycle): Rejection | 'skip' | undefined;
+  preFilter(cycle: Cycle): Rejection | OnlyNodes | 'skip' | undefined;
   /** Keeps prepared state right while room is tried out (pods taken away, nominated pods added). */
   addPod?(cycle: Cycle, pod: PodInfo, node: NodeInfo): void;
   removePod?(cycle: Cycle, pod: PodInfo, node: NodeInfo): void;
@@ -65,9 +97,20 @@ export interface PreScorePlugin extends Plugin {
   preScore(cycle: Cycle, nodes: readonly NodeInfo[]): 'skip' | undefined;
 }
 
+/** The extremes of a plugin's raw scores over the nodes that can take the pod. */
+export interface ScoreRange {
+  readonly lowest: number;
+  readonly highest: number;
+}
+
 export interface ScorePlugin extends Plugin {
-  /** Any scale if `normalize` brings it to 0…100. */
+  /** Any scale if `scale` or `normalize` brings it to 0…100. */
   score(cycle: Cycle, node: NodeInfo): number;
+  /** All raw scores at once, where an index makes that cheaper than one after the other. */
+  scoreAll?(cycle: Cycle, nodes: readonly NodeInfo[], scores: Float64Array): void;
+  /** Brings one raw score to 0…100 by the extremes alone; to be preferred to `normalize`, whose scores cannot be kept. */
+  scale?(raw: number, range: ScoreRange, cycle: Cycle): number;
+  /** Brings all raw scores to 0…100 at once. */
   normalize?(cycle: Cycle, scores: Float64Array): void;
 }
 
@@ -75,6 +118,41 @@ export interface ReservePlugin extends Plugin {
   reserve(cycle: Cycle, node: NodeInfo): Rejection | undefined;
   /** Must be harmless when `reserve` never ran. */
   unreserve(pod: PodInfo, nodeName: string): void;
+}
+
+/** What Permit says of a reserved pod: bind it, do not (`Rejection`), or wait until somebody allows it. */
+export type Permission = 'allow' | Rejection | { readonly wait: { readonly timeoutMilliseconds: number } };
+
+export interface PermitPlugin extends Plugin {
+  /** A pod that waits keeps its room; {@link WaitingPods} allows or rejects it, or its time runs out. */
+  permit(cycle: Cycle, node: NodeInfo): Permission;
+}
+
+/** A write that must have happened before the bind, as data: a JSON merge patch of one object. */
+export interface PreBindStep {
+  readonly plugin: string;
+  readonly type: ResourceType;
+  /** Absent for cluster-wide kinds. */
+  readonly namespace?: string;
+  readonly name: string;
+  readonly patch: Readonly<Record<string, unknown>>;
+  /** The bind waits until this field (`status.phase`) has this value. */
+  readonly waitFor?: { readonly field: string; readonly equals: string; readonly timeoutMilliseconds: number };
+}
+
+export interface PreBindPlugin extends Plugin {
+  /** What has to be written before the bind; a rejection takes the reservation back. */
+  preBind(cycle: Cycle, node: NodeInfo): readonly PreBindStep[] | Rejection;
+}
+
+export interface BindPlugin extends Plugin {
+  /** Whether this plugin's way of binding is to be used; the first that does not skip, else the API's binding. */
+  bind(cycle: Cycle, node: NodeInfo): 'bind' | 'skip';
+}
+
+export interface PostBindPlugin extends Plugin {
+  /** The pod was seen bound to the node it was assumed on. */
+  postBind(pod: PodInfo, nodeName: string): void;
 }
 
 /** A pod that fits nowhere, and why. */
@@ -114,4 +192,8 @@ export const implementsFilter = (plugin: Plugin): plugin is FilterPlugin => 'fil
 export const implementsPostFilter = (plugin: Plugin): plugin is PostFilterPlugin => 'postFilter' in plugin;
 export const implementsPreScore = (plugin: Plugin): plugin is PreScorePlugin => 'preScore' in plugin;
 export const implementsScore = (plugin: Plugin): plugin is ScorePlugin => 'score' in plugin;
+export const implementsPermit = (plugin: Plugin): plugin is PermitPlugin => 'permit' in plugin;
+export const implementsPreBind = (plugin: Plugin): plugin is PreBindPlugin => 'preBind' in plugin;
+export const implementsBind = (plugin: Plugin): plugin is BindPlugin => 'bind' in plugin;
+export const implementsPostBind = (plugin: Plugin): plugin is PostBindPlugin => 'postBind' in plugin;
 export const implementsReserve = (plugin: Plugin): plugin is ReservePlugin => 'reserve' in plugin;

@@ -1,14 +1,20 @@
-import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { KubeObject } from '../../model/index.ts';
+import type { NodeChange, NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 
-/** A change that could let a pod in that was turned down before. */
+/** A change that could let a pod in that was turned down before (upstream's ClusterEvent). */
 export type QueueEvent =
-  /** A node came, or changed in something decisions depend on. */
-  | { type: 'NodeChanged'; node: NodeInfo }
+  /** A node came, or changed in something decisions depend on; `change` says in what. */
+  | { type: 'NodeChanged'; node: NodeInfo; change: NodeChange }
   /** A pod gave its room back, or a promise of room was withdrawn. */
   | { type: 'RoomFreed'; node: NodeInfo; pod: PodInfo }
-  /** A pod on a node began to run, or changed what it is: it may be a victim now. */
-  | { type: 'PlacedPodChanged'; pod: PodInfo }
+  /** A pod came onto a node, began to run, or changed what it is (labels, requests): `before` is what it was. */
+  | { type: 'PlacedPodChanged'; pod: PodInfo; before?: PodInfo | undefined }
+  /** A pod entered the queue: it may complete a group. */
+  | { type: 'PodPending'; pod: PodInfo }
+  /** A namespace, claim, volume, class, group or other object came or changed; by `object.kind`. */
+  | { type: 'ObjectChanged'; object: KubeObject; before: KubeObject | undefined }
+  | { type: 'ObjectDeleted'; object: KubeObject }
   /** Policies, budgets, priority classes or failed dumps changed: who may be interrupted may differ. */
   | { type: 'InterruptionRulesChanged' };
 

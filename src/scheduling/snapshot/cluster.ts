@@ -1,17 +1,12 @@
-import type { Node } from '../../model/index.ts';
-import { NodeInfo } from './node-info.ts';
+import type { KubeObject, Node } from '../../model/index.ts';
+import { ClusterObjects } from './cluster-objects.ts';
+import { type NodeChange, NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
+import { PodTemplates } from './pod-template.ts';
 import { ResourceSpace } from './resource-space.ts';
+import type { SnapshotListener } from './snapshot-listener.ts';
 
-/** Follows who is where, to keep counts of its own; told after the change. */
-export interface ClusterIndex {
-  podPlaced(pod: PodInfo, node: NodeInfo): void;
-  podDisplaced(pod: PodInfo, node: NodeInfo): void;
-  /** The node came, or changed in something decisions depend on. */
-  nodeChanged(node: NodeInfo): void;
-  /** The node went; its pods may still be there. */
-  nodeRemoved(node: NodeInfo): void;
-}
+export type { SnapshotListener as ClusterIndex } from './snapshot-listener.ts';
 
 /**
  * What the engine knows of nodes, the pods that take their room, and the pods that were promised room. Kept up to date by
@@ -19,22 +14,59 @@ export interface ClusterIndex {
  */
 export class Cluster {
   readonly space = new ResourceSpace();
+  readonly templates = new PodTemplates(this.space);
+  readonly objects = new ClusterObjects();
   readonly #nodes = new Map<string, NodeInfo>();
   /** Existing nodes by name: the order of every walk, whatever order they arrived in. */
   readonly #list: NodeInfo[] = [];
   readonly #placed = new Map<string, PodInfo>();
   readonly #nominations = new Map<string, { pod: PodInfo; nodeName: string }>();
-  readonly #indexes: ClusterIndex[] = [];
+  readonly #indexes: SnapshotListener[] = [];
   readonly #freeSlots: number[] = [];
   #slots = 0;
+  #generation = 0;
+  #membership = 0;
+  #positionsOf = -1;
+  #newest: NodeInfo | undefined;
 
   /** Has `index` told of every change from now on; call it before there is anything to know. */
-  follow(index: ClusterIndex): void {
+  follow(index: SnapshotListener): void {
     this.#indexes.push(index);
   }
 
+  /** Existing nodes by name. */
   get nodes(): readonly NodeInfo[] {
     return this.#list;
+  }
+
+  /** Grows whenever a node comes or goes: positions hold as long as it stays. */
+  get membership(): number {
+    return this.#membership;
+  }
+
+  /** Grows with every change of a node, its pods, or what is promised there. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Every pod that takes room. */
+  get placedPods(): Iterable<PodInfo> {
+    return this.#placed.values();
+  }
+
+  /** Nodes that changed after `generation`, the latest first; nodes that are gone may be among them. */
+  *changedSince(generation: number): Iterable<NodeInfo> {
+    for (let node = this.#newest; node !== undefined && node.generation > generation; node = node.older) yield node;
+  }
+
+  /** Makes `NodeInfo.position` what it is in {@link nodes}. */
+  settlePositions(): void {
+    if (this.#positionsOf === this.#membership) return;
+    for (let index = 0; index < this.#list.length; index++) {
+      const node = this.#list[index];
+      if (node !== undefined) node.position = index;
+    }
+    this.#positionsOf = this.#membership;
   }
 
   node(name: string): NodeInfo | undefined {
@@ -47,23 +79,42 @@ export class Cluster {
     return this.#placed.get(uid);
   }
 
-  setNode(node: Node): { info: NodeInfo; changed: boolean; added: boolean } {
+  /** Returns the node and in what it changed, if in anything. */
+  setNode(node: Node): { info: NodeInfo; change: NodeChange | undefined } {
     const info = this.#slot(node.metadata.name);
-    const added = info.node === undefined;
-    const changed = info.update(node, this.space);
-    if (added) this.#list.splice(this.#position(info.name), 0, info);
-    if (added || changed) for (const index of this.#indexes) index.nodeChanged(info);
-    return { info, changed, added };
+    const change = info.update(node, this.space);
+    if (change === undefined) return { info, change };
+    if (change.added) {
+      this.#list.splice(this.#placeOf(info.name), 0, info);
+      this.#membership += 1;
+    }
+    this.#touch(info);
+    for (const index of this.#indexes) index.nodeChanged?.(info, change);
+    return { info, change };
   }
 
   /** The node goes; pods that still name it are remembered for its return. */
   removeNode(name: string): void {
     const info = this.#nodes.get(name);
     if (info?.node === undefined) return;
-    this.#list.splice(this.#position(name), 1);
+    this.#list.splice(this.#placeOf(name), 1);
+    this.#membership += 1;
+    info.position = -1;
     info.node = undefined;
-    for (const index of this.#indexes) index.nodeRemoved(info);
+    this.#touch(info);
+    for (const index of this.#indexes) index.nodeRemoved?.(info);
     this.#forget(info);
+  }
+
+  putObject(object: KubeObject): KubeObject | undefined {
+    const before = this.objects.put(object);
+    for (const index of this.#indexes) index.objectChanged?.(object, before);
+    return before;
+  }
+
+  deleteObject(object: KubeObject): void {
+    if (!this.objects.delete(object)) return;
+    for (const index of this.#indexes) index.objectDeleted?.(object);
   }
 
   /** Puts the pod on `nodeName`, taking the place of what was known under its UID. */
@@ -73,7 +124,8 @@ export class Cluster {
     const info = this.#slot(nodeName);
     info.addPod(pod);
     this.#placed.set(pod.uid, pod);
-    for (const index of this.#indexes) index.podPlaced(pod, info);
+    this.#touch(info);
+    for (const index of this.#indexes) index.podPlaced?.(pod, info);
   }
 
   /** Frees the room of the pod; returns it, or undefined when it had none. */
@@ -83,7 +135,8 @@ export class Cluster {
     this.#placed.delete(uid);
     const info = this.#slot(pod.nodeName);
     info.removePod(pod);
-    for (const index of this.#indexes) index.podDisplaced(pod, info);
+    this.#touch(info);
+    for (const index of this.#indexes) index.podDisplaced?.(pod, info);
     this.#forget(info);
     return pod;
   }
@@ -95,6 +148,7 @@ export class Cluster {
     info.nominated = [...info.nominated, pod].sort(
       (one, other) => other.priority - one.priority || (one.uid < other.uid ? -1 : 1),
     );
+    this.#touch(info);
   }
 
   /** Returns the node that was promised, if any. */
@@ -104,6 +158,7 @@ export class Cluster {
     this.#nominations.delete(uid);
     const info = this.#slot(nomination.nodeName);
     info.nominated = info.nominated.filter((pod) => pod.uid !== uid);
+    this.#touch(info);
     this.#forget(info);
     return nomination.nodeName;
   }
@@ -155,10 +210,30 @@ export class Cluster {
     if (info.node !== undefined || info.pods.size > 0 || info.nominated.length > 0) return;
     this.#nodes.delete(info.name);
     this.#freeSlots.push(info.slot);
+    this.#unlink(info);
+  }
+
+  /** Notes that the node changed: it becomes the newest in the order of change (kube-scheduler's cache does the same). */
+  #touch(info: NodeInfo): void {
+    this.#generation += 1;
+    info.generation = this.#generation;
+    if (this.#newest === info) return;
+    this.#unlink(info);
+    info.older = this.#newest;
+    if (this.#newest !== undefined) this.#newest.newer = info;
+    this.#newest = info;
+  }
+
+  #unlink(info: NodeInfo): void {
+    if (info.newer !== undefined) info.newer.older = info.older;
+    if (info.older !== undefined) info.older.newer = info.newer;
+    if (this.#newest === info) this.#newest = info.older;
+    info.newer = undefined;
+    info.older = undefined;
   }
 
   /** Where `name` is, or would be, in the list. */
-  #position(name: string): number {
+  #placeOf(name: string): number {
     let low = 0;
     let high = this.#list.length;
     while (low < high) {

@@ -6,6 +6,30 @@ const NONE: Float64Array = new Float64Array(0);
 const NO_TAINTS: readonly Taint[] = [];
 const NO_LABELS: Readonly<Record<string, string>> = {};
 
+/** In what a node changed. */
+export interface NodeChange {
+  readonly added: boolean;
+  readonly allocatable: boolean;
+  readonly labels: boolean;
+  readonly taints: boolean;
+  readonly unschedulable: boolean;
+  readonly conditions: boolean;
+  /** Container images it holds. */
+  readonly images: boolean;
+  /** Annotations, which only some plugins read. */
+  readonly annotations: boolean;
+}
+
+interface Facts {
+  readonly allocatable: string;
+  readonly labels: string;
+  readonly taints: string;
+  readonly unschedulable: boolean;
+  readonly ready: boolean;
+  readonly images: number;
+  readonly annotations: string;
+}
+
 /** A node with the pods that take its room, and the sum of what they take kept up to date. */
 export class NodeInfo {
   readonly name: string;
@@ -30,25 +54,48 @@ export class NodeInfo {
   nominated: PodInfo[] = [];
   /** How many of `pods` have a known natural end. */
   timedPods = 0;
+  /** Grows with every change of anything above, over all nodes of the cluster; trials by {@link adjust} apart. */
+  generation = 0;
+  /** Place among the nodes by name; kept by the cluster. */
+  position = -1;
+  /** Neighbours in the order of change, newest first; kept by the cluster. */
+  newer: NodeInfo | undefined;
+  older: NodeInfo | undefined;
+  #facts: Facts | undefined;
 
   constructor(name: string, slot = 0) {
     this.name = name;
     this.slot = slot;
   }
 
-  /** Takes over the object. Returns whether anything changed that a decision could depend on. */
-  update(node: Node, space: ResourceSpace): boolean {
-    const before = this.node === undefined ? undefined : this.#facts();
+  /** Takes over the object. Returns in what it changed; undefined: in nothing that a decision could depend on. */
+  update(node: Node, space: ResourceSpace): NodeChange | undefined {
+    const before = this.node === undefined ? undefined : this.#facts;
     this.node = node;
-    this.allocatable = space.vector(parseResources(node.status?.allocatable ?? node.status?.capacity));
+    const facts = factsOf(node);
+    this.#facts = facts;
+    const change: NodeChange = {
+      added: before === undefined,
+      allocatable: before?.allocatable !== facts.allocatable,
+      labels: before?.labels !== facts.labels,
+      taints: before?.taints !== facts.taints,
+      unschedulable: before?.unschedulable !== facts.unschedulable,
+      conditions: before?.ready !== facts.ready,
+      images: before?.images !== facts.images,
+      annotations: before?.annotations !== facts.annotations,
+    };
+    if (change.allocatable) {
+      this.allocatable = space.vector(parseResources(node.status?.allocatable ?? node.status?.capacity));
+    }
     this.labels = node.metadata.labels ?? NO_LABELS;
-    const taints = node.spec?.taints ?? NO_TAINTS;
-    this.hardTaints = taints.filter((taint) => taint.effect !== 'PreferNoSchedule');
-    this.softTaints = taints.filter((taint) => taint.effect === 'PreferNoSchedule');
-    this.unschedulable = node.spec?.unschedulable === true;
-    const ready = conditionOf(node.status?.conditions, 'Ready');
-    this.ready = ready === undefined || ready.status === 'True';
-    return before !== this.#facts();
+    if (change.taints) {
+      const taints = node.spec?.taints ?? NO_TAINTS;
+      this.hardTaints = taints.filter((taint) => taint.effect !== 'PreferNoSchedule');
+      this.softTaints = taints.filter((taint) => taint.effect === 'PreferNoSchedule');
+    }
+    this.unschedulable = facts.unschedulable;
+    this.ready = facts.ready;
+    return Object.values(change).some((changed) => changed) ? change : undefined;
   }
 
   addPod(pod: PodInfo): void {
@@ -85,15 +132,29 @@ export class NodeInfo {
     longer.set(this.requested);
     this.requested = longer;
   }
+}
 
-  #facts(): string {
-    return JSON.stringify([
-      [...this.allocatable],
-      this.labels,
-      this.hardTaints,
-      this.softTaints,
-      this.unschedulable,
-      this.ready,
-    ]);
+function factsOf({ metadata, spec, status }: Node): Facts {
+  const ready = conditionOf(status?.conditions, 'Ready');
+  return {
+    allocatable: JSON.stringify(status?.allocatable ?? status?.capacity ?? {}),
+    labels: JSON.stringify(metadata.labels ?? NO_LABELS),
+    taints: JSON.stringify(spec?.taints ?? NO_TAINTS),
+    unschedulable: spec?.unschedulable === true,
+    ready: ready === undefined || ready.status === 'True',
+    images: imagesFingerprint(status?.images ?? []),
+    annotations: JSON.stringify(metadata.annotations ?? NO_LABELS),
+  };
+}
+
+/** Order-sensitive FNV-1a over names and sizes: a node's list of images is long, and only whether it changed is asked. */
+function imagesFingerprint(images: readonly { names?: string[]; sizeBytes?: number }[]): number {
+  let hash = 0x811c9dc5;
+  for (const { names = [], sizeBytes = 0 } of images) {
+    for (const name of names) {
+      for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+    }
+    hash = Math.imul(hash ^ sizeBytes, 0x01000193);
   }
+  return hash >>> 0;
 }

@@ -1,18 +1,16 @@
 import {
-  type Container,
   conditionOf,
   FIRST_ENQUEUED_ANNOTATION,
   type Pod,
   parseWalltime,
-  podRequests,
   RAN_SECONDS_ANNOTATION,
   RESTORE_FROM_ANNOTATION,
   WALLTIME_ANNOTATION,
   workloadOfPod,
 } from '../../model/index.ts';
-import { DEFAULT_SCORED_CPU_MILLICORES, DEFAULT_SCORED_MEMORY_BYTES } from '../constants.ts';
 import type { PodRef } from '../contract.ts';
-import { CPU, MEMORY, type ResourceSpace } from './resource-space.ts';
+import { type PodTemplate, PodTemplates } from './pod-template.ts';
+import type { ResourceSpace } from './resource-space.ts';
 
 /** A pod with what decisions need of it worked out once. Times are ms since the epoch. */
 export interface PodInfo {
@@ -21,7 +19,9 @@ export interface PodInfo {
   readonly name: string;
   /** `namespace/name`. */
   readonly key: string;
+  /** The object as far as decisions read it: `spec` is the template's, which is shared and has no `nodeName`. */
   readonly pod: Pod;
+  readonly template: PodTemplate;
   readonly priority: number;
   readonly requests: Float64Array;
   /** Requests as scores see them: containers without a request count with a default. */
@@ -49,10 +49,11 @@ export interface PodInfo {
   assumed: boolean;
 }
 
-export function podInfo(pod: Pod, space: ResourceSpace): PodInfo {
+/** @param templates those of the cluster the pod is in; pods of different templates are never taken to be alike */
+export function podInfo(pod: Pod, space: ResourceSpace, templates = new PodTemplates(space)): PodInfo {
   const { metadata, spec } = pod;
   const namespace = metadata.namespace ?? 'default';
-  const requests = space.vector(podRequests(pod));
+  const template = templates.of(spec);
   const running = pod.status?.phase === 'Running';
   const createdAt = timeOf(metadata.creationTimestamp);
   const startedAt = startOf(pod) ?? createdAt ?? 0;
@@ -61,11 +62,12 @@ export function podInfo(pod: Pod, space: ResourceSpace): PodInfo {
     namespace,
     name: metadata.name,
     key: `${namespace}/${metadata.name}`,
-    pod,
+    pod: kept(pod, template),
+    template,
     priority: spec.priority ?? 0,
-    requests,
-    scoredCpu: (requests[CPU] ?? 0) + DEFAULT_SCORED_CPU_MILLICORES * withoutRequest(spec.containers, 'cpu'),
-    scoredMemory: (requests[MEMORY] ?? 0) + DEFAULT_SCORED_MEMORY_BYTES * withoutRequest(spec.containers, 'memory'),
+    requests: template.requests,
+    scoredCpu: template.scoredCpu,
+    scoredMemory: template.scoredMemory,
     workload: workloadOfPod(pod),
     startedAt,
     running,
@@ -78,6 +80,39 @@ export function podInfo(pod: Pod, space: ResourceSpace): PodInfo {
     restoreFrom: metadata.annotations?.[RESTORE_FROM_ANNOTATION],
     nodeName: spec.nodeName,
     assumed: false,
+  };
+}
+
+const EVERY_POD = { apiVersion: 'v1', kind: 'Pod' } as const;
+
+/** 150,000 whole objects would be most of the scheduler's memory: what no decision reads is let go. */
+function kept({ metadata, status }: Pod, { spec }: PodTemplate): Pod {
+  const { name, namespace, uid, labels, annotations, ownerReferences, creationTimestamp, deletionTimestamp } = metadata;
+  return {
+    ...EVERY_POD,
+    metadata: {
+      name,
+      uid,
+      resourceVersion: '',
+      creationTimestamp,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    },
+    spec,
+    ...(status === undefined ? {} : { status: statusKept(status) }),
+  };
+}
+
+function statusKept(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
+  const { phase, startTime, conditions, nominatedNodeName } = status;
+  return {
+    ...(phase === undefined ? {} : { phase }),
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(conditions === undefined ? {} : { conditions }),
+    ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }),
   };
 }
 
@@ -121,12 +156,4 @@ function walltimeOf(text: string | undefined): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function withoutRequest(containers: readonly Container[], resource: 'cpu' | 'memory'): number {
-  let count = 0;
-  for (const { resources } of containers) {
-    if (resources?.requests?.[resource] === undefined && resources?.limits?.[resource] === undefined) count += 1;
-  }
-  return count;
 }

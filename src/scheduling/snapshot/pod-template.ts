@@ -1,0 +1,139 @@
+import { type Container, type PodSpec, podRequests, type Volume } from '../../model/index.ts';
+import { DEFAULT_SCORED_CPU_MILLICORES, DEFAULT_SCORED_MEMORY_BYTES } from '../constants.ts';
+import { CPU, MEMORY, type ResourceSpace } from './resource-space.ts';
+
+/** What pods made alike have in common: kept once for all of them, worked out once. */
+export interface PodTemplate {
+  /**
+   * Equal for pods that are alike to plugins that read one node only: everything in the spec but priority, volumes, topology
+   * spread and affinity between pods.
+   */
+  readonly shape: number;
+  /** What decisions read of the spec, without `nodeName`. */
+  readonly spec: PodSpec;
+  readonly requests: Float64Array;
+  /** Requests as scores see them: containers without a request count with a default. */
+  readonly scoredCpu: number;
+  readonly scoredMemory: number;
+}
+
+/** Fields of the spec that decisions read; the rest (environment, probes, security …) is not kept. */
+const KEPT: readonly (keyof PodSpec)[] = [
+  'activeDeadlineSeconds',
+  'affinity',
+  'hostNetwork',
+  'nodeSelector',
+  'os',
+  'overhead',
+  'preemptionPolicy',
+  'priority',
+  'priorityClassName',
+  'restartPolicy',
+  'runtimeClassName',
+  'schedulerName',
+  'terminationGracePeriodSeconds',
+  'tolerations',
+  'topologySpreadConstraints',
+];
+/** Newer than the upstream types in use. */
+const KEPT_NEWER = ['resources', 'resourceClaims', 'schedulingGates', 'schedulingGroup', 'workloadRef'];
+/** Not part of the shape. */
+const BEYOND_SHAPE = new Set<string>([
+  'activeDeadlineSeconds',
+  'preemptionPolicy',
+  'priority',
+  'priorityClassName',
+  'schedulingGates',
+  'schedulingGroup',
+  'terminationGracePeriodSeconds',
+  'topologySpreadConstraints',
+  'volumes',
+  'workloadRef',
+]);
+/** Volumes that every node can mount. */
+const EVERYWHERE: readonly (keyof Volume)[] = [
+  'configMap',
+  'downwardAPI',
+  'emptyDir',
+  'gitRepo',
+  'hostPath',
+  'nfs',
+  'projected',
+  'secret',
+];
+/** Templates of one-off pods would add up for ever: when there are this many, they are all forgotten, and made again. */
+const MOST_TEMPLATES = 20_000;
+
+/** Finds the template of a pod by the content of its spec. */
+export class PodTemplates {
+  readonly #space: ResourceSpace;
+  readonly #bySpec = new Map<string, PodTemplate>();
+  readonly #shapes = new Map<string, number>();
+  #nextShape = 0;
+
+  constructor(space: ResourceSpace) {
+    this.#space = space;
+  }
+
+  /** Throws `QuantityInvalid` when a request cannot be read. */
+  of(spec: PodSpec): PodTemplate {
+    const kept = keptOf(spec);
+    const key = JSON.stringify(kept);
+    const known = this.#bySpec.get(key);
+    if (known !== undefined) return known;
+    const requests = this.#space.vector(podRequests({ spec }));
+    const template: PodTemplate = {
+      shape: this.#shapeOf(kept),
+      spec: kept,
+      requests,
+      scoredCpu: (requests[CPU] ?? 0) + DEFAULT_SCORED_CPU_MILLICORES * withoutRequest(spec.containers, 'cpu'),
+      scoredMemory: (requests[MEMORY] ?? 0) + DEFAULT_SCORED_MEMORY_BYTES * withoutRequest(spec.containers, 'memory'),
+    };
+    if (this.#bySpec.size >= MOST_TEMPLATES) this.#bySpec.clear();
+    this.#bySpec.set(key, template);
+    return template;
+  }
+
+  /** A number never given twice, so that forgetting shapes costs work, never a wrong answer. */
+  #shapeOf(kept: PodSpec): number {
+    const key = JSON.stringify(kept, (name, value: unknown) =>
+      BEYOND_SHAPE.has(name) || name === 'podAffinity' || name === 'podAntiAffinity' ? undefined : value,
+    );
+    let shape = this.#shapes.get(key);
+    if (shape === undefined) {
+      if (this.#shapes.size >= MOST_TEMPLATES) this.#shapes.clear();
+      shape = this.#nextShape++;
+      this.#shapes.set(key, shape);
+    }
+    return shape;
+  }
+}
+
+function keptOf(spec: PodSpec): PodSpec {
+  const kept: Record<string, unknown> = { containers: spec.containers.map(containerKept) };
+  const source = spec as unknown as Record<string, unknown>;
+  for (const name of KEPT) if (source[name] !== undefined) kept[name] = source[name];
+  for (const name of KEPT_NEWER) if (source[name] !== undefined) kept[name] = source[name];
+  if (spec.initContainers !== undefined) kept.initContainers = spec.initContainers.map(containerKept);
+  const volumes = spec.volumes?.filter((volume) => !EVERYWHERE.some((kind) => volume[kind] !== undefined)) ?? [];
+  if (volumes.length > 0) kept.volumes = volumes;
+  return kept as unknown as PodSpec;
+}
+
+function containerKept(container: Container): Container {
+  const { name, image, resources, restartPolicy } = container;
+  const kept: Container = { name };
+  if (image !== undefined) kept.image = image;
+  if (resources !== undefined) kept.resources = resources;
+  if (restartPolicy !== undefined) kept.restartPolicy = restartPolicy;
+  if (container.ports?.some(({ hostPort }) => hostPort !== undefined) === true) kept.ports = container.ports;
+  return kept;
+}
+
+function withoutRequest(containers: readonly Container[], resource: 'cpu' | 'memory'): number {
+  let count = 0;
+  for (const { resources } of containers) {
+    if (resources?.requests?.[resource] === undefined && resources?.limits?.[resource] === undefined) count += 1;
+  }
+  return count;
+}
