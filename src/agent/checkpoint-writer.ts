@@ -1,6 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
 import { isApiError, type ObjectKey, type ObjectStore } from '../kubernetes/index.ts';
-import { CHECKPOINT_FINALIZER, POD_CHECKPOINTS, type PodCheckpoint, type PodCheckpointStatus } from '../model/index.ts';
+import {
+  CHECKPOINT_FINALIZER,
+  isSame,
+  POD_CHECKPOINTS,
+  type PodCheckpoint,
+  type PodCheckpointStatus,
+} from '../model/index.ts';
 
 /**
  * Writes PodCheckpoints beside the controllers, which write the same status: every write is tied to the version it was
@@ -33,7 +38,7 @@ export class CheckpointWriter {
   ): Promise<PodCheckpoint | undefined> {
     return this.#write(checkpoint, signal, (current) => {
       const next = change(current);
-      if (isDeepStrictEqual(next, current.status ?? {})) return undefined;
+      if (isSame(next, current.status ?? {})) return undefined;
       return { patch: { status: next }, subresource: 'status' };
     });
   }

@@ -19,9 +19,18 @@ export interface Timer {
 /** A source of uniform numbers in [0, 1), injected wherever a decision or a name needs chance. */
 export type Random = () => number;
 
+/** The last second that was written, and how: most times that are written are now. */
+let lastSecond = Number.NaN;
+let lastText = '';
+
 /** The instant as Kubernetes writes it in objects: RFC 3339 with seconds, in UTC (`metav1.Time`). */
 export function rfc3339(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(milliseconds / 1000);
+  if (second !== lastSecond) {
+    lastText = `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastText;
 }
 
 /** The instant with microseconds, as `metav1.MicroTime` is written (Leases, events.k8s.io). */

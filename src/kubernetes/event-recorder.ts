@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Clock, type Random, rfc3339 } from '../clock/index.ts';
 import { type Draft, EVENTS, type KubeEvent, type KubeObject, type Log, reasonOf } from '../model/index.ts';
 import { isApiError } from './api-error.ts';
@@ -55,9 +55,10 @@ export class EventRecorder {
   record(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     const { uid, namespace = 'default', name } = object.metadata;
     const text = message.length > MESSAGE_LIMIT ? `${message.slice(0, MESSAGE_LIMIT - 1)}…` : message;
-    const digest = createHash('sha256')
-      .update(JSON.stringify([this.#source, object.kind, namespace, name, uid, type, reason, text]))
-      .digest('hex');
+    const digest = hash(
+      'sha256',
+      JSON.stringify([this.#source, object.kind, namespace, name, uid, type, reason, text]),
+    );
     const eventName = `${name.slice(0, 200)}.${digest.slice(0, 16)}`;
     const key = `${namespace}/${eventName}`;
     const last = rfc3339(this.#clock.now());

@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../../clock/index.ts';
 import { type EventRecorder, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
-import { FermataError, keyOf, type Log, PODS, type Pod, type Resources, reasonOf } from '../../model/index.ts';
+import { FermataError, isSame, keyOf, type Log, PODS, type Pod, type Resources, reasonOf } from '../../model/index.ts';
 import type { PodObservation, Runtime } from '../../runtime/index.ts';
 import { admit } from './admission.ts';
 import type { CheckpointSource } from './checkpoint-source.ts';
@@ -418,9 +417,9 @@ function isRelevant(pod: Pod, previous: Pod): boolean {
     pod.metadata.deletionTimestamp !== previous.metadata.deletionTimestamp ||
     pod.metadata.deletionGracePeriodSeconds !== previous.metadata.deletionGracePeriodSeconds ||
     (pod.spec.readinessGates ?? []).length > 0 ||
-    !isDeepStrictEqual(pod.metadata.annotations, previous.metadata.annotations) ||
-    !isDeepStrictEqual(pod.metadata.finalizers, previous.metadata.finalizers) ||
-    !isDeepStrictEqual(pod.spec, previous.spec)
+    !isSame(pod.metadata.annotations, previous.metadata.annotations) ||
+    !isSame(pod.metadata.finalizers, previous.metadata.finalizers) ||
+    !isSame(pod.spec, previous.spec)
   );
 }
 

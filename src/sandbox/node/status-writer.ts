@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Random } from '../../clock/index.ts';
 import { isApiError, type ObjectKey, type ObjectStore, ReconcileLoop } from '../../kubernetes/index.ts';
-import { type Log, PODS, type Pod, type PodStatus } from '../../model/index.ts';
+import { isSame, type Log, PODS, type Pod, type PodStatus } from '../../model/index.ts';
 
 /** How many pods' statuses are on their way at once. */
 const CONCURRENCY = 16;
@@ -98,7 +97,7 @@ function difference(from: PodStatus, to: PodStatus): Record<string, unknown> {
   const after = to as Record<string, unknown>;
   const patch: Record<string, unknown> = {};
   for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (!isDeepStrictEqual(before[name], after[name])) patch[name] = after[name] ?? null;
+    if (!isSame(before[name], after[name])) patch[name] = after[name] ?? null;
   }
   return patch;
 }
