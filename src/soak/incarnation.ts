@@ -161,23 +161,25 @@ export class Incarnation {
     kinds: { now?: readonly (keyof T)[]; iterate?: readonly (keyof T)[]; replace?: Partial<T> } = {},
   ): T {
     const { now = [], iterate = [], replace = {} } = kinds;
-    const made = new Map<PropertyKey, unknown>();
-    return new Proxy(target, {
-      get: (_target, property) => {
-        if (made.has(property)) return made.get(property);
-        const key = property as keyof T;
-        const value: unknown = Reflect.get(property in replace ? replace : target, property);
-        if (typeof value !== 'function') return value;
-        const method = (...given: unknown[]): unknown => Reflect.apply(value, target, given);
-        const fenced = now.includes(key)
-          ? (...given: unknown[]) => this.callNow(() => method(...given))
-          : iterate.includes(key)
-            ? (...given: unknown[]) => this.iterate(() => method(...given) as AsyncIterable<unknown>)
-            : (...given: unknown[]) => this.call(() => method(...given) as Promise<unknown>);
-        made.set(property, fenced);
-        return fenced;
-      },
-    });
+    const fenced: Record<PropertyKey, unknown> = {};
+    // An object of its own, and no proxy: every call of every component goes through here.
+    for (const property of propertiesOf(target)) {
+      const key = property as keyof T;
+      const value: unknown = Reflect.get(property in replace ? replace : target, property);
+      if (typeof value !== 'function') {
+        Object.defineProperty(fenced, property, {
+          get: () => Reflect.get(property in replace ? replace : target, property),
+        });
+        continue;
+      }
+      const method = value as (...given: unknown[]) => unknown;
+      fenced[property] = now.includes(key)
+        ? (...given: unknown[]) => this.callNow(() => method.apply(target, given))
+        : iterate.includes(key)
+          ? (...given: unknown[]) => this.iterate(() => method.apply(target, given) as AsyncIterable<unknown>)
+          : (...given: unknown[]) => this.call(() => method.apply(target, given) as Promise<unknown>);
+    }
+    return fenced as T;
   }
 
   #isLooping(): boolean {
@@ -273,6 +275,15 @@ class ProcessClock implements Clock {
     this.#alarms.add(timer);
     return timer;
   }
+}
+
+/** Of the object and its classes. */
+function propertiesOf(target: object): Set<string> {
+  const properties = new Set<string>();
+  for (let object = target; object !== Object.prototype && object !== null; object = Object.getPrototypeOf(object)) {
+    for (const property of Object.getOwnPropertyNames(object)) if (property !== 'constructor') properties.add(property);
+  }
+  return properties;
 }
 
 function forever(): Promise<never> {

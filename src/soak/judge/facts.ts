@@ -114,7 +114,8 @@ export class Facts {
   readonly checkpointsOfPod = new Map<string, Set<string>>();
   /** Node → UIDs of `Stopped` PodCheckpoints whose room nobody has confirmed free. */
   readonly unreleased = new Map<string, Set<string>>();
-  readonly progress = new Map<string, ProgressFact>();
+  /** Workload → container → how far it has come. */
+  readonly progress = new Map<string, Map<string, ProgressFact>>();
   /** Workload → UIDs of pods with a process of it that is not over. */
   readonly alive = new Map<string, Set<string>>();
   readonly policies = new Map<string, InterruptionPolicy>();
@@ -148,11 +149,15 @@ export class Facts {
   }
 
   progressOf(workload: string, container: string): ProgressFact {
-    const key = `${workload}#${container}`;
-    let progress = this.progress.get(key);
+    let containers = this.progress.get(workload);
+    if (containers === undefined) {
+      containers = new Map();
+      this.progress.set(workload, containers);
+    }
+    let progress = containers.get(container);
     if (progress === undefined) {
       progress = { highest: 0, floor: 0, floorBy: '', excuse: undefined, finished: false };
-      this.progress.set(key, progress);
+      containers.set(container, progress);
     }
     return progress;
   }
@@ -202,7 +207,7 @@ export class Facts {
 
   /** A new workload takes the name. */
   forgetWorkload(workload: string): void {
-    for (const key of this.progress.keys()) if (key.startsWith(`${workload}#`)) this.progress.delete(key);
+    this.progress.delete(workload);
   }
 
   podByKey(key: string): PodFact | undefined {
