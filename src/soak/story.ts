@@ -4,6 +4,8 @@ import type { HistoryEntry, Violation } from './history.ts';
 
 /** More lines than anybody reads. */
 const MOST_LINES = 400;
+/** What happens long after a promise was broken does not tell why, ms. */
+const AFTER_MILLISECONDS = 60_000;
 
 /** What happened to the workloads that a violation is about, in words and as a drawing. Feed it every entry. */
 export class Story {
@@ -12,9 +14,11 @@ export class Story {
   readonly #nodes = new Set<string>();
   readonly #lines: string[] = [];
   readonly #timeline = new LiveTimeline();
+  readonly #until: number;
   #last = 0;
 
   constructor(violations: readonly Violation[]) {
+    this.#until = Math.max(...violations.map(({ at }) => at)) + AFTER_MILLISECONDS;
     const text = violations.map(({ subject, message }) => `${subject} ${message}`).join(' ');
     const workloads = text.match(/\bw\d+-[a-z]+/g) ?? [];
     this.#names = [...new Set(workloads)];
@@ -22,6 +26,7 @@ export class Story {
   }
 
   observe(entry: HistoryEntry): void {
+    if (entry.at > this.#until) return;
     this.#last = entry.at;
     if (entry.kind === 'api') this.#draw(entry.collection, entry.type, entry.object, entry.at);
     if (!this.#concerns(entry)) return;

@@ -190,8 +190,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       // Two checkpoints must be ordered of one victim.
       {
         file: 'src/controllers/scheduling/decision-executor.ts',
-        take: 'decision.nodeName);\n        return;\n      } catch',
-        put: 'decision.nodeName);\n        if (number > 1) return;\n      } catch',
+        take: 'this.#unseen.stands(order);\n          return;',
+        put: 'this.#unseen.stands(order);\n          if (number > 1) return;',
       },
       {
         file: agent,

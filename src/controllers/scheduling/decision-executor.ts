@@ -4,6 +4,7 @@ import { type EventRecorder, isApiError, type ObjectStore } from '../../kubernet
 import {
   conditionOf,
   DECISION_ANNOTATION,
+  isTerminal,
   type Log,
   POD_CHECKPOINTS,
   PODS,
@@ -13,7 +14,9 @@ import {
   withCondition,
 } from '../../model/index.ts';
 import type { ClusterEvent, Decision, Explanation, PodRef, VictimDecision } from '../../scheduling/index.ts';
+import { isDefinite } from './definite-refusal.ts';
 import { draftCheckpoint } from './draft-checkpoint.ts';
+import { PodBinder } from './pod-binder.ts';
 import { UnseenOrders } from './unseen-orders.ts';
 import { WriteLanes } from './write-lanes.ts';
 
@@ -26,8 +29,8 @@ export interface ExecutorContext {
   signal: AbortSignal;
 }
 
-/** Between two tries of a bind whose answer never came: the write may have happened, so it must be found out. */
-const UNCERTAIN_BIND_RETRY_MILLISECONDS = 100;
+/** Between two tries of a write whose answer never came: it may have happened, so it must be found out. */
+const UNCERTAIN_RETRY_MILLISECONDS = 100;
 
 /** Carries out what the engine decided, and reports back by event what could not be carried out. */
 export class DecisionExecutor {
@@ -37,6 +40,7 @@ export class DecisionExecutor {
   readonly #events: EventRecorder;
   readonly #context: ExecutorContext;
   readonly #lanes = new WriteLanes();
+  readonly #binder: PodBinder;
   readonly #unseen: UnseenOrders;
 
   constructor(
@@ -48,7 +52,14 @@ export class DecisionExecutor {
     this.#log = dependencies.log;
     this.#events = dependencies.events;
     this.#context = context;
-    this.#unseen = new UnseenOrders(dependencies.store, (key) => context.checkpointOf(key) !== undefined);
+    this.#binder = new PodBinder(dependencies);
+    this.#unseen = new UnseenOrders(dependencies.store, {
+      checkpoint: (key) => context.checkpointOf(key) !== undefined,
+      victim: ({ victim }) => {
+        const pod = context.podOf(nameOf(victim));
+        return pod?.metadata.uid === victim.uid && !isTerminal(pod);
+      },
+    });
   }
 
   execute(decision: Decision): void {
@@ -90,33 +101,21 @@ export class DecisionExecutor {
   }
 
   async #bind(pod: PodRef, nodeName: string): Promise<void> {
-    for (;;) {
-      try {
-        const held = await this.#unseen.holding(nodeName, this.#context.signal);
-        if (held !== undefined) {
-          const reason = `checkpoint ${held} has not confirmed its room free`;
-          this.#context.onFailure({ type: 'BindFailed', uid: pod.uid, reason });
-          return;
-        }
-        await this.#store.bind(pod, nodeName, { signal: this.#context.signal });
-        break;
-      } catch (error) {
-        if (this.#context.signal.aborted) return;
-        if (isApiError(error, 'Conflict') && (await this.#isBoundTo(pod, nodeName))) break;
-        if (isDefinite(error)) {
-          this.#log.warn({ pod: nameOf(pod), node: nodeName, error: reasonOf(error) }, 'bind was refused');
-          this.#context.onFailure({ type: 'BindFailed', uid: pod.uid, reason: reasonOf(error) });
-          return;
-        }
-        await this.#clock.sleep(UNCERTAIN_BIND_RETRY_MILLISECONDS, this.#context.signal);
-      }
+    const { signal } = this.#context;
+    const refusal = await this.#binder.bind(pod, nodeName, {
+      seen: this.#context.podOf(nameOf(pod)),
+      holdsRoom: async () => {
+        const held = await this.#unseen.holding(nodeName, signal);
+        return held === undefined ? undefined : `checkpoint ${held} has not confirmed its room free`;
+      },
+      signal,
+    });
+    if (refusal !== undefined) {
+      this.#log.warn({ pod: nameOf(pod), node: nodeName, reason: refusal }, 'bind was refused');
+      this.#context.onFailure({ type: 'BindFailed', uid: pod.uid, reason: refusal });
+      return;
     }
     this.#eventOn(pod, 'Normal', 'Scheduled', `Successfully assigned ${nameOf(pod)} to ${nodeName}`);
-  }
-
-  async #isBoundTo(pod: PodRef, nodeName: string): Promise<boolean> {
-    const current = await this.#store.get(PODS, pod, { signal: this.#context.signal });
-    return current.metadata.uid === pod.uid && current.spec.nodeName === nodeName;
   }
 
   async #interrupt(decision: Extract<Decision, { type: 'Interrupt' }>): Promise<void> {
@@ -165,24 +164,45 @@ export class DecisionExecutor {
         preemptor: decision.pod,
         explanation: decision.explanation,
       });
+      const { namespace, name = '' } = draft.metadata;
+      const order = { key: `${namespace}/${name}`, nodeName: decision.nodeName, victim: victim.pod };
+      this.#unseen.ask(order);
       try {
-        await this.#store.create(POD_CHECKPOINTS, draft, { signal: this.#context.signal });
-        this.#unseen.add(`${victim.pod.namespace}/${draft.metadata.name}`, decision.nodeName);
-        return;
-      } catch (error) {
-        if (!isApiError(error, 'AlreadyExists')) throw error;
-        const existing = await this.#store.get(
-          POD_CHECKPOINTS,
-          { namespace: victim.pod.namespace, name: draft.metadata.name ?? '' },
-          { signal: this.#context.signal },
-        );
-        // The answer to an earlier try may have been lost: the same order stands already.
-        const pending = conditionOf(existing.status?.conditions, 'Ready')?.reason !== 'CheckpointFailed';
-        if (existing.spec.preemptor?.uid === decision.pod.uid && pending) {
-          this.#unseen.add(`${victim.pod.namespace}/${existing.metadata.name}`, decision.nodeName);
+        if (await this.#isOrdered(draft, decision.pod)) {
+          this.#unseen.stands(order);
           return;
         }
+      } catch (error) {
+        this.#unseen.refused(order);
+        throw error;
       }
+      this.#unseen.refused(order);
+    }
+  }
+
+  /** False: the name is taken, by an order that is not this one. Throws what the server refused, and nothing less certain. */
+  async #isOrdered(draft: ReturnType<typeof draftCheckpoint>, preemptor: PodRef): Promise<boolean> {
+    const { signal } = this.#context;
+    const { namespace, name = '' } = draft.metadata;
+    for (let exists = false; ; ) {
+      try {
+        if (!exists) {
+          await this.#store.create(POD_CHECKPOINTS, draft, { signal });
+          return true;
+        }
+        // The answer to an earlier try may have been lost: the same order stands already.
+        const existing = await this.#store.get(POD_CHECKPOINTS, { namespace, name }, { signal });
+        const pending = conditionOf(existing.status?.conditions, 'Ready')?.reason !== 'CheckpointFailed';
+        return existing.spec.preemptor?.uid === preemptor.uid && pending;
+      } catch (error) {
+        if (isApiError(error, 'AlreadyExists', 'NotFound') && exists !== isApiError(error, 'AlreadyExists')) {
+          exists = !exists;
+          continue;
+        }
+        if (signal.aborted || isDefinite(error)) throw error;
+      }
+      // No answer: the order may stand, or come to stand when nobody reckons with it. It must be found out.
+      await this.#clock.sleep(UNCERTAIN_RETRY_MILLISECONDS, signal);
     }
   }
 
@@ -200,13 +220,19 @@ export class DecisionExecutor {
       },
       rfc3339(this.#clock.now()),
     );
-    await this.#store.patch(
+    // Only as it was judged: who comes late with this, for another leads by now, is refused.
+    const { resourceVersion } = pod.metadata;
+    const marked = await this.#store.patch(
       PODS,
       victim,
-      { metadata: { uid: victim.uid }, status: { conditions } },
+      { metadata: { uid: victim.uid, resourceVersion }, status: { conditions } },
       { subresource: 'status', signal },
     );
-    await this.#store.delete(PODS, victim, { uid: victim.uid, signal });
+    await this.#store.delete(PODS, victim, {
+      uid: victim.uid,
+      resourceVersion: marked.metadata.resourceVersion,
+      signal,
+    });
   }
 
   /** Writes why the pod is not running yet: condition PodScheduled, nomination, the decision's numbers, an event. */
@@ -254,12 +280,6 @@ export class DecisionExecutor {
     const pod = this.#context.podOf(nameOf(ref));
     if (pod?.metadata.uid === ref.uid) this.#events.record(pod, type, reason, message);
   }
-}
-
-/** A refusal the server meant, as against an answer that never came (the write may have happened). */
-function isDefinite(error: unknown): boolean {
-  if (!isApiError(error)) return false;
-  return error.status >= 400 && error.status < 500 && !isApiError(error, 'TooManyRequests', 'Timeout');
 }
 
 function nameOf(pod: { namespace: string; name: string }): string {

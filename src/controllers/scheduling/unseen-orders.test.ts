@@ -6,9 +6,10 @@ import { type Condition, POD_CHECKPOINTS } from '../../model/index.ts';
 import { UnseenOrders } from './unseen-orders.ts';
 
 const KEY = { namespace: 'default', name: 'c1' };
+const ORDER = { key: 'default/c1', nodeName: 'n1', victim: { namespace: 'default', name: 'victim', uid: 'u1' } };
 const signal = new AbortController().signal;
 let store: Registry;
-let seen: boolean;
+let seen: { checkpoint: boolean; victim: boolean };
 let orders: UnseenOrders;
 
 beforeEach(async () => {
@@ -17,9 +18,9 @@ beforeEach(async () => {
     metadata: { ...KEY },
     spec: { sourcePod: { name: 'victim' }, postCheckpointState: 'Stopped' },
   });
-  seen = false;
-  orders = new UnseenOrders(store, () => seen);
-  orders.add('default/c1', 'n1');
+  seen = { checkpoint: false, victim: false };
+  orders = new UnseenOrders(store, { checkpoint: () => seen.checkpoint, victim: () => seen.victim });
+  orders.stands(ORDER);
 });
 
 async function becomes(condition: Condition): Promise<void> {
@@ -49,6 +50,27 @@ test('or the order is withdrawn', async () => {
 });
 
 test('from when the watch tells of it the engine holds the room itself', async () => {
-  seen = true;
+  seen.checkpoint = true;
   assert.equal(await orders.holding('n1', signal), undefined);
+});
+
+test('as long as the victim is seen its room is taken anyway', async () => {
+  seen.victim = true;
+  assert.equal(await orders.holding('n1', signal), undefined);
+  seen.victim = false;
+  assert.equal(await orders.holding('n1', signal), 'default/c1');
+});
+
+test('an order whose answer has not come holds the room whatever the server has, until it is refused', async () => {
+  const unanswered = { ...ORDER, key: 'default/c2', nodeName: 'n2' };
+  orders.ask(unanswered);
+  assert.equal(await orders.holding('n2', signal), 'default/c2');
+  orders.refused(unanswered);
+  assert.equal(await orders.holding('n2', signal), undefined);
+});
+
+test('asking again for an order that stands takes nothing from it', async () => {
+  orders.ask(ORDER);
+  orders.refused(ORDER);
+  assert.equal(await orders.holding('n1', signal), 'default/c1');
 });

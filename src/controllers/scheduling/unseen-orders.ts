@@ -1,42 +1,80 @@
 import { isApiError, type ObjectStore } from '../../kubernetes/index.ts';
 import { conditionOf, isConditionTrue, POD_CHECKPOINTS, type PodCheckpoint } from '../../model/index.ts';
+import type { PodRef } from '../../scheduling/index.ts';
+
+/** One PodCheckpoint that is to stop a pod. */
+export interface Order {
+  /** Of the PodCheckpoint, `namespace/name`. */
+  key: string;
+  nodeName: string;
+  victim: PodRef;
+}
+
+/** What the scheduler's watches have told so far. */
+export interface Seen {
+  /** The PodCheckpoint is known: from then on the engine itself holds the room. */
+  checkpoint(key: string): boolean;
+  /** The victim still takes its room in the engine's eyes. */
+  victim(order: Order): boolean;
+}
 
 /**
- * PodCheckpoints that this scheduler created and its watch has not told of yet. A watch can stall for so long that the
- * victim is seen to vanish before the order to stop it is seen: the room then looks free, though nobody has confirmed it.
- * As long as there are such orders on a node, the server itself is asked before anything is bound there.
+ * PodCheckpoints that this scheduler asked for and its watch has not told of yet. A watch can stall, and an answer can be
+ * on its way, for so long that the victim is seen to vanish before the order to stop it is seen: the room then looks free,
+ * though nobody has confirmed it. Before anything is bound on a node with such an order the server itself is asked; and
+ * nothing is bound there while it is not known whether the order stands.
  */
 export class UnseenOrders {
   readonly #store: ObjectStore;
-  readonly #isSeen: (key: string) => boolean;
-  /** Node → keys (`namespace/name`). */
-  readonly #byNode = new Map<string, Set<string>>();
+  readonly #seen: Seen;
+  /** Node → key → the order, and whether the server has answered that it stands. */
+  readonly #byNode = new Map<string, Map<string, { order: Order; stands: boolean }>>();
 
-  /** @param isSeen whether the watch has told of the PodCheckpoint with that key; from then on the engine holds its room */
-  constructor(store: ObjectStore, isSeen: (key: string) => boolean) {
+  constructor(store: ObjectStore, seen: Seen) {
     this.#store = store;
-    this.#isSeen = isSeen;
+    this.#seen = seen;
   }
 
-  add(key: string, nodeName: string): void {
-    if (this.#isSeen(key)) return;
-    const keys = this.#byNode.get(nodeName);
-    if (keys === undefined) this.#byNode.set(nodeName, new Set([key]));
-    else keys.add(key);
+  /** Before it is asked for: from then on it may come to be at any time. */
+  ask(order: Order): void {
+    if (this.#byNode.get(order.nodeName)?.has(order.key) !== true) this.#put(order, false);
   }
 
-  /** The key of one whose room is not known to be free; undefined: none. Costs nothing while all orders were seen. */
+  /** The server has it. */
+  stands(order: Order): void {
+    this.#put(order, true);
+  }
+
+  /** The server refused: it will never come to be. */
+  refused({ key, nodeName }: Order): void {
+    if (this.#byNode.get(nodeName)?.get(key)?.stands === false) this.#remove(key, nodeName);
+  }
+
+  /** The key of one whose room is not known to be free; undefined: none. Costs nothing while all victims are seen. */
   async holding(nodeName: string, signal: AbortSignal): Promise<string | undefined> {
-    const keys = this.#byNode.get(nodeName);
-    for (const key of keys ?? []) {
-      if (!this.#isSeen(key)) {
+    for (const [key, { order, stands }] of this.#byNode.get(nodeName) ?? []) {
+      if (!this.#seen.checkpoint(key)) {
+        if (this.#seen.victim(order)) continue;
+        if (!stands) return key;
         const checkpoint = await this.#current(key, signal);
         if (checkpoint !== undefined && isHolding(checkpoint)) return key;
       }
-      keys?.delete(key);
+      this.#remove(key, nodeName);
     }
-    if (keys?.size === 0) this.#byNode.delete(nodeName);
     return undefined;
+  }
+
+  #put(order: Order, stands: boolean): void {
+    const { key, nodeName } = order;
+    const orders = this.#byNode.get(nodeName);
+    if (orders === undefined) this.#byNode.set(nodeName, new Map([[key, { order, stands }]]));
+    else orders.set(key, { order, stands });
+  }
+
+  #remove(key: string, nodeName: string): void {
+    const orders = this.#byNode.get(nodeName);
+    orders?.delete(key);
+    if (orders?.size === 0) this.#byNode.delete(nodeName);
   }
 
   async #current(key: string, signal: AbortSignal): Promise<PodCheckpoint | undefined> {
