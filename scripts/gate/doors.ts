@@ -9,6 +9,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   checkpoint: ['clock', 'model'],
   scheduling: ['model'],
+  coordination: ['clock', 'model'],
   kubernetes: ['clock', 'model'],
   runtime: ['checkpoint', 'clock', 'model'],
   controllers: ['checkpoint', 'kubernetes', 'scheduling', 'clock', 'model'],
@@ -31,6 +32,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   roles: [
     'controllers',
     'agent',
+    'coordination',
     'scheduling',
     'sandbox',
     'timeline',
@@ -46,6 +48,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
     'soak',
     'controllers',
     'agent',
+    'coordination',
     'scheduling',
     'sandbox',
     'timeline',

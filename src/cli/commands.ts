@@ -52,6 +52,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./soak.ts'),
   },
   { name: 'bench', summary: 'measure: preemption, engine', load: () => import('./bench.ts') },
+  {
+    name: 'coordinator',
+    summary: "barriers for CRIU's hooks: serve, relay, status, token, hook",
+    load: () => import('./coordinator.ts'),
+  },
   { name: 'scheduler', summary: 'run the scheduler', hidden: true, load: () => import('./scheduler.ts') },
   { name: 'controller', summary: 'run the controllers', hidden: true, load: () => import('./controller.ts') },
   { name: 'apiserver', summary: 'run the API server of a sandbox', hidden: true, load: () => import('./apiserver.ts') },

@@ -1,0 +1,4 @@
+import { fileURLToPath } from 'node:url';
+
+/** CRIU's `--action-script`; see docs/coordination.md. */
+export const HOOK_PATH = fileURLToPath(new URL('./hook.sh', import.meta.url));

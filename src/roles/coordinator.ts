@@ -1,0 +1,64 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { SystemClock } from '../clock/index.ts';
+import {
+  CoordinationRelay,
+  CoordinationServer,
+  type CoordinationServerOptions,
+  Coordinator,
+  type CoordinatorOptions,
+  MemoryState,
+  SqliteState,
+} from '../coordination/index.ts';
+import { createLog, type LogLevel } from './log.ts';
+import type { Running } from './role.ts';
+
+export interface CoordinatorRoleOptions {
+  server: CoordinationServerOptions;
+  coordinator: CoordinatorOptions;
+  /** File of the state; absent: what was decided is forgotten when the process ends. */
+  state?: string;
+  logLevel?: LogLevel;
+}
+
+/** The barrier server of CRIU's hooks. */
+export async function startCoordinator(options: CoordinatorRoleOptions): Promise<Running & { port: number }> {
+  const parts = { clock: new SystemClock(), log: createLog('coordinator', options.logLevel) };
+  const file = options.state === undefined ? undefined : resolve(options.state);
+  if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const state = file === undefined ? new MemoryState() : new SqliteState(file);
+  const coordinator = new Coordinator({ ...parts, state }, options.coordinator);
+  const server = new CoordinationServer({ ...parts, coordinator }, options.server);
+  await server.start();
+  parts.log.info({ address: options.server.address, port: server.port }, 'the coordinator listens');
+  return {
+    port: server.port,
+    stop: async () => {
+      await server.stop();
+      state.close();
+    },
+  };
+}
+
+/** The way from this machine's hooks to a coordinator behind TLS; files are PEM. */
+export async function startRelay(options: {
+  port: number;
+  server: { address: string; port: number };
+  tls: { ca: string; cert?: string; key?: string };
+  logLevel?: LogLevel;
+}): Promise<Running> {
+  const log = createLog('coordinator-relay', options.logLevel);
+  const { ca, cert, key } = options.tls;
+  const relay = new CoordinationRelay(log, {
+    port: options.port,
+    server: options.server,
+    tls: {
+      ca: readFileSync(ca, 'utf8'),
+      ...(cert && { cert: readFileSync(cert, 'utf8') }),
+      ...(key && { key: readFileSync(key, 'utf8') }),
+    },
+  });
+  await relay.start();
+  log.info({ port: relay.port, server: options.server }, 'the relay listens');
+  return { stop: () => relay.stop() };
+}
