@@ -32,6 +32,9 @@ export interface ExecutorContext {
 /** Between two tries of a write whose answer never came: it may have happened, so it must be found out. */
 const UNCERTAIN_RETRY_MILLISECONDS = 100;
 
+/** A victim that changes all the while is left to the next decision. */
+const TERMINATION_ATTEMPTS = 5;
+
 /** Carries out what the engine decided, and reports back by event what could not be carried out. */
 export class DecisionExecutor {
   readonly #store: ObjectStore;
@@ -206,33 +209,33 @@ export class DecisionExecutor {
     }
   }
 
+  /** Each write names what it was decided on: one that comes late, for another leads by now, is refused. */
   async #terminate(victim: PodRef, preemptor: PodRef): Promise<void> {
     const signal = this.#context.signal;
-    const pod = await this.#store.get(PODS, victim, { signal });
-    if (pod.metadata.uid !== victim.uid || pod.metadata.deletionTimestamp !== undefined) return;
-    const conditions = withCondition(
-      pod.status?.conditions,
-      {
-        type: 'DisruptionTarget',
-        status: 'True',
-        reason: 'PreemptionByScheduler',
-        message: `preempting to accommodate a higher priority pod: ${nameOf(preemptor)}`,
-      },
-      rfc3339(this.#clock.now()),
-    );
-    // Only as it was judged: who comes late with this, for another leads by now, is refused.
-    const { resourceVersion } = pod.metadata;
-    const marked = await this.#store.patch(
-      PODS,
-      victim,
-      { metadata: { uid: victim.uid, resourceVersion }, status: { conditions } },
-      { subresource: 'status', signal },
-    );
-    await this.#store.delete(PODS, victim, {
-      uid: victim.uid,
-      resourceVersion: marked.metadata.resourceVersion,
-      signal,
-    });
+    for (let attempt = 1; ; attempt++) {
+      const pod = await this.#store.get(PODS, victim, { signal });
+      if (pod.metadata.uid !== victim.uid || pod.metadata.deletionTimestamp !== undefined) return;
+      const conditions = withCondition(
+        pod.status?.conditions,
+        {
+          type: 'DisruptionTarget',
+          status: 'True',
+          reason: 'PreemptionByScheduler',
+          message: `preempting to accommodate a higher priority pod: ${nameOf(preemptor)}`,
+        },
+        rfc3339(this.#clock.now()),
+      );
+      const { uid, resourceVersion } = pod.metadata;
+      try {
+        const patch = { metadata: { uid, resourceVersion }, status: { conditions } };
+        const marked = await this.#store.patch(PODS, victim, patch, { subresource: 'status', signal });
+        await this.#store.delete(PODS, victim, { uid, resourceVersion: marked.metadata.resourceVersion, signal });
+        return;
+      } catch (error) {
+        // Its node writes its status, too.
+        if (!isApiError(error, 'Conflict') || attempt === TERMINATION_ATTEMPTS) throw error;
+      }
+    }
   }
 
   /** Writes why the pod is not running yet: condition PodScheduled, nomination, the decision's numbers, an event. */
@@ -249,6 +252,7 @@ export class DecisionExecutor {
     const sameNomination = nomination === undefined || (nomination ?? undefined) === known.status?.nominatedNodeName;
     if (previous?.status === 'False' && previous.message === outcome.message && sameNomination) return;
     // The node and the controllers write conditions too, and the cache may lag behind: a lost update would forget theirs.
+    let reported: Pod;
     for (let current = known; ; ) {
       const conditions = withCondition(
         current.status?.conditions,
@@ -259,7 +263,7 @@ export class DecisionExecutor {
       const status = { conditions, ...(nomination === undefined ? {} : { nominatedNodeName: nomination }) };
       try {
         const patch = { metadata: { uid: ref.uid, resourceVersion }, status };
-        await this.#store.patch(PODS, ref, patch, { subresource: 'status', signal });
+        reported = await this.#store.patch(PODS, ref, patch, { subresource: 'status', signal });
         break;
       } catch (error) {
         if (!isApiError(error, 'Conflict')) throw error;
@@ -267,13 +271,24 @@ export class DecisionExecutor {
       current = await this.#store.get(PODS, ref, { signal });
       if (current.metadata.uid !== ref.uid || current.spec.nodeName !== undefined) return;
     }
-    await this.#store.patch(
-      PODS,
-      ref,
-      { metadata: { uid: ref.uid, annotations: { [DECISION_ANNOTATION]: JSON.stringify(explanation) } } },
-      { signal },
-    );
+    await this.#explain(reported, explanation);
     this.#eventOn(ref, 'Warning', 'FailedScheduling', outcome.message);
+  }
+
+  async #explain(pod: Pod, explanation: Explanation): Promise<void> {
+    const signal = this.#context.signal;
+    const annotations = { [DECISION_ANNOTATION]: JSON.stringify(explanation) };
+    for (let { uid, resourceVersion } = pod.metadata; ; ) {
+      try {
+        await this.#store.patch(PODS, pod.metadata, { metadata: { uid, resourceVersion, annotations } }, { signal });
+        return;
+      } catch (error) {
+        if (!isApiError(error, 'Conflict')) throw error;
+      }
+      const current = await this.#store.get(PODS, pod.metadata, { signal });
+      if (current.metadata.uid !== uid) return;
+      ({ resourceVersion } = current.metadata);
+    }
   }
 
   #eventOn(ref: PodRef, type: 'Normal' | 'Warning', reason: string, message: string): void {

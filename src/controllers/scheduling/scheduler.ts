@@ -1,9 +1,10 @@
 import type { Clock, Random, Timer } from '../../clock/index.ts';
-import type { EventRecorder, ObjectStore } from '../../kubernetes/index.ts';
+import type { EventRecorder, ObjectStore, Term } from '../../kubernetes/index.ts';
 import { type Log, type Pod, reasonOf } from '../../model/index.ts';
 import type { ClusterEvent, SchedulingEngine } from '../../scheduling/index.ts';
 import { ClusterFeed } from './cluster-feed.ts';
 import { DecisionExecutor } from './decision-executor.ts';
+import { fencePods } from './fence.ts';
 
 export interface SchedulerDependencies {
   store: ObjectStore;
@@ -17,6 +18,8 @@ export interface SchedulerDependencies {
 export interface SchedulerOptions {
   /** Values of `spec.schedulerName` this scheduler answers to. Default: `fermata`. */
   schedulerNames?: readonly string[];
+  /** With several replicas: the time for which this one leads. Absent: it is the only one. */
+  term?: Pick<Term, 'id' | 'followsUnfinished' | 'predecessorSettled'>;
 }
 
 export const DEFAULT_SCHEDULER_NAMES: readonly string[] = ['fermata'];
@@ -29,6 +32,9 @@ const PODS_PER_PASS = 256;
  * Holds no state that matters: after a restart the same decisions follow from the API objects alone.
  */
 export class Scheduler {
+  readonly #parts: Pick<SchedulerDependencies, 'store' | 'clock' | 'log'>;
+  readonly #term: SchedulerOptions['term'];
+  readonly #concerns: (pod: Pod) => boolean;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #engine: SchedulingEngine;
@@ -44,11 +50,14 @@ export class Scheduler {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#engine = dependencies.engine;
+    this.#parts = dependencies;
+    this.#term = options.term;
+    // A bound pod takes room whoever bound it; an unbound one is only this scheduler's business when it says so.
+    this.#concerns = (pod) =>
+      pod.spec.nodeName !== undefined || names.has(pod.spec.schedulerName ?? 'default-scheduler');
     this.#feed = new ClusterFeed(dependencies, {
       onEvent: (event) => this.#observe(event),
-      // A bound pod takes room whoever bound it; an unbound one is only this scheduler's business when it says so.
-      concerns: (pod: Pod) =>
-        pod.spec.nodeName !== undefined || names.has(pod.spec.schedulerName ?? 'default-scheduler'),
+      concerns: this.#concerns,
     });
     this.#executor = new DecisionExecutor(dependencies, {
       checkpointsOf: (podUID) =>
@@ -61,8 +70,7 @@ export class Scheduler {
   }
 
   start(): void {
-    this.#feed.start();
-    this.#feed.synced(this.#stopping.signal).then(
+    this.#read().then(
       () => {
         this.#ready = true;
         this.#log.info(
@@ -76,6 +84,18 @@ export class Scheduler {
           this.#log.error({ error: reasonOf(error) }, 'scheduler could not read the cluster');
       },
     );
+  }
+
+  /** Resolves when all that earlier leaders did, or may still do, is known or made impossible. */
+  async #read(): Promise<void> {
+    const { signal } = this.#stopping;
+    if (this.#term?.followsUnfinished === true) {
+      await fencePods(this.#parts, { term: this.#term.id, concerns: this.#concerns, signal });
+      this.#term.predecessorSettled();
+    }
+    signal.throwIfAborted();
+    this.#feed.start();
+    await this.#feed.synced(signal);
   }
 
   /** True once the whole cluster was read and decisions are being taken. */
