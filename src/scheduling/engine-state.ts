@@ -11,6 +11,8 @@ import { InterruptionRecord } from './interruption/interruption-record.ts';
 import { Orders } from './interruption/orders.ts';
 import { Policies } from './interruption/policies.ts';
 import { VictimRules } from './interruption/victim-rules.ts';
+import { DefaultSelectors } from './plugins/spread/default-selector.ts';
+import { TopologyIndex } from './plugins/topology/topology-index.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Cluster } from './snapshot/cluster.ts';
 
@@ -44,9 +46,15 @@ export class EngineState {
       costs: this.costs,
       departures: new Departures(this.checkpoints, this.orders),
     });
+    const topology = new TopologyIndex();
+    const defaultSelectors = new DefaultSelectors(this.cluster.objects);
+    this.cluster.follow(topology);
+    this.cluster.follow(defaultSelectors);
     this.framework = new Framework(
       pluginsOf(profile, {
         space: this.cluster.space,
+        topology,
+        defaultSelectors,
         checkpointOf: (key) => this.checkpoints.get(key),
         interruption,
       }),

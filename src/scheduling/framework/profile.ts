@@ -1,15 +1,19 @@
 import { FermataError, type PodCheckpoint } from '../../model/index.ts';
 import type { Interruption } from '../interruption/interruption.ts';
 import { CheckpointLocality } from '../plugins/checkpoint-locality.ts';
+import { InterPodAffinity } from '../plugins/inter-pod-affinity.ts';
 import { NodeAffinity } from '../plugins/node-affinity.ts';
 import { NodeName } from '../plugins/node-name.ts';
 import { NodeReady } from '../plugins/node-ready.ts';
 import { NodeResourcesFit } from '../plugins/node-resources-fit.ts';
 import { NodeUnschedulable } from '../plugins/node-unschedulable.ts';
+import { PodTopologySpread } from '../plugins/pod-topology-spread.ts';
 import { PrioritySort } from '../plugins/priority-sort.ts';
 import { RestoreBackoff } from '../plugins/restore-backoff.ts';
 import { SchedulingGates } from '../plugins/scheduling-gates.ts';
+import type { DefaultSelectors } from '../plugins/spread/default-selector.ts';
 import { TaintToleration } from '../plugins/taint-toleration.ts';
+import type { TopologyIndex } from '../plugins/topology/topology-index.ts';
 import type { ResourceSpace } from '../snapshot/resource-space.ts';
 import type { WeightedPlugin } from './framework.ts';
 import type { Plugin } from './phases.ts';
@@ -34,6 +38,8 @@ export const DEFAULT_PROFILE: Profile = {
     { name: 'TaintToleration', weight: 3 },
     { name: 'NodeAffinity', weight: 2 },
     { name: 'NodeResourcesFit', weight: 1 },
+    { name: 'PodTopologySpread', weight: 2 },
+    { name: 'InterPodAffinity', weight: 2 },
     { name: 'CheckpointLocality', weight: 2 },
     { name: 'Interruption' },
   ],
@@ -42,6 +48,10 @@ export const DEFAULT_PROFILE: Profile = {
 /** What plugins may need of the engine. */
 export interface PluginContext {
   space: ResourceSpace;
+  /** Pods by domain; follows the cluster. */
+  topology: TopologyIndex;
+  /** What Services and controllers select; follows the cluster. */
+  defaultSelectors: DefaultSelectors;
   checkpointOf: (key: string) => PodCheckpoint | undefined;
   interruption: Interruption;
 }
@@ -56,6 +66,8 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext) => Plugin>> = {
   TaintToleration: () => new TaintToleration(),
   NodeAffinity: () => new NodeAffinity(),
   NodeResourcesFit: ({ space }) => new NodeResourcesFit(space),
+  PodTopologySpread: ({ topology, defaultSelectors }) => new PodTopologySpread(topology, defaultSelectors),
+  InterPodAffinity: ({ topology }) => new InterPodAffinity(topology),
   CheckpointLocality: ({ checkpointOf }) => new CheckpointLocality(checkpointOf),
   Interruption: ({ interruption }) => interruption,
 };

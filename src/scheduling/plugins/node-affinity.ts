@@ -3,7 +3,7 @@ import { normalizeByLargest } from '../framework/normalize.ts';
 import type { FilterPlugin, PreFilterPlugin, PreScorePlugin, Rejection, ScorePlugin } from '../framework/phases.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
-import { labelOf, matchesTerm } from './node-selector-terms.ts';
+import { matchesNodeAffinity, matchesTerm } from './node-selector-terms.ts';
 
 const NO_MATCH: Rejection = {
   plugin: 'NodeAffinity',
@@ -14,7 +14,9 @@ const NO_MATCH: Rejection = {
 /** `spec.nodeSelector` and required node affinity filter; preferred terms score by their weights. */
 export class NodeAffinity implements PreFilterPlugin, FilterPlugin, PreScorePlugin, ScorePlugin {
   readonly name = 'NodeAffinity';
-  readonly hints = { NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => matches(pod, node) };
+  readonly hints = {
+    NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => matchesNodeAffinity(pod.pod.spec, node),
+  };
 
   preFilter(cycle: Cycle): 'skip' | undefined {
     const { nodeSelector, affinity } = cycle.pod.pod.spec;
@@ -23,7 +25,7 @@ export class NodeAffinity implements PreFilterPlugin, FilterPlugin, PreScorePlug
   }
 
   filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {
-    return matches(cycle.pod, node) ? undefined : NO_MATCH;
+    return matchesNodeAffinity(cycle.pod.pod.spec, node) ? undefined : NO_MATCH;
   }
 
   preScore(cycle: Cycle): 'skip' | undefined {
@@ -45,12 +47,4 @@ export class NodeAffinity implements PreFilterPlugin, FilterPlugin, PreScorePlug
 
 function preferredTerms(pod: PodInfo) {
   return pod.pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-}
-
-/** Every label of the selector, and any one of the required terms. */
-function matches(pod: PodInfo, node: NodeInfo): boolean {
-  const { nodeSelector, affinity } = pod.pod.spec;
-  for (const key in nodeSelector) if (labelOf(node, key) !== nodeSelector[key]) return false;
-  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
 }

@@ -13,14 +13,14 @@ const OTHER_NODE: Rejection = {
 export class NodeName implements PreFilterPlugin, FilterPlugin {
   readonly name = 'NodeName';
   readonly hints = {
-    NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => pod.pod.spec.nodeName === node.name,
+    NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => pod.nodeName === node.name,
   };
 
   preFilter(cycle: Cycle): 'skip' | undefined {
-    return cycle.pod.pod.spec.nodeName === undefined ? 'skip' : undefined;
+    return cycle.pod.nodeName === undefined ? 'skip' : undefined;
   }
 
   filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {
-    return cycle.pod.pod.spec.nodeName === node.name ? undefined : OTHER_NODE;
+    return cycle.pod.nodeName === node.name ? undefined : OTHER_NODE;
   }
 }

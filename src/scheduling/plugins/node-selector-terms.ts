@@ -19,6 +19,13 @@ export function matchesTerm(term: NodeSelectorTerm, node: NodeInfo): boolean {
   );
 }
 
+/** Node affinity a pod requires: every label of its selector, and any one of the required terms. */
+export function matchesNodeAffinity({ nodeSelector, affinity }: PodSpec, node: NodeInfo): boolean {
+  for (const key in nodeSelector) if (labelOf(node, key) !== nodeSelector[key]) return false;
+  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+}
+
 /** A label that is inherited from Object is none. */
 export function labelOf(node: NodeInfo, key: string): string | undefined {
   return Object.hasOwn(node.labels, key) ? node.labels[key] : undefined;

@@ -4,20 +4,21 @@ import { normalizeByLargest } from '../framework/normalize.ts';
 import type { FilterPlugin, PreScorePlugin, Rejection, ScorePlugin } from '../framework/phases.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
-import { tolerates } from './tolerations.ts';
+import { tolerates, untolerated } from './tolerations.ts';
 
 /** Leaves out nodes with a NoSchedule or NoExecute taint the pod does not tolerate; scores by PreferNoSchedule ones. */
 export class TaintToleration implements FilterPlugin, PreScorePlugin, ScorePlugin {
   readonly name = 'TaintToleration';
   readonly hints = {
-    NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => untolerated(pod, node.hardTaints) === undefined,
+    NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) =>
+      untolerated(pod.pod.spec.tolerations ?? [], node.hardTaints) === undefined,
   };
   /** One object per taint, so that thousands of nodes with one taint share it. */
   readonly #rejections = new Map<string, Rejection>();
 
   filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {
     if (node.hardTaints.length === 0) return undefined;
-    const taint = untolerated(cycle.pod, node.hardTaints);
+    const taint = untolerated(cycle.pod.pod.spec.tolerations ?? [], node.hardTaints);
     return taint === undefined ? undefined : this.#rejection(taint);
   }
 
@@ -46,9 +47,4 @@ export class TaintToleration implements FilterPlugin, PreScorePlugin, ScorePlugi
     }
     return rejection;
   }
-}
-
-function untolerated(pod: PodInfo, taints: readonly Taint[]): Taint | undefined {
-  const tolerations = pod.pod.spec.tolerations ?? [];
-  return taints.find((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
 }

@@ -9,3 +9,8 @@ export function tolerates(toleration: Toleration, taint: Pick<Taint, 'key' | 'va
   if (operator === 'Exists') return true;
   return operator === 'Equal' && !anyKey && (toleration.value ?? '') === (taint.value ?? '');
 }
+
+/** The first taint that none of the tolerations covers. */
+export function untolerated(tolerations: readonly Toleration[], taints: readonly Taint[]): Taint | undefined {
+  return taints.find((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
+}
