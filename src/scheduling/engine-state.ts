@@ -6,10 +6,13 @@ import { CheckpointLedger, sourceUIDOf, stopPhaseOf } from './interruption/check
 import { CostModel } from './interruption/cost.ts';
 import { Departures } from './interruption/departures.ts';
 import { DumpHistory } from './interruption/dump-history.ts';
+import { FactChanges } from './interruption/fact-changes.ts';
 import { Interruption } from './interruption/interruption.ts';
 import { InterruptionRecord } from './interruption/interruption-record.ts';
 import { Orders } from './interruption/orders.ts';
 import { Policies } from './interruption/policies.ts';
+import { VictimGroups } from './interruption/victim-groups.ts';
+import { VictimIndex } from './interruption/victim-index.ts';
 import { VictimRules } from './interruption/victim-rules.ts';
 import { DefaultSelectors } from './plugins/spread/default-selector.ts';
 import { TopologyIndex } from './plugins/topology/topology-index.ts';
@@ -19,37 +22,52 @@ import { Cluster } from './snapshot/cluster.ts';
 /** Everything the engine remembers, wired together. */
 export class EngineState {
   readonly cluster = new Cluster();
-  readonly checkpoints = new CheckpointLedger();
-  readonly record = new InterruptionRecord();
-  readonly history = new DumpHistory();
-  readonly policies = new Policies();
+  /** Tells the interruption planner which of its facts went stale. */
+  readonly changes = new FactChanges();
+  readonly checkpoints = new CheckpointLedger(this.changes);
+  readonly record = new InterruptionRecord(this.changes);
+  readonly history = new DumpHistory(this.changes);
+  readonly policies = new Policies(this.changes);
   readonly budgets = new Budgets();
-  readonly orders = new Orders();
+  readonly orders = new Orders(this.changes);
   readonly priorityClasses = new Map<string, PriorityClass>();
   readonly costs = new CostModel({
     history: this.history,
     lastCheckpointOf: (workload) => this.checkpoints.newestReady(workload),
+    changes: this.changes,
   });
   readonly framework: Framework;
   readonly queue: SchedulingQueue;
 
   constructor(profile: Profile) {
-    const interruption = new Interruption({
-      framework: () => this.framework,
-      priorityClassOf: (name) => (name === undefined ? undefined : this.priorityClasses.get(name)),
-      budgets: this.budgets,
+    const topology = new TopologyIndex();
+    const defaultSelectors = new DefaultSelectors(this.cluster.objects);
+    this.cluster.follow(topology);
+    this.cluster.follow(defaultSelectors);
+    const groups = new VictimGroups();
+    const victims = new VictimIndex({
+      departures: new Departures(this.checkpoints, this.orders),
       rules: new VictimRules({
         policies: this.policies,
         record: this.record,
         memoryOf: (pod) => this.costs.memoryOf(pod),
       }),
       costs: this.costs,
-      departures: new Departures(this.checkpoints, this.orders),
+      nodeOf: (podUID) => this.cluster.node(this.cluster.placed(podUID)?.nodeName ?? ''),
+      nodeNamed: (name) => this.cluster.node(name),
     });
-    const topology = new TopologyIndex();
-    const defaultSelectors = new DefaultSelectors(this.cluster.objects);
-    this.cluster.follow(topology);
-    this.cluster.follow(defaultSelectors);
+    this.cluster.follow(groups);
+    this.cluster.follow(victims);
+    this.changes.follow(victims);
+    const interruption = new Interruption({
+      framework: () => this.framework,
+      priorityClassOf: (name) => (name === undefined ? undefined : this.priorityClasses.get(name)),
+      space: this.cluster.space,
+      budgets: this.budgets,
+      groups,
+      victims,
+      costs: this.costs,
+    });
     this.framework = new Framework(
       pluginsOf(profile, {
         space: this.cluster.space,

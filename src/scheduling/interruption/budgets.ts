@@ -1,9 +1,19 @@
 import { matchesLabelSelector, type PodDisruptionBudget } from '../../model/index.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 
+/** A budget as decisions see it: what it allows changes with every disruption, whom it selects hardly ever. */
+interface Entry {
+  budget: PodDisruptionBudget;
+  readonly selector: string;
+}
+
+const NONE: readonly Entry[] = [];
+
 /** The PodDisruptionBudgets: they order victims, and never forbid one (as in kube-scheduler). */
 export class Budgets {
-  readonly #byNamespace = new Map<string, Map<string, PodDisruptionBudget>>();
+  readonly #byNamespace = new Map<string, Map<string, Entry>>();
+  /** Which budgets select a pod, as long as no budget came, went or selects others. */
+  #matches = new WeakMap<PodInfo, readonly Entry[]>();
 
   get isEmpty(): boolean {
     return this.#byNamespace.size === 0;
@@ -11,9 +21,16 @@ export class Budgets {
 
   put(budget: PodDisruptionBudget): void {
     const namespace = budget.metadata.namespace ?? 'default';
-    const others = this.#byNamespace.get(namespace);
-    if (others === undefined) this.#byNamespace.set(namespace, new Map([[budget.metadata.name, budget]]));
-    else others.set(budget.metadata.name, budget);
+    const selector = JSON.stringify(budget.spec?.selector ?? null);
+    const others = this.#byNamespace.get(namespace) ?? new Map<string, Entry>();
+    this.#byNamespace.set(namespace, others);
+    const known = others.get(budget.metadata.name);
+    if (known?.selector === selector) {
+      known.budget = budget;
+      return;
+    }
+    others.set(budget.metadata.name, { budget, selector });
+    this.#matches = new WeakMap();
   }
 
   delete(budget: PodDisruptionBudget): void {
@@ -21,6 +38,15 @@ export class Budgets {
     const others = this.#byNamespace.get(namespace);
     others?.delete(budget.metadata.name);
     if (others?.size === 0) this.#byNamespace.delete(namespace);
+    this.#matches = new WeakMap();
+  }
+
+  /** Whether interrupting the pod violates a budget whatever else is interrupted: nothing is allowed any more. */
+  isExhaustedFor(pod: PodInfo): boolean {
+    for (const { budget } of this.#of(pod)) {
+      if ((budget.status?.disruptionsAllowed ?? 0) <= 0 && !isDisrupted(budget, pod)) return true;
+    }
+    return false;
   }
 
   /**
@@ -29,18 +55,35 @@ export class Budgets {
    */
   violatedBy(pods: readonly PodInfo[]): ReadonlySet<string> {
     const violating = new Set<string>();
-    const left = new Map<PodDisruptionBudget, number>();
-    for (const { pod, uid, namespace, name } of pods) {
-      if (pod.metadata.labels === undefined) continue;
-      for (const budget of this.#byNamespace.get(namespace)?.values() ?? []) {
-        if (!selects(budget, pod.metadata.labels) || budget.status?.disruptedPods?.[name] !== undefined) continue;
-        const allowed = (left.get(budget) ?? budget.status?.disruptionsAllowed ?? 0) - 1;
-        left.set(budget, allowed);
-        if (allowed < 0) violating.add(uid);
+    const left = new Map<Entry, number>();
+    for (const pod of pods) {
+      for (const entry of this.#of(pod)) {
+        if (isDisrupted(entry.budget, pod)) continue;
+        const allowed = (left.get(entry) ?? entry.budget.status?.disruptionsAllowed ?? 0) - 1;
+        left.set(entry, allowed);
+        if (allowed < 0) violating.add(pod.uid);
       }
     }
     return violating;
   }
+
+  #of(info: PodInfo): readonly Entry[] {
+    const known = this.#matches.get(info);
+    if (known !== undefined) return known;
+    const { labels } = info.pod.metadata;
+    const others = labels === undefined ? undefined : this.#byNamespace.get(info.namespace);
+    const matching: Entry[] = [];
+    if (labels !== undefined && others !== undefined) {
+      for (const entry of others.values()) if (selects(entry.budget, labels)) matching.push(entry);
+    }
+    const found = matching.length === 0 ? NONE : matching;
+    this.#matches.set(info, found);
+    return found;
+  }
+}
+
+function isDisrupted(budget: PodDisruptionBudget, pod: PodInfo): boolean {
+  return budget.status?.disruptedPods?.[pod.name] !== undefined;
 }
 
 /** A budget with no or an empty selector matches nothing here, as in kube-scheduler. */

@@ -1,6 +1,7 @@
 import { conditionOf, isConditionTrue, type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
 import { DEFAULT_CHECKPOINT_TIMEOUT_SECONDS, RELEASE_SLACK_MS } from '../constants.ts';
 import { timeOf } from '../snapshot/pod-info.ts';
+import { FactChanges, type FactListener } from './fact-changes.ts';
 
 /** Where a `Stopped` checkpoint is on its way to freed room. */
 export type StopPhase = 'UnderWay' | 'Failed' | 'Replaced' | 'Released';
@@ -28,6 +29,11 @@ export class CheckpointLedger {
   readonly #stopsBySource = new Map<string, Map<string, PodCheckpoint>>();
   readonly #stopsByPreemptor = new Map<string, Map<string, PodCheckpoint>>();
   readonly #readyByWorkload = new Map<string, Map<string, PodCheckpoint>>();
+  readonly #changes: FactListener;
+
+  constructor(changes: FactListener = new FactChanges()) {
+    this.#changes = changes;
+  }
 
   /** By `namespace/name`. */
   get(key: string): PodCheckpoint | undefined {
@@ -40,6 +46,7 @@ export class CheckpointLedger {
     if (isConditionTrue(checkpoint.status?.conditions, 'Ready')) {
       index(this.#readyByWorkload, workloadOfCheckpoint(checkpoint), checkpoint);
     }
+    this.#tell(checkpoint);
     if (checkpoint.spec.postCheckpointState !== 'Stopped') return;
     const source = sourceUIDOf(checkpoint);
     if (source !== undefined) index(this.#stopsBySource, source, checkpoint);
@@ -52,10 +59,17 @@ export class CheckpointLedger {
     const known = this.#byKey.get(key);
     if (known === undefined) return;
     this.#byKey.delete(key);
+    this.#tell(known);
     unindex(this.#readyByWorkload, workloadOfCheckpoint(known), known);
     const source = sourceUIDOf(known);
     if (source !== undefined) unindex(this.#stopsBySource, source, known);
     if (known.spec.preemptor !== undefined) unindex(this.#stopsByPreemptor, known.spec.preemptor.uid, known);
+  }
+
+  #tell(checkpoint: PodCheckpoint): void {
+    const source = sourceUIDOf(checkpoint);
+    if (source !== undefined) this.#changes.podChanged(source);
+    this.#changes.workloadChanged(workloadOfCheckpoint(checkpoint));
   }
 
   /** The checkpoint that stops the pod and has not confirmed its room free yet. */

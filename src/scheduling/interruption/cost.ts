@@ -1,22 +1,19 @@
 import { podLimits } from '../../model/index.ts';
-import {
-  DUMP_FIXED_SECONDS,
-  MINIMUM_SHARE,
-  RESTART_SECONDS,
-  RESTORE_FIXED_SECONDS,
-  UNKNOWN_MEMORY_BYTES,
-} from '../constants.ts';
+import { DUMP_FIXED_SECONDS, MINIMUM_SHARE, RESTORE_FIXED_SECONDS, UNKNOWN_MEMORY_BYTES } from '../constants.ts';
 import type { VictimCosts } from '../contract.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { dominantShareOf, MEMORY } from '../snapshot/resource-space.ts';
 import type { DumpHistory } from './dump-history.ts';
+import { FactChanges, type FactListener } from './fact-changes.ts';
+import { terminationCost } from './termination.ts';
 import type { Permission } from './victim-rules.ts';
 
 export interface CostModelDependencies {
   history: DumpHistory;
   /** Completion of the workload's newest checkpoint it could go on from, ms since the epoch. */
   lastCheckpointOf: (workload: string) => number | undefined;
+  changes?: FactListener;
 }
 
 /**
@@ -27,15 +24,18 @@ export class CostModel {
   readonly #history: DumpHistory;
   readonly #lastCheckpointOf: (workload: string) => number | undefined;
   readonly #usage = new Map<string, number>();
+  readonly #changes: FactListener;
 
-  constructor({ history, lastCheckpointOf }: CostModelDependencies) {
+  constructor({ history, lastCheckpointOf, changes = new FactChanges() }: CostModelDependencies) {
     this.#history = history;
     this.#lastCheckpointOf = lastCheckpointOf;
+    this.#changes = changes;
   }
 
   /** Measured resident memory of a running pod, bytes. */
   observeUsage(podUID: string, memoryBytes: number): void {
     this.#usage.set(podUID, memoryBytes);
+    this.#changes.podChanged(podUID);
   }
 
   forgetPod(podUID: string): void {
@@ -61,9 +61,14 @@ export class CostModel {
     return { cost: (dumpFixed + dumpTransfer * dumps + restoreSeconds) * share, perFurtherDump: dumpTransfer * share };
   }
 
+  /** Since when the victim's progress would be lost: its newest checkpoint or its start, ms since the epoch. */
+  savedAt(victim: PodInfo): number {
+    return Math.max(victim.startedAt, this.#lastCheckpointOf(victim.workload) ?? 0);
+  }
+
   /** Node-seconds lost by terminating the victim. */
   terminationCost(victim: PodInfo, node: NodeInfo, now: number): number {
-    return (this.#unsavedSeconds(victim, now) + RESTART_SECONDS) * this.shareOf(victim, node);
+    return terminationCost({ share: this.shareOf(victim, node), savedAt: this.savedAt(victim) }, now);
   }
 
   /** All of it, to be shown. `preemptor`: whose waiting counts, where the victim's natural end is known. */
@@ -83,11 +88,6 @@ export class CostModel {
     }
     if (permission.excluded !== undefined) costs.excluded = permission.excluded;
     return costs;
-  }
-
-  #unsavedSeconds(victim: PodInfo, now: number): number {
-    const saved = Math.max(victim.startedAt, this.#lastCheckpointOf(victim.workload) ?? 0);
-    return Math.max(0, (now - saved) / 1000);
   }
 
   /** The fixed part is each dump's own; the transfer is bandwidth, shared by those that run at once. */

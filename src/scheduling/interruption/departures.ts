@@ -3,6 +3,14 @@ import type { PodInfo } from '../snapshot/pod-info.ts';
 import { type CheckpointLedger, stopDeadlineOf } from './checkpoint-ledger.ts';
 import type { Orders } from './orders.ts';
 
+/** When a pod that is leaving should be gone. */
+export interface Departure {
+  /** ms since the epoch; undefined: it was just ordered, and its time has not begun. */
+  readonly deadline: number | undefined;
+}
+
+const JUST_ORDERED: Departure = { deadline: undefined };
+
 /** Which pods are on their way out already, and until when that may be relied on. */
 export class Departures {
   readonly #checkpoints: CheckpointLedger;
@@ -13,12 +21,12 @@ export class Departures {
     this.#orders = orders;
   }
 
-  /** ms since the epoch by which the pod's room should be free; undefined: it is not leaving. */
-  deadlineOf(pod: PodInfo, now: number): number | undefined {
+  /** Undefined: it is not leaving. */
+  of(pod: PodInfo): Departure | undefined {
     const stopping = this.#checkpoints.stopping(pod.uid);
-    if (stopping !== undefined) return stopDeadlineOf(stopping);
-    if (pod.terminatingUntil !== undefined) return pod.terminatingUntil + RELEASE_SLACK_MS;
-    return this.#orders.actionOn(pod.uid) === undefined ? undefined : now + RELEASE_SLACK_MS;
+    if (stopping !== undefined) return { deadline: stopDeadlineOf(stopping) };
+    if (pod.terminatingUntil !== undefined) return { deadline: pod.terminatingUntil + RELEASE_SLACK_MS };
+    return this.#orders.actionOn(pod.uid) === undefined ? undefined : JUST_ORDERED;
   }
 
   isDumping(pod: PodInfo): boolean {

@@ -7,6 +7,7 @@ import {
   RESTORE_BYTES_PER_SECOND,
   RESTORE_FIXED_SECONDS,
 } from '../constants.ts';
+import { FactChanges, type FactListener } from './fact-changes.ts';
 
 /** What a workload's latest measured checkpoint took. */
 export interface MeasuredDump {
@@ -22,6 +23,11 @@ export class DumpHistory {
   readonly #restoreBandwidth = new Map<string, number>();
   /** UID of a checkpoint → what of it was counted. */
   readonly #counted = new Map<string, { dump: boolean; restore: boolean }>();
+  readonly #changes: FactListener;
+
+  constructor(changes: FactListener = new FactChanges()) {
+    this.#changes = changes;
+  }
 
   observe(checkpoint: PodCheckpoint): void {
     const { status, metadata } = checkpoint;
@@ -45,6 +51,8 @@ export class DumpHistory {
       // Nearly every restore is on the node that holds the data; a bandwidth by pair of nodes would stay unlearned.
       learn(this.#restoreBandwidth, status.nodeName, sizeBytes, restoreSeconds - RESTORE_FIXED_SECONDS);
     }
+    this.#changes.workloadChanged(workload);
+    if (status.nodeName !== undefined) this.#changes.nodeChanged(status.nodeName);
   }
 
   /** The measurements of a workload outlive its checkpoint. */

@@ -1,20 +1,13 @@
 import type { Explanation, VictimCosts } from '../contract.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
+import { type PlanRank, shifted } from './plan-order.ts';
 import { costOf, type UnitMember, type VictimUnit } from './victim-unit.ts';
 
 /** Room for a pod on one node, and what it takes. */
-export interface InterruptionPlan {
+export interface InterruptionPlan extends PlanRank {
   readonly node: NodeInfo;
   readonly victims: readonly UnitMember[];
-  /** Victims beyond their disruption budget. */
-  readonly pdbViolations: number;
-  /** -Infinity without victims. */
-  readonly highestVictimPriority: number;
-  /** Node-seconds (seconds × dominant share). */
-  readonly cost: number;
-  /** Start of the longest-running victim of the highest priority, ms since the epoch. */
-  readonly earliestStart: number;
   /** Pods on their way out whose room the plan counts on. */
   readonly leaving: readonly PodInfo[];
   readonly leavingUntil: number;
@@ -26,48 +19,36 @@ export function makePlan(
   units: readonly VictimUnit[],
   { violating }: { violating: ReadonlySet<string> },
 ): InterruptionPlan {
-  let pdbViolations = 0;
-  let highestVictimPriority = -Infinity;
-  let earliestStart = Infinity;
-  for (const unit of units) {
-    for (const { pod } of unit.members) if (violating.has(pod.uid)) pdbViolations += 1;
-    if (unit.priority > highestVictimPriority) {
-      highestVictimPriority = unit.priority;
-      earliestStart = unit.startedAt;
-    } else if (unit.priority === highestVictimPriority) {
-      earliestStart = Math.min(earliestStart, unit.startedAt);
-    }
-  }
+  const { node, leaving, leavingUntil } = survey;
   return {
-    node: survey.node,
+    ...rankOf(units, violating, node.name),
+    node,
     victims: units.flatMap(({ members }) => members),
-    pdbViolations,
-    highestVictimPriority,
-    cost: costOf(units),
-    earliestStart,
-    leaving: survey.leaving,
-    leavingUntil: survey.leavingUntil,
+    leaving,
+    leavingUntil,
   };
 }
 
-/**
- * Kube-scheduler's choice of node with cost in place of counts: fewest budget violations; lowest highest victim priority;
- * lowest cost; fewest victims; latest start of the most important victims; name of the node.
- */
-export function comparePlans(one: InterruptionPlan, other: InterruptionPlan): number {
-  return (
-    one.pdbViolations - other.pdbViolations ||
-    difference(one.highestVictimPriority, other.highestVictimPriority) ||
-    one.cost - other.cost ||
-    one.victims.length - other.victims.length ||
-    difference(other.earliestStart, one.earliestStart) ||
-    (one.node.name < other.node.name ? -1 : one.node.name > other.node.name ? 1 : 0)
-  );
-}
-
-/** Infinity − Infinity is not a number. */
-function difference(one: number, other: number): number {
-  return one === other ? 0 : one - other;
+/** How good a plan by these victims is. Every part only gets worse as units are added. */
+export function rankOf(units: readonly VictimUnit[], violating: ReadonlySet<string>, nodeName: string): PlanRank {
+  let pdbViolations = 0;
+  let highestVictimPriority = -Infinity;
+  let earliestStart = Infinity;
+  let prioritySum = 0;
+  let victimCount = 0;
+  for (const { members, priority, startedAt } of units) {
+    if (violating.size > 0) for (const { pod } of members) if (violating.has(pod.uid)) pdbViolations += 1;
+    victimCount += members.length;
+    prioritySum += shifted(priority) * members.length;
+    if (priority > highestVictimPriority) {
+      highestVictimPriority = priority;
+      earliestStart = startedAt;
+    } else if (priority === highestVictimPriority) {
+      earliestStart = Math.min(earliestStart, startedAt);
+    }
+  }
+  const cost = costOf(units);
+  return { pdbViolations, highestVictimPriority, cost, prioritySum, victimCount, earliestStart, nodeName };
 }
 
 /** A plan with the numbers behind it. */
@@ -81,10 +62,11 @@ export function explainPlan(plan: ExplainedPlan): Explanation['plans'][number] {
     pdbViolations: plan.pdbViolations,
     highestVictimPriority: plan.victims.length === 0 ? 0 : plan.highestVictimPriority,
     cost: rounded(plan.cost),
-    victims: plan.victims.map(({ pod, action, costs }) => ({
+    victims: plan.victims.map(({ pod, action, costs, group }) => ({
       pod: pod.key,
       priority: pod.priority,
       action,
+      ...(group === undefined ? {} : { group }),
       costs: roundedCosts(costs),
     })),
   };

@@ -8,6 +8,7 @@ import {
 } from '../constants.ts';
 import { timeOf } from '../snapshot/pod-info.ts';
 import { sourceUIDOf, stopPhaseOf } from './checkpoint-ledger.ts';
+import { FactChanges, type FactListener } from './fact-changes.ts';
 
 /** Dumps of one pod that failed in a row. */
 export interface DumpFailures {
@@ -26,6 +27,11 @@ export class InterruptionRecord {
   readonly #interruptions = new Map<string, Map<string, number>>();
   /** Per pod UID: id of the attempt → when and why. */
   readonly #failures = new Map<string, Map<string, { at: number; reason: string }>>();
+  readonly #changes: FactListener;
+
+  constructor(changes: FactListener = new FactChanges()) {
+    this.#changes = changes;
+  }
 
   /** Takes note of the object; returns true when it reports a failed dump not known before. */
   observe(checkpoint: PodCheckpoint, now: number): boolean {
@@ -38,7 +44,7 @@ export class InterruptionRecord {
       return this.failed(source, checkpoint.metadata.uid, ready?.message ?? 'the dump failed', at);
     }
     if (ready?.status !== 'True') return false;
-    if (source !== undefined) this.#failures.delete(source);
+    if (source !== undefined) this.forgetPod(source);
     if (checkpoint.spec.postCheckpointState === 'Stopped' && checkpoint.spec.reason === 'Preemption') {
       const at = timeOf(checkpoint.status?.completionTime) ?? timeOf(ready.lastTransitionTime) ?? now;
       this.interrupted(workloadOfCheckpoint(checkpoint), checkpoint.metadata.uid, at);
@@ -50,6 +56,7 @@ export class InterruptionRecord {
     const known = this.#interruptions.get(workload);
     if (known === undefined) this.#interruptions.set(workload, new Map([[id, at]]));
     else known.set(id, at);
+    this.#changes.workloadChanged(workload);
   }
 
   /** Returns false when the attempt was known already. */
@@ -58,11 +65,12 @@ export class InterruptionRecord {
     if (known === undefined) this.#failures.set(podUID, new Map([[id, { at, reason }]]));
     else if (known.has(id)) return false;
     else known.set(id, { at, reason });
+    this.#changes.podChanged(podUID);
     return true;
   }
 
   forgetPod(podUID: string): void {
-    this.#failures.delete(podUID);
+    if (this.#failures.delete(podUID)) this.#changes.podChanged(podUID);
   }
 
   /** Interruptions in the 24 hours before `now`; older ones are forgotten. */

@@ -12,12 +12,18 @@ export interface NaturalEnd {
 
 /**
  * The earliest time at which the pod fits because others have come to their known end (Slurm's shadow time). Pods that are
- * overdue have no known end any more. `trial` is left as it was found.
+ * overdue have no known end any more, and ends after `limit` (ms since the epoch) are of no use. `trial` is left as it was found.
  */
-export function naturalEndOf(trial: Trial, node: NodeInfo, now: number): NaturalEnd | undefined {
+export function naturalEndOf(
+  trial: Trial,
+  node: NodeInfo,
+  { now, limit }: { now: number; limit: number },
+): NaturalEnd | undefined {
   if (node.timedPods === 0) return undefined;
   const ending = [...node.pods.values()]
-    .flatMap((pod) => (pod.endsAt !== undefined && pod.endsAt > now ? [{ pod, at: pod.endsAt }] : []))
+    .flatMap((pod) =>
+      pod.endsAt !== undefined && pod.endsAt > now && pod.endsAt <= limit ? [{ pod, at: pod.endsAt }] : [],
+    )
     .sort((one, other) => one.at - other.at || (one.pod.uid < other.pod.uid ? -1 : 1));
   const gone: PodInfo[] = [];
   try {

@@ -1,3 +1,4 @@
+import { FactChanges, type FactListener } from './fact-changes.ts';
 import type { InterruptAction } from './victim-unit.ts';
 
 interface Order {
@@ -13,6 +14,11 @@ interface Order {
 export class Orders {
   readonly #byPreemptor = new Map<string, Map<string, Order>>();
   readonly #preemptorsByVictim = new Map<string, string>();
+  readonly #changes: FactListener;
+
+  constructor(changes: FactListener = new FactChanges()) {
+    this.#changes = changes;
+  }
 
   give(preemptorUID: string, victimUID: string, order: Order): void {
     this.settle(victimUID);
@@ -20,6 +26,7 @@ export class Orders {
     if (victims === undefined) this.#byPreemptor.set(preemptorUID, new Map([[victimUID, order]]));
     else victims.set(victimUID, order);
     this.#preemptorsByVictim.set(victimUID, preemptorUID);
+    this.#changes.podChanged(victimUID);
   }
 
   /** The order shows, failed, or lost its object. Returns the preemptor it was given for. */
@@ -30,6 +37,7 @@ export class Orders {
     const victims = this.#byPreemptor.get(preemptorUID);
     victims?.delete(victimUID);
     if (victims?.size === 0) this.#byPreemptor.delete(preemptorUID);
+    this.#changes.podChanged(victimUID);
     return preemptorUID;
   }
 

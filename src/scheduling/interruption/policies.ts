@@ -1,10 +1,16 @@
 import { type InterruptionPolicy, matchesLabelSelector, type Pod } from '../../model/index.ts';
 import { DEFAULT_POLICY_NAME, DEFAULT_POLICY_NAMESPACE } from '../constants.ts';
+import { FactChanges, type FactListener } from './fact-changes.ts';
 
 /** The InterruptionPolicies, and which one holds for a pod. */
 export class Policies {
   /** Per namespace, by name. */
   readonly #byNamespace = new Map<string, InterruptionPolicy[]>();
+  readonly #changes: FactListener;
+
+  constructor(changes: FactListener = new FactChanges()) {
+    this.#changes = changes;
+  }
 
   put(policy: InterruptionPolicy): void {
     this.delete(policy);
@@ -13,6 +19,7 @@ export class Policies {
     others.push(policy);
     others.sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
     this.#byNamespace.set(namespace, others);
+    this.#changes.everythingChanged();
   }
 
   delete(policy: InterruptionPolicy): void {
@@ -22,6 +29,7 @@ export class Policies {
     );
     if (others.length === 0) this.#byNamespace.delete(namespace);
     else this.#byNamespace.set(namespace, others);
+    this.#changes.everythingChanged();
   }
 
   /** The first by name of the pod's namespace whose selector matches, else the cluster's default; undefined: none. */

@@ -4,7 +4,9 @@ import type { FilterPlugin, Rejection } from '../framework/phases.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { Budgets } from './budgets.ts';
-import { byImportance, costOf, type VictimUnit } from './victim-unit.ts';
+import { rankOf } from './interruption-plan.ts';
+import type { PlanOrder } from './plan-order.ts';
+import type { Importance, VictimUnit } from './victim-unit.ts';
 
 /** Tries a pod on a node with some of its pods taken away; {@link restore} puts everything back. */
 export class Trial {
@@ -66,9 +68,9 @@ export interface VictimSelection {
 export function selectVictims(
   trial: Trial,
   candidates: readonly VictimUnit[],
-  budgets: Budgets,
+  { budgets, importance }: { budgets: Budgets; importance: Importance },
 ): VictimSelection | Rejection {
-  const ordered = candidates.length < 2 ? candidates : [...candidates].sort(byImportance);
+  const ordered = candidates.length < 2 ? candidates : [...candidates].sort(importance);
   for (const unit of ordered) trial.removeUnit(unit);
   const rejection = trial.rejection();
   if (rejection !== undefined) return rejection;
@@ -102,22 +104,24 @@ function reprieve(
 }
 
 /**
- * The best victim set there is on the node, by exhaustive search cut off at the set known already: fewest violations,
- * lowest highest priority, lowest cost, fewest units. Reprieving by importance may miss it: it gives back the dearest
- * first, which can force several cheap ones, dumped at once, instead of that one.
+ * The best victim set there is on the node, by exhaustive search cut off at the set known already. Reprieving by importance
+ * may miss it: it gives back the dearest first, which can force several cheap ones, dumped at once, instead of that one.
+ * `trial` has every candidate removed or not as it likes, and is left with all of them put back.
  */
 export function cheapestVictims(
   trial: Trial,
   candidates: readonly VictimUnit[],
   known: VictimSelection,
+  { order, importance, nodeName }: { order: PlanOrder; importance: Importance; nodeName: string },
 ): readonly VictimUnit[] {
-  const ordered = [...candidates].sort(byImportance).reverse();
+  const ordered = [...candidates].sort(importance).reverse();
   let best = known.victims;
-  let bestRank = rankOf(best, known.violating);
+  let bestRank = rankOf(best, known.violating, nodeName);
   const chosen: VictimUnit[] = [];
   const visit = (next: number): void => {
-    const rank = rankOf(chosen, known.violating);
-    if (compareRanks(rank, bestRank) >= 0) return;
+    // Every part of a rank only gets worse as units are added, so that a partial set bounds all sets that contain it.
+    const rank = rankOf(chosen, known.violating, nodeName);
+    if (order(rank, bestRank) >= 0) return;
     if (trial.rejection() === undefined) {
       best = [...chosen];
       bestRank = rank;
@@ -136,26 +140,4 @@ export function cheapestVictims(
   for (const unit of candidates) trial.putBackUnit(unit);
   visit(0);
   return best;
-}
-
-type Rank = readonly [violations: number, highestPriority: number, cost: number, units: number];
-
-/** Every part only grows as units are added, so that a partial set bounds all sets that contain it. */
-function rankOf(units: readonly VictimUnit[], violating: ReadonlySet<string>): Rank {
-  let violations = 0;
-  let highest = -Infinity;
-  for (const unit of units) {
-    for (const { pod } of unit.members) if (violating.has(pod.uid)) violations += 1;
-    highest = Math.max(highest, unit.priority);
-  }
-  return [violations, highest, costOf(units), units.length];
-}
-
-function compareRanks(one: Rank, other: Rank): number {
-  for (let index = 0; index < one.length; index++) {
-    const left = one[index] ?? 0;
-    const right = other[index] ?? 0;
-    if (left !== right) return left < right ? -1 : 1;
-  }
-  return 0;
 }

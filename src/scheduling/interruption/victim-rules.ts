@@ -20,6 +20,8 @@ export interface Permission {
   readonly excluded?: string;
   /** When the hindrance ends by itself, ms since the epoch. */
   readonly retryAt?: number;
+  /** When time alone changes what is said here, which may be before the hindrance ends, ms since the epoch. */
+  readonly recheckAt?: number;
   /** Set when it is a failed dump that hinders. */
   readonly dumpFailure?: string;
 }
@@ -84,7 +86,8 @@ export class VictimRules {
       protection > minimum
         ? `interrupted ${this.#record.countOf(victim.workload, now)} time(s) in 24 h, protected for ${left} more`
         : `policy ${nameOf(policy)}: minimumRunSeconds not reached for ${left} more`;
-    return refused(why, retryAt);
+    // An interruption that no longer counts shortens the protection.
+    return refused(why, retryAt, Math.min(retryAt, this.#record.oldestExpiry(victim.workload)));
   }
 
   #tooOften(victim: PodInfo, policy: InterruptionPolicy | undefined, now: number): Permission | undefined {
@@ -109,7 +112,8 @@ export class VictimRules {
       const retryAt = retryAfterFailures(failures);
       const ago = formatDuration(Math.max(0, Math.round((now - failures.lastAt) / 1000) * 1000));
       if (retryAt > now) {
-        return { excluded: `dump failed ${ago} ago: ${failures.reason}`, dumpFailure: failures.reason, retryAt };
+        const excluded = `dump failed ${ago} ago: ${failures.reason}`;
+        return { excluded, dumpFailure: failures.reason, retryAt, recheckAt: retryAt };
       }
     }
     const limit = policy?.spec.maxCheckpointSize;
@@ -124,8 +128,14 @@ export class VictimRules {
   }
 }
 
-function refused(excluded: string, retryAt?: number): Permission {
-  return { checkpoint: false, terminate: false, excluded, ...(retryAt === undefined ? {} : { retryAt }) };
+function refused(excluded: string, retryAt?: number, recheckAt = retryAt): Permission {
+  return {
+    checkpoint: false,
+    terminate: false,
+    excluded,
+    ...(retryAt === undefined ? {} : { retryAt }),
+    ...(recheckAt === undefined ? {} : { recheckAt }),
+  };
 }
 
 function nameOf(policy: InterruptionPolicy | undefined): string {

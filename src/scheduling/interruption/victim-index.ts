@@ -1,0 +1,184 @@
+import { MAX_CONCURRENT_DUMPS_PER_NODE } from '../constants.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
+import type { CostModel } from './cost.ts';
+import type { Departures } from './departures.ts';
+import type { FactListener } from './fact-changes.ts';
+import type { PreemptionMode } from './preemption-mode.ts';
+import type { Permission, VictimRules } from './victim-rules.ts';
+
+/** A pod that may be interrupted, with what that costs as far as it does not depend on the hour. */
+export interface PotentialVictim {
+  readonly pod: PodInfo;
+  readonly permission: Permission;
+  /** Node-seconds of a checkpoint beside the dumps under way; Infinity: not permitted. */
+  readonly checkpointCost: number;
+  /** What each further dump on the node adds. */
+  readonly perFurtherDump: number;
+  /** Dominant share of its node. */
+  readonly share: number;
+  /** Since when progress would be lost by termination, ms since the epoch. */
+  readonly savedAt: number;
+}
+
+/** A pod on its way out. */
+export interface LeavingPod {
+  readonly pod: PodInfo;
+  /** ms since the epoch by which its room should be free; undefined: just ordered. */
+  readonly deadline: number | undefined;
+}
+
+/** What the pods of one node offer to those who need room there. */
+export interface NodeVictims {
+  /** Lowest priority first. */
+  readonly victims: readonly PotentialVictim[];
+  /** Pods to which one or both actions are not permitted, lowest priority first. */
+  readonly hindered: readonly { readonly pod: PodInfo; readonly permission: Permission }[];
+  readonly leaving: readonly LeavingPod[];
+  /** Dumps under way. */
+  readonly dumping: number;
+  /** When time alone changes what is permitted, ms since the epoch. */
+  readonly validUntil: number;
+}
+
+export interface VictimIndexDependencies {
+  departures: Departures;
+  rules: VictimRules;
+  costs: CostModel;
+  /** Where the pod takes room. */
+  nodeOf: (podUID: string) => NodeInfo | undefined;
+  nodeNamed: (name: string) => NodeInfo | undefined;
+}
+
+type Mode = Exclude<PreemptionMode, 'Never'>;
+
+/**
+ * Per node, its possible victims by priority with permissions and costs, worked out once and kept until something they rest
+ * on changes: the node's pods, orders and checkpoints of theirs, what was measured or recorded of their workloads, policies,
+ * or the time. A plan over thousands of nodes then looks at each only to compare numbers.
+ */
+export class VictimIndex implements SnapshotListener, FactListener {
+  readonly #dependencies: VictimIndexDependencies;
+  /** By slot of the node. */
+  readonly #known: Record<Mode, (NodeVictims | undefined)[]> = {
+    CheckpointLowerPriority: [],
+    PreemptLowerPriority: [],
+  };
+  /** Nodes on which a workload was seen: normally one. */
+  readonly #nodesByWorkload = new Map<string, NodeInfo[]>();
+
+  constructor(dependencies: VictimIndexDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  of(node: NodeInfo, mode: Mode, now: number): NodeVictims {
+    const known = this.#known[mode][node.slot];
+    if (known !== undefined && now < known.validUntil) return known;
+    const fresh = this.#survey(node, mode, now);
+    this.#known[mode][node.slot] = fresh;
+    return fresh;
+  }
+
+  nodeOf(pod: PodInfo): NodeInfo | undefined {
+    return this.#dependencies.nodeOf(pod.uid);
+  }
+
+  podPlaced(_pod: PodInfo, node: NodeInfo): void {
+    this.#forget(node);
+  }
+
+  podDisplaced(pod: PodInfo, node: NodeInfo): void {
+    this.#forget(node);
+    const others = this.#nodesByWorkload.get(pod.workload)?.filter((other) => other !== node);
+    if (others === undefined || others.length === 0) this.#nodesByWorkload.delete(pod.workload);
+    else this.#nodesByWorkload.set(pod.workload, others);
+  }
+
+  /** A node of the cluster ({@link SnapshotListener}), or by name ({@link FactListener}). */
+  nodeChanged(node: NodeInfo | string): void {
+    const info = typeof node === 'string' ? this.#dependencies.nodeNamed(node) : node;
+    if (info !== undefined) this.#forget(info);
+  }
+
+  nodeRemoved(node: NodeInfo): void {
+    this.#forget(node);
+  }
+
+  podChanged(uid: string): void {
+    const node = this.#dependencies.nodeOf(uid);
+    if (node !== undefined) this.#forget(node);
+  }
+
+  workloadChanged(workload: string): void {
+    for (const node of this.#nodesByWorkload.get(workload) ?? []) this.#forget(node);
+  }
+
+  everythingChanged(): void {
+    this.#known.CheckpointLowerPriority.length = 0;
+    this.#known.PreemptLowerPriority.length = 0;
+  }
+
+  #forget({ slot }: NodeInfo): void {
+    this.#known.CheckpointLowerPriority[slot] = undefined;
+    this.#known.PreemptLowerPriority[slot] = undefined;
+  }
+
+  #survey(node: NodeInfo, mode: Mode, now: number): NodeVictims {
+    const { departures } = this.#dependencies;
+    const leaving: LeavingPod[] = [];
+    const staying: PodInfo[] = [];
+    let dumping = 0;
+    for (const pod of node.pods.values()) {
+      const departure = departures.of(pod);
+      if (departure === undefined) {
+        staying.push(pod);
+        continue;
+      }
+      if (departures.isDumping(pod)) dumping += 1;
+      leaving.push({ pod, deadline: departure.deadline });
+    }
+    staying.sort((one, other) => one.priority - other.priority || (one.uid < other.uid ? -1 : 1));
+    const victims: PotentialVictim[] = [];
+    const hindered: { pod: PodInfo; permission: Permission }[] = [];
+    let validUntil = Infinity;
+    for (const pod of staying) {
+      const permission = this.permissionFor(pod, node, { mode, dumping, now });
+      if (permission.recheckAt !== undefined) validUntil = Math.min(validUntil, permission.recheckAt);
+      if (permission.excluded !== undefined) hindered.push({ pod, permission });
+      if (permission.checkpoint || permission.terminate) victims.push(this.#victim(pod, node, permission, dumping));
+      this.#remember(pod.workload, node);
+    }
+    return { victims, hindered, leaving, dumping, validUntil };
+  }
+
+  /** What may be done to the pod, the dumps under way on its node counted. */
+  permissionFor(
+    pod: PodInfo,
+    node: NodeInfo,
+    { mode, dumping, now }: { mode: Mode; dumping: number; now: number },
+  ): Permission {
+    const permission = this.#dependencies.rules.permissionFor(pod, mode, now);
+    if (!permission.checkpoint || dumping < MAX_CONCURRENT_DUMPS_PER_NODE) return permission;
+    return { ...permission, checkpoint: false, excluded: `node ${node.name} writes ${dumping} dumps already` };
+  }
+
+  #victim(pod: PodInfo, node: NodeInfo, permission: Permission, dumping: number): PotentialVictim {
+    const { costs } = this.#dependencies;
+    const checkpoint = permission.checkpoint ? costs.checkpointCost(pod, node, dumping + 1) : undefined;
+    return {
+      pod,
+      permission,
+      checkpointCost: checkpoint?.cost ?? Infinity,
+      perFurtherDump: checkpoint?.perFurtherDump ?? 0,
+      share: costs.shareOf(pod, node),
+      savedAt: costs.savedAt(pod),
+    };
+  }
+
+  #remember(workload: string, node: NodeInfo): void {
+    const nodes = this.#nodesByWorkload.get(workload);
+    if (nodes === undefined) this.#nodesByWorkload.set(workload, [node]);
+    else if (!nodes.includes(node)) nodes.push(node);
+  }
+}
