@@ -12,6 +12,11 @@ export const WORKLOAD_ANNOTATION = 'fermata.dev/workload';
 export const INCARNATION_ANNOTATION = 'fermata.dev/incarnation';
 /** On a pod: expected run time as a Kubernetes duration (`90m`), counted over all incarnations. */
 export const WALLTIME_ANNOTATION = 'fermata.dev/walltime';
+/**
+ * On a pod without requests: room it may use of what others hold and do not use (`cpu=2,memory=4Gi`). It gives way, by
+ * checkpoint, whenever they use it after all.
+ */
+export const OPPORTUNISTIC_ANNOTATION = 'fermata.dev/opportunistic';
 /** On a restored pod: RFC 3339 time at which the workload first entered the queue; it keeps its place by it. */
 export const FIRST_ENQUEUED_ANNOTATION = 'fermata.dev/first-enqueued';
 /** On a restored pod: seconds its earlier incarnations ran. */
