@@ -63,8 +63,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: 'src/controllers/scheduling/decision-executor.ts',
-        take: 'if (held !== undefined) {',
-        put: "if (held === '') {",
+        take: 'const held = await this.#unseen.holding(nodeName, signal);',
+        put: 'const held = undefined as string | undefined;',
       },
     ],
     finds: { invariants: [6], message: /was bound/ },
