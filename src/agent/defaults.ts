@@ -14,5 +14,9 @@ export const NEED_RETRY_MILLISECONDS = 5_000;
 export const UNCLAIMED_MILLISECONDS = 2_000;
 /** How often everything is looked at although nothing was reported. */
 export const RESYNC_MILLISECONDS = 30_000;
+/** Whoever waits for the room of the dumped pod needs the disk more than the flush does, which holds up every write beside it. */
+export const FLUSH_DELAY_MILLISECONDS = 1_000;
+/** How soon to look again what CRIU has written meanwhile. */
+export const FOLLOW_MILLISECONDS = 10;
 /** How soon to listen again to a runtime whose reports broke off. */
 export const CHANGES_RETRY_MILLISECONDS = 1_000;

@@ -7,7 +7,7 @@ import type { PodObservation, Runtime } from '../runtime/index.ts';
 import { completed, failed, hasFailed, inProgress, isReady, isStopped } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
-import { DEFAULT_TIMEOUT_SECONDS, DISK_MARGIN_BYTES } from './defaults.ts';
+import { DEFAULT_TIMEOUT_SECONDS, DISK_MARGIN_BYTES, FOLLOW_MILLISECONDS } from './defaults.ts';
 import { describeImages, statisticsOf, verifyImages } from './images.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { podTemplate } from './pod-template.ts';
@@ -147,6 +147,7 @@ export class Dumper {
     const cancel = new AbortController();
     this.#cancels.set(entry.checkpointUid, { podUid: entry.podUid, controller: cancel });
     const either = AbortSignal.any([signal, cancel.signal]);
+    const { files } = storage;
     let ahead: DigestsAhead | undefined;
     let dumped: JournalEntry;
     let ended: Promise<void> | undefined;
@@ -156,19 +157,21 @@ export class Dumper {
         counters.dumpsStarted++;
         const after = ordered.leaveRunning ? 'runs on' : 'is stopped by it';
         this.#tell(checkpoint, pod, 'Normal', 'Checkpointing', `Dump begins; the pod ${after}`);
+        // A pod that is to run on stands still until the dump is complete, and nobody waits for its digests.
+        if (!ordered.leaveRunning) {
+          const pause = (): Promise<void> => clock.sleep(FOLLOW_MILLISECONDS, either);
+          ahead = files.digestsAhead?.(this.#path(entry), { signal: either, pause });
+        }
         const report = await runtime.checkpointPod(entry.podUid, {
           ...this.#orderOf(ordered, either),
-          // A pod that is to run on stands still until the dump is complete: nothing of ours is to make that longer.
-          ...(!ordered.leaveRunning && {
-            onImages: () => {
-              ahead = storage.files.digestsAhead?.(this.#path(entry), signal);
-            },
-          }),
+          onImages: () => ahead?.complete(),
         });
+        ahead?.complete();
         ended = report.ended;
         return { ...ordered, step: 'dumped', containers: report.containers, dumpedAt: clock.now() };
       });
     } catch (error) {
+      ahead?.abandon();
       if (signal.aborted) throw error;
       const known = error instanceof FermataError && DUMP_FAILURES.has(error.code);
       if (!known && !cancel.signal.aborted) throw error;

@@ -37,8 +37,8 @@ export interface JournalEntry {
 }
 
 /**
- * The agent's memory across its own death. Calls are synchronous and durable when they return: the next step is taken only
- * after the one before is written.
+ * The agent's memory across its own death. Calls are synchronous, and what they wrote outlives the process when they return:
+ * the next step is taken only after the one before is written.
  */
 export interface Journal {
   /** All entries, oldest first. */

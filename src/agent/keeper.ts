@@ -14,7 +14,7 @@ import type { Runtime } from '../runtime/index.ts';
 import { hasFailed, isReady, isStopped, released } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
-import { NEED_RETRY_MILLISECONDS, RELEASE_RETRY_MILLISECONDS } from './defaults.ts';
+import { FLUSH_DELAY_MILLISECONDS, NEED_RETRY_MILLISECONDS, RELEASE_RETRY_MILLISECONDS } from './defaults.ts';
 import { folderOf } from './dumper.ts';
 import type { Journal } from './journal.ts';
 import { reasonToKeep } from './need.ts';
@@ -113,10 +113,11 @@ export class Keeper {
     }
   }
 
-  /** Against a power failure, and only now that nobody waits for the disk any more. */
+  /** Against a power failure, and only when nobody waits for the disk any more. */
   flush(folder: string): void {
     const directory = join(this.#directory, folder);
     this.#inBackground(`flushing ${directory}`, async (signal) => {
+      await this.#parts.clock.sleep(FLUSH_DELAY_MILLISECONDS, signal);
       if ((await this.#parts.storage.files.list(directory)) !== undefined) {
         await this.#parts.storage.files.flush(directory, signal);
       }

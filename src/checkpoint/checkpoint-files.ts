@@ -1,4 +1,4 @@
-import type { DigestsAhead } from './digests-ahead.ts';
+import type { AheadOptions, DigestsAhead } from './digests-ahead.ts';
 
 /** A write goes to a file of the target's name with this behind it first; a crash can leave one. */
 export const DRAFT_SUFFIX = '.partial';
@@ -23,8 +23,8 @@ export interface CheckpointFiles {
   digests(directory: string, files: readonly FileToDigest[], signal?: AbortSignal): Promise<string[]>;
   /** To be called well before the first dump: what digests need takes time to start. Absent where it does not. */
   prepareDigests?(): void;
-  /** Begins to digest a dump whose images are complete; absent where digests cost no time. */
-  digestsAhead?(directory: string, signal?: AbortSignal): DigestsAhead;
+  /** Begins to digest a dump that is about to be written; absent where digests cost no time. */
+  digestsAhead?(directory: string, options: AheadOptions): DigestsAhead;
   /** Returns once everything in the directory is on stable storage. */
   flush(directory: string, signal?: AbortSignal): Promise<void>;
   /** Removes the directory with everything in it; one that is not there is fine. */

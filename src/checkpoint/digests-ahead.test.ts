@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, open, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CHUNK_BYTES, digestOfBytes } from './content-digest.ts';
 import { DigestsAhead } from './digests-ahead.ts';
-import { diskFiles } from './disk-files.ts';
 import { sealCheckpoint, verifyCheckpoint } from './manifest.ts';
 
 const METADATA = { createdAt: '2026-01-01T00:00:00Z', containers: [] };
@@ -25,13 +24,14 @@ async function withDump(use: (directory: string) => Promise<void>): Promise<void
   }
 }
 
+/** Of a dump that is complete. */
 function digestsAhead(directory: string): DigestsAhead {
-  return new DigestsAhead(
-    directory,
-    () => diskFiles.list(directory),
-    (files) => diskFiles.digests(directory, files),
-  );
+  const ahead = new DigestsAhead(directory, { pause });
+  ahead.complete();
+  return ahead;
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function alter(path: string): Promise<void> {
   const file = await open(path, 'r+');
@@ -96,4 +96,32 @@ test('large files are digested by threads to the same digests', () =>
     assert.equal(digests.get('main/checkpoint/pages-3.img'), digestOfBytes(bytes.subarray(0, 5_000)));
     await alter(join(directory, 'main', 'checkpoint', 'pages-2.img'));
     await assert.rejects(verifyCheckpoint(directory), { code: 'CheckpointCorrupt' });
+  }));
+
+test('a dump that is still being written is followed to the digests of the whole', () =>
+  withDump(async (directory) => {
+    const path = join(directory, 'main', 'checkpoint', 'pages-2.img');
+    const bytes = randomBytes(6 * CHUNK_BYTES + 777);
+    let looks = 0;
+    const ahead = new DigestsAhead(directory, {
+      pause: async () => {
+        looks += 1;
+        await pause();
+      },
+    });
+    for (let offset = 0; offset < bytes.length; offset += 3_000_000) {
+      await appendFile(path, bytes.subarray(offset, offset + 3_000_000));
+      const before = looks;
+      while (looks < before + 2) await pause(); // it has seen that piece, and waits for the next
+    }
+    ahead.complete();
+    assert.equal(await ahead.digestOf('main/checkpoint/pages-2.img'), digestOfBytes(bytes));
+    assert.match((await ahead.digestOf(PAGES)) ?? '', /^sha256:/);
+  }));
+
+test('of a dump that failed nothing is known, and nothing is waited for', () =>
+  withDump(async (directory) => {
+    const ahead = new DigestsAhead(directory, { pause });
+    ahead.abandon();
+    assert.equal(await ahead.digestOf(PAGES), undefined);
   }));

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { FermataError } from '../model/index.ts';
 import type { FileToDigest } from './checkpoint-files.ts';
 import { CHUNK_BYTES, contentDigest } from './content-digest.ts';
-import { DIGEST_THREADS, digestThreads } from './digest-threads.ts';
+import { DIGEST_THREADS, digestThreads, JOBS_A_THREAD } from './digest-threads.ts';
 import { corrupt, missing } from './errors.ts';
 
 /** So that no thread waits for its next chunk. */
-const READERS = 2 * DIGEST_THREADS;
+const READERS = JOBS_A_THREAD * DIGEST_THREADS;
 /** Threads take time to start: worth it from here on. */
 const THREADED_TOTAL_BYTES = 32 * 1024 * 1024;
 const THREADED_CHUNK_BYTES = 1024 * 1024;

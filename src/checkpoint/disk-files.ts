@@ -65,12 +65,7 @@ export const diskFiles: CheckpointFiles = {
 
   prepareDigests: () => digestThreads.prepare(),
 
-  digestsAhead: (directory, signal) =>
-    new DigestsAhead(
-      directory,
-      () => diskFiles.list(directory),
-      (files) => digestsOnDisk(directory, files, signal),
-    ),
+  digestsAhead: (directory, options) => new DigestsAhead(directory, options),
 
   async flush(directory, signal) {
     const entries = (await diskFiles.list(directory)) ?? [];

@@ -1,6 +1,6 @@
 export type { CheckpointEntry, CheckpointFiles } from './checkpoint-files.ts';
 export { type DumpOptions, verifyCriuImages, verifyDump } from './criu-images.ts';
-export { DigestsAhead } from './digests-ahead.ts';
+export { type AheadOptions, DigestsAhead } from './digests-ahead.ts';
 export { diskFiles } from './disk-files.ts';
 export {
   type DumpStatistics,

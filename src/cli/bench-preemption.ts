@@ -58,7 +58,7 @@ function describe(machineText: string, figures: readonly PreemptionFigures[]): s
     String(one.victimMebibytes),
     ms(one.createdToRunningMs),
     ms(one.criuDumpMs),
-    ms(one.createdToRunningMs - one.criuDumpMs),
+    ms(one.overDumpMs),
     ms(one.agentDumpMs),
     ms(one.restoreMs),
     (one.frozenMicroseconds / 1_000).toFixed(1),

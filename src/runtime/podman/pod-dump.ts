@@ -27,7 +27,8 @@ import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
 
 /** A killed process of 1 GiB is gone within tens of milliseconds; one in the kernel's hands may take longer. */
 const END_TIMEOUT_MILLISECONDS = 10_000;
-const END_POLL_MILLISECONDS = 1;
+/** Each look walks the control groups, on a core that the digests need. */
+const END_POLL_MILLISECONDS = 4;
 const ORPHAN_POLL_MILLISECONDS = 20;
 
 interface Target {

@@ -163,6 +163,8 @@ export function containerSpecification(
     systemd: 'false',
     healthconfig: { Test: ['NONE'] },
     remove: false,
+    // Without it each unmount of a root file system writes the whole disk out, a fresh dump of another pod included.
+    volatile: true,
   };
 }
 
