@@ -18,3 +18,15 @@ export function roleOptions(command: Command): Command {
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--supervised', 'stop when standard input ends, as a part of a sandbox does');
 }
+
+/** Options of roles of which several replicas may run, of which one leads: Kubernetes' own flags. */
+export function leaderElectionOptions(command: Command): Command {
+  return command
+    .option('--leader-elect', 'run only while holding a Lease, so that several replicas may be started', true)
+    .option('--no-leader-elect', 'this is the only replica: it leads at once')
+    .option('--leader-elect-lease-duration <duration>', 'others wait this long before they take over', '15s')
+    .option('--leader-elect-renew-deadline <duration>', 'the leader gives up after this long without a renewal', '10s')
+    .option('--leader-elect-retry-period <duration>', 'between two tries to acquire or renew', '2s')
+    .option('--leader-elect-resource-namespace <name>', 'of the Lease (default: that of this pod, else kube-system)')
+    .option('--leader-elect-resource-name <name>', 'of the Lease (default: fermata-scheduler, fermata-controller)');
+}

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { SchedulerRoleOptions } from '../roles/index.ts';
-import { roleOptions, runRole } from './roles.ts';
+import { leaderElectionOptions, roleOptions, runRole } from './roles.ts';
 
 export function register(program: Command): void {
-  roleOptions(program.command('scheduler'))
+  leaderElectionOptions(roleOptions(program.command('scheduler')))
     .description('run the scheduler: places pods, plans interruptions')
     .option(
       '--scheduler-name <name>',

@@ -3,7 +3,7 @@ export { type CustomResourceManifest, customResourceDefinitions, type ManifestOp
 export * from './election/index.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { HttpStore, type HttpStoreOptions } from './http-store.ts';
-export { type ClusterAccess, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
+export { type ClusterAccess, IN_CLUSTER, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
 export { type Backoff, ReconcileLoop, type ReconcileOptions, type Requeue } from './reconcile-loop.ts';
 export { Reflector, type ReflectorOptions } from './reflector.ts';
 export * from './registry/index.ts';

@@ -30,6 +30,9 @@ export interface ClusterAccess {
   authorize?: () => Promise<Record<string, string>>;
 }
 
+/** {@link ClusterAccess.context} of a pod's own service account. */
+export const IN_CLUSTER = 'in-cluster';
+
 export interface KubeconfigOptions {
   /** A file; instead of what `environment` says. */
   path?: string;
@@ -246,7 +249,7 @@ async function inClusterAccess(
     ...(ca === undefined ? {} : { ca }),
     tokenFile: join(directory, 'token'),
     ...(namespace === undefined ? {} : { namespace }),
-    context: 'in-cluster',
+    context: IN_CLUSTER,
   };
 }
 

@@ -1,5 +1,5 @@
 import { type Clock, type Random, SystemClock } from '../clock/index.ts';
-import { EventRecorder, HttpStore, loadKubeconfig } from '../kubernetes/index.ts';
+import { HttpStore, IN_CLUSTER, loadKubeconfig } from '../kubernetes/index.ts';
 import type { Log } from '../model/index.ts';
 import { createLog, type LogLevel } from './log.ts';
 
@@ -16,6 +16,11 @@ export interface RoleDependencies {
   log: Log;
 }
 
+export interface ConnectedRole extends RoleDependencies {
+  /** Of the pod that this process runs in; undefined outside of a cluster. */
+  podNamespace: string | undefined;
+}
+
 export interface ClusterOptions {
   /** Kubeconfig file; default as kubectl: $KUBECONFIG, ~/.kube/config, in-cluster. */
   kubeconfig?: string;
@@ -24,7 +29,7 @@ export interface ClusterOptions {
 }
 
 /** The real clock, real chance, and the cluster the kubeconfig names. */
-export async function connect(role: string, options: ClusterOptions): Promise<RoleDependencies> {
+export async function connect(role: string, options: ClusterOptions): Promise<ConnectedRole> {
   const access = await loadKubeconfig({
     ...(options.kubeconfig === undefined ? {} : { path: options.kubeconfig }),
     ...(options.context === undefined ? {} : { context: options.context }),
@@ -34,9 +39,6 @@ export async function connect(role: string, options: ClusterOptions): Promise<Ro
     clock: new SystemClock(),
     random: Math.random,
     log: createLog(role, options.logLevel),
+    podNamespace: access.context === IN_CLUSTER ? access.namespace : undefined,
   };
-}
-
-export function recorderFor(dependencies: RoleDependencies, component: string): EventRecorder {
-  return new EventRecorder(dependencies, { component });
 }

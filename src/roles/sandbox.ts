@@ -125,8 +125,17 @@ function partsOf(directory: SandboxDirectory, own: OwnCommand, podman: PodmanSer
             },
           ]),
       part('node', '--dir', directory.root),
-      part('scheduler', ...toCluster, '--scheduler-name', 'fermata', '--scheduler-name', 'default-scheduler'),
-      part('controller', ...toCluster),
+      // One of each, and the supervisor starts no second one: they need not wait for the Lease of one that was killed.
+      part(
+        'scheduler',
+        ...toCluster,
+        '--no-leader-elect',
+        '--scheduler-name',
+        'fermata',
+        '--scheduler-name',
+        'default-scheduler',
+      ),
+      part('controller', ...toCluster, '--no-leader-elect'),
     ],
   };
 }
