@@ -25,7 +25,7 @@ after(async () => {
 
 async function serve(
   options: CoordinatorOptions = {},
-  state = new MemoryState(),
+  state: CoordinationState = new MemoryState(),
   port = 0,
 ): Promise<CoordinationServer> {
   const parts = { clock: new SystemClock(), log: SILENT };

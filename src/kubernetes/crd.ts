@@ -6,6 +6,7 @@ import {
   type KubeObject,
   kindOf,
   POD_CHECKPOINTS,
+  POD_GROUP_CHECKPOINTS,
   POD_GROUPS,
   type ResourceType,
 } from '../model/index.ts';
@@ -48,6 +49,15 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     },
     { name: 'Restored As', type: 'string', jsonPath: '.status.restoration.podName', priority: 1 },
   ],
+  [POD_GROUP_CHECKPOINTS.kind]: [
+    { name: 'Reason', type: 'string', jsonPath: '.spec.reason' },
+    { name: 'Verdict', type: 'string', jsonPath: '.status.decision.verdict' },
+    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason' },
+    { name: 'Released', type: 'string', jsonPath: '.status.conditions[?(@.type=="Released")].status' },
+    { name: 'Restored', type: 'string', jsonPath: '.status.conditions[?(@.type=="Restored")].status' },
+    AGE,
+    { name: 'Why', type: 'string', jsonPath: '.status.decision.message', priority: 1 },
+  ],
   [INTERRUPTION_POLICIES.kind]: [
     { name: 'On Preemption', type: 'string', jsonPath: '.spec.onPreemption' },
     { name: 'Max Size', type: 'string', jsonPath: '.spec.maxCheckpointSize' },
@@ -60,7 +70,12 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
 
 /** Fermata's own kinds, and the one it takes over from others, as a server is told of them, generated from their schemas. */
 export function customResourceDefinitions(options: ManifestOptions = {}): CustomResourceManifest[] {
-  return [manifest(POD_CHECKPOINTS, options), manifest(INTERRUPTION_POLICIES, options), manifest(POD_GROUPS, options)];
+  return [
+    manifest(POD_CHECKPOINTS, options),
+    manifest(POD_GROUP_CHECKPOINTS, options),
+    manifest(INTERRUPTION_POLICIES, options),
+    manifest(POD_GROUPS, options),
+  ];
 }
 
 function manifest<T extends KubeObject>(type: ResourceType<T>, options: ManifestOptions): CustomResourceManifest {

@@ -8,6 +8,7 @@ export * from './marks.ts';
 export * from './meta.ts';
 export * from './podcheckpoint.ts';
 export * from './podgroup.ts';
+export * from './podgroupcheckpoint.ts';
 export * from './printing/index.ts';
 export * from './quantity.ts';
 export * from './resources.ts';

@@ -18,7 +18,12 @@ import { INTERRUPTION_POLICIES } from './interruptionpolicy.ts';
 import type { KubeObject, ResourceType } from './meta.ts';
 import { POD_CHECKPOINTS } from './podcheckpoint.ts';
 import { POD_GROUPS } from './podgroup.ts';
-import { INTERRUPTION_POLICY_COLUMNS, POD_CHECKPOINT_COLUMNS } from './printing/checkpoint-columns.ts';
+import { POD_GROUP_CHECKPOINTS } from './podgroupcheckpoint.ts';
+import {
+  INTERRUPTION_POLICY_COLUMNS,
+  POD_CHECKPOINT_COLUMNS,
+  POD_GROUP_CHECKPOINT_COLUMNS,
+} from './printing/checkpoint-columns.ts';
 import type { PrinterColumn } from './printing/column.ts';
 import { EVENT_COLUMNS } from './printing/event-columns.ts';
 import { NODE_COLUMNS } from './printing/node-columns.ts';
@@ -131,6 +136,7 @@ export const KINDS: readonly KindDefinition[] = [
     fields: ['spec.sourcePod.name', 'status.nodeName'],
     categories: ['fermata'],
   }),
+  define(POD_GROUP_CHECKPOINTS, POD_GROUP_CHECKPOINT_COLUMNS, { subresources: STATUS, categories: ['fermata'] }),
   define(INTERRUPTION_POLICIES, INTERRUPTION_POLICY_COLUMNS, { categories: ['fermata'] }),
   define(POD_GROUPS, POD_GROUP_COLUMNS, { subresources: STATUS }),
 ];

@@ -17,6 +17,11 @@ export const WALLTIME_ANNOTATION = 'fermata.dev/walltime';
  * checkpoint, whenever they use it after all.
  */
 export const OPPORTUNISTIC_ANNOTATION = 'fermata.dev/opportunistic';
+/**
+ * On a pod that was backfilled though it may run longer than the room is free: RFC 3339 time by which it is to be
+ * checkpointed to make way for the pod that it went ahead of.
+ */
+export const VACATE_BY_ANNOTATION = 'fermata.dev/vacate-by';
 /** On a restored pod: RFC 3339 time at which the workload first entered the queue; it keeps its place by it. */
 export const FIRST_ENQUEUED_ANNOTATION = 'fermata.dev/first-enqueued';
 /** On a restored pod: seconds its earlier incarnations ran. */
@@ -33,6 +38,8 @@ export const DECISION_ANNOTATION = 'fermata.dev/decision';
 export const SUSPENDED_GATE = 'fermata.dev/suspended';
 /** Finalizer that keeps a PodCheckpoint until its data may go and is gone. */
 export const CHECKPOINT_FINALIZER = 'fermata.dev/checkpoint-data';
+/** Finalizer that keeps a PodGroupCheckpoint, and with it the decision, until every member has acted on it. */
+export const GROUP_FINALIZER = 'fermata.dev/group-decision';
 /** Label on PodCheckpoints and restored pods: the workload they belong to (value cut to 63 characters). */
 export const WORKLOAD_LABEL = 'fermata.dev/workload';
 /** Condition of a restored pod: True once the runtime runs it again, False with the reason when the restore failed. */

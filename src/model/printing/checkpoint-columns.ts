@@ -1,6 +1,7 @@
 import type { InterruptionPolicy } from '../interruptionpolicy.ts';
 import { conditionOf, isConditionTrue } from '../meta.ts';
 import type { PodCheckpoint } from '../podcheckpoint.ts';
+import type { PodGroupCheckpoint } from '../podgroupcheckpoint.ts';
 import { AGE_COLUMN, column, NAME_COLUMN, orNone, type PrinterColumn, wideColumn } from './column.ts';
 
 export const POD_CHECKPOINT_COLUMNS: readonly PrinterColumn<PodCheckpoint>[] = [
@@ -33,6 +34,27 @@ export function podCheckpointStatusText({ metadata, status }: PodCheckpoint): st
   if (metadata.deletionTimestamp !== undefined) return 'Terminating';
   const restored = conditionOf(status?.conditions, 'Restored');
   if (restored !== undefined) return restored.status === 'True' ? 'Restored' : (restored.reason ?? 'Suspended');
+  if (isConditionTrue(status?.conditions, 'Released')) return 'Released';
+  return conditionOf(status?.conditions, 'Ready')?.reason ?? 'Pending';
+}
+
+export const POD_GROUP_CHECKPOINT_COLUMNS: readonly PrinterColumn<PodGroupCheckpoint>[] = [
+  NAME_COLUMN,
+  column('Members', 'How many pods it is of.', ({ status }) => orNone(status?.members?.length.toString())),
+  column('Reason', 'Why it was asked for.', ({ spec }) => spec.reason ?? 'Manual'),
+  column('Verdict', 'Committed: all are checkpointed. Aborted: all run on.', ({ status }) =>
+    orNone(status?.decision?.verdict),
+  ),
+  column('Status', 'How far it has come.', podGroupCheckpointStatusText),
+  AGE_COLUMN,
+  wideColumn('After', 'What becomes of the pods after the dump.', ({ spec }) => spec.postCheckpointState ?? 'Running'),
+  wideColumn('Why', 'Why it was decided so.', ({ status }) => orNone(status?.decision?.message)),
+];
+
+/** As {@link podCheckpointStatusText}, of all members together. */
+export function podGroupCheckpointStatusText({ metadata, status }: PodGroupCheckpoint): string {
+  if (metadata.deletionTimestamp !== undefined) return 'Terminating';
+  if (isConditionTrue(status?.conditions, 'Restored')) return 'Restored';
   if (isConditionTrue(status?.conditions, 'Released')) return 'Released';
   return conditionOf(status?.conditions, 'Ready')?.reason ?? 'Pending';
 }

@@ -8,6 +8,7 @@ import { PodSchema } from './pod.ts';
 import { PodCheckpointSchema } from './pod-checkpoint.ts';
 import { PodDisruptionBudgetSchema } from './pod-disruption-budget.ts';
 import { PodGroupSchema } from './pod-group.ts';
+import { PodGroupCheckpointSchema } from './pod-group-checkpoint.ts';
 
 /** Schema of each kind's whole object. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
@@ -23,6 +24,7 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   PodDisruptionBudget: PodDisruptionBudgetSchema,
   CustomResourceDefinition: CustomResourceDefinitionSchema,
   PodCheckpoint: PodCheckpointSchema,
+  PodGroupCheckpoint: PodGroupCheckpointSchema,
   InterruptionPolicy: InterruptionPolicySchema,
   PodGroup: PodGroupSchema,
 };

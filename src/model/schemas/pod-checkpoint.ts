@@ -186,7 +186,7 @@ export const PodCheckpointStatusSchema = Type.Object(
     conditions: Type.Optional(
       Type.Array(ConditionSchema, {
         description:
-          'Ready (Pending, CheckpointInProgress, CheckpointCompleted, CheckpointFailed, SourcePodReplaced), Stored, Released, Restored.',
+          'Ready (Pending, CheckpointInProgress, CheckpointCompleted, CheckpointFailed, SourcePodReplaced), Prepared (of a group), Stored, Released, Restored.',
         ...byType,
       }),
     ),

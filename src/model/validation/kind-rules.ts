@@ -11,6 +11,7 @@ import type { InterruptionPolicy } from '../interruptionpolicy.ts';
 import type { LabelSelector } from '../label-selector.ts';
 import { CHECKPOINT_LOWER_PRIORITY, PREEMPTION_POLICY_ANNOTATION } from '../marks.ts';
 import type { PodCheckpoint } from '../podcheckpoint.ts';
+import type { PodGroupCheckpoint } from '../podgroupcheckpoint.ts';
 import type { FieldErrors } from './field-error.ts';
 import {
   base64,
@@ -182,6 +183,13 @@ export function checkPodCheckpoint({ spec }: PodCheckpoint, errors: FieldErrors)
   if (preemptor === undefined) return;
   checkRequired(errors, 'spec.preemptor.namespace', preemptor.namespace, dnsLabel);
   checkRequired(errors, 'spec.preemptor.name', preemptor.name, dnsSubdomain);
+}
+
+export function checkPodGroupCheckpoint({ spec }: PodGroupCheckpoint, errors: FieldErrors): void {
+  checkLabelSelector(spec?.selector, 'spec.selector', errors);
+  const { matchLabels = {}, matchExpressions = [] } = spec?.selector ?? {};
+  // Every pod of a namespace is no application.
+  if (Object.keys(matchLabels).length + matchExpressions.length === 0) errors.required('spec.selector');
 }
 
 export function checkInterruptionPolicy({ spec }: InterruptionPolicy, errors: FieldErrors): void {

@@ -10,6 +10,7 @@ import type {
 import { SPEC_IMMUTABLE } from '../marks.ts';
 import type { KubeObject } from '../meta.ts';
 import type { PodCheckpoint } from '../podcheckpoint.ts';
+import type { PodGroupCheckpoint } from '../podgroupcheckpoint.ts';
 import type { FieldErrors } from './field-error.ts';
 import { checkRequired } from './formats.ts';
 import { applyPodDefaults } from './pod-defaults.ts';
@@ -151,4 +152,17 @@ export function checkDefinitionUpdate(
 /** A checkpoint is asked for once; changing what was asked for would make its record a lie. */
 export function checkPodCheckpointUpdate(old: PodCheckpoint, next: PodCheckpoint, errors: FieldErrors): void {
   if (!isSame(old.spec, next.spec)) errors.invalid('spec', next.spec, SPEC_IMMUTABLE);
+}
+
+/** The decision is what members act on, each in its own time: it must be the same for all of them. */
+export function checkPodGroupCheckpointUpdate(
+  old: PodGroupCheckpoint,
+  next: PodGroupCheckpoint,
+  errors: FieldErrors,
+): void {
+  if (!isSame(old.spec, next.spec)) errors.invalid('spec', next.spec, SPEC_IMMUTABLE);
+  const decision = old.status?.decision;
+  if (decision !== undefined && !isSame(decision, next.status?.decision)) {
+    errors.invalid('status.decision', next.status?.decision, 'a decision is taken once');
+  }
 }

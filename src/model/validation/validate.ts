@@ -10,6 +10,7 @@ import {
   checkNode,
   checkPodCheckpoint,
   checkPodDisruptionBudget,
+  checkPodGroupCheckpoint,
   checkPriorityClass,
   checkSecret,
 } from './kind-rules.ts';
@@ -21,6 +22,7 @@ import {
   checkDefinitionUpdate,
   checkMetadataUpdate,
   checkPodCheckpointUpdate,
+  checkPodGroupCheckpointUpdate,
   checkPodUpdate,
   checkPriorityClassUpdate,
 } from './update-rules.ts';
@@ -52,6 +54,7 @@ const RULED_BY_SPEC: ReadonlySet<string> = new Set([
   'Node',
   'Lease',
   'PodCheckpoint',
+  'PodGroupCheckpoint',
   'InterruptionPolicy',
 ]);
 
@@ -66,6 +69,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   Lease: checkLease,
   CustomResourceDefinition: checkCustomResourceDefinition,
   PodCheckpoint: checkPodCheckpoint,
+  PodGroupCheckpoint: checkPodGroupCheckpoint,
   InterruptionPolicy: checkInterruptionPolicy,
 };
 
@@ -76,6 +80,7 @@ const UPDATE_RULES: Readonly<Record<string, UpdateRule>> = {
   Secret: checkDataUpdate,
   CustomResourceDefinition: checkDefinitionUpdate,
   PodCheckpoint: checkPodCheckpointUpdate,
+  PodGroupCheckpoint: checkPodGroupCheckpointUpdate,
 };
 
 /**
