@@ -143,3 +143,10 @@ test('queue: a checkpoint deleted under a held room frees it', () => {
   story.after(60_000).tell({ type: 'CheckpointDeleted', checkpoint: order.build() });
   assert.deepEqual(story.brief(), ['Bind b → n']);
 });
+
+test('queue: a pod that waits for one due to be gone this very instant is looked at again when time has passed', () => {
+  const story = full().pods(one('a').on('n').priority(0).terminating(30_000), one('b').priority(5));
+  assert.deepEqual(story.brief(), ['Wait b → n until 40000']);
+  assert.match(story.after(40_000).brief().join(), /Wait b/);
+  assert.ok((story.engine.nextWakeup() ?? 0) > story.now, 'no wakeup at an instant that has been decided about');
+});

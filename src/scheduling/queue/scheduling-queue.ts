@@ -115,10 +115,13 @@ export class SchedulingQueue {
     }
   }
 
-  /** Room is being made, or waited for: as {@link reject}, but the try does not count for the backoff. */
+  /**
+   * Room is being made, or waited for: as {@link reject}, but the try does not count for the backoff. What it waits for may
+   * be due this very instant; to look again before time has passed would come to the same decision, for ever.
+   */
   hold(entry: QueueEntry, plugins: readonly string[], now: number, dueAt?: number): void {
     entry.attempts = Math.max(0, entry.attempts - 1);
-    this.reject(entry, plugins, now, dueAt);
+    this.reject(entry, plugins, now, dueAt === undefined ? undefined : Math.max(dueAt, now + 1));
   }
 
   assume(entry: QueueEntry): void {
