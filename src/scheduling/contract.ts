@@ -7,6 +7,9 @@ import type {
   PodDisruptionBudget,
   PriorityClass,
 } from '../model/index.ts';
+import type { PreBindStep } from './framework/phases.ts';
+
+export type { PreBindStep };
 
 /** What the engine is told. Updates carry the whole object; the engine keeps what it needs. */
 export type ClusterEvent =
@@ -31,7 +34,13 @@ export type ClusterEvent =
   /** Measured resident memory of a running pod, bytes: better than its request for the cost of a dump. */
   | { type: 'UsageObserved'; uid: string; memoryBytes: number }
   /** A decided bind could not be carried out: the assumption is undone and the pod tried again. */
-  | { type: 'BindFailed'; uid: string; reason: string }
+  | {
+      type: 'BindFailed';
+      uid: string;
+      reason: string;
+      /** The plugins whose PreBind writes failed: the pod waits for what they find helpful. Absent: it is an error, tried again. */
+      plugins?: readonly string[];
+    }
   /** A decided interruption could not even be asked for (its object was refused). */
   | { type: 'InterruptionFailed'; preemptorUID: string; victimUID: string; reason: string };
 
@@ -44,7 +53,16 @@ export interface PodRef {
 /** What the engine wants done. Decisions are data: the caller carries them out and reports back by events. */
 export type Decision =
   /** The pod fits: bind it. The engine assumes it bound from now on. */
-  | { type: 'Bind'; pod: PodRef; nodeName: string; explanation: Explanation }
+  | {
+      type: 'Bind';
+      pod: PodRef;
+      nodeName: string;
+      /** Writes that must have happened first, in order; absent: none. */
+      preBind?: readonly PreBindStep[];
+      /** The Bind plugin whose way of binding is asked for; absent: the API's. */
+      binder?: string;
+      explanation: Explanation;
+    }
   /** Make room for the pod: nominate the node, interrupt the victims. */
   | { type: 'Interrupt'; pod: PodRef; nodeName: string; victims: VictimDecision[]; explanation: Explanation }
   /** The cheapest is to wait for a natural end: nominate the node, do nothing. */

@@ -1,6 +1,9 @@
 import type { PriorityClass } from '../model/index.ts';
 import { Framework } from './framework/framework.ts';
-import { type Profile, pluginsOf } from './framework/profile.ts';
+import { NodeChooser, type NodeChooserOptions } from './framework/node-choice.ts';
+import type { Gate, Plugin, QueuedPod } from './framework/phases.ts';
+import { type PluginContext, type Profile, pluginsOf } from './framework/profile.ts';
+import { WaitingPods } from './framework/waiting-pods.ts';
 import { Budgets } from './interruption/budgets.ts';
 import { CheckpointLedger, sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
 import { CostModel } from './interruption/cost.ts';
@@ -18,6 +21,15 @@ import { DefaultSelectors } from './plugins/spread/default-selector.ts';
 import { TopologyIndex } from './plugins/topology/topology-index.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Cluster } from './snapshot/cluster.ts';
+import type { PodInfo } from './snapshot/pod-info.ts';
+
+/** A profile at work. */
+export interface ProfileRuntime {
+  readonly framework: Framework;
+  readonly chooser: NodeChooser;
+}
+
+export type ProfileOptions = Pick<NodeChooserOptions, 'random' | 'keepsVerdicts'>;
 
 /** Everything the engine remembers, wired together. */
 export class EngineState {
@@ -36,10 +48,13 @@ export class EngineState {
     lastCheckpointOf: (workload) => this.checkpoints.newestReady(workload),
     changes: this.changes,
   });
-  readonly framework: Framework;
+  readonly waiting = new WaitingPods();
   readonly queue: SchedulingQueue;
+  readonly #profiles = new Map<string, ProfileRuntime>();
+  readonly #first: ProfileRuntime;
 
-  constructor(profile: Profile) {
+  /** @param profiles pods that name none of them belong to the first */
+  constructor(profiles: readonly [Profile, ...Profile[]], options: ProfileOptions) {
     const topology = new TopologyIndex();
     const defaultSelectors = new DefaultSelectors(this.cluster.objects);
     this.cluster.follow(topology);
@@ -59,25 +74,50 @@ export class EngineState {
     this.cluster.follow(groups);
     this.cluster.follow(victims);
     this.changes.follow(victims);
-    const interruption = new Interruption({
-      framework: () => this.framework,
-      priorityClassOf: (name) => (name === undefined ? undefined : this.priorityClasses.get(name)),
-      space: this.cluster.space,
-      budgets: this.budgets,
-      groups,
-      victims,
-      costs: this.costs,
-    });
-    this.framework = new Framework(
-      pluginsOf(profile, {
+    const setUp = (profile: Profile): ProfileRuntime => {
+      let framework: Framework | undefined;
+      const interruption = new Interruption({
+        framework: () => {
+          if (framework === undefined) throw new RangeError('a profile was asked before it was set up');
+          return framework;
+        },
+        priorityClassOf: (name) => (name === undefined ? undefined : this.priorityClasses.get(name)),
         space: this.cluster.space,
+        budgets: this.budgets,
+        groups,
+        victims,
+        costs: this.costs,
+      });
+      const context: PluginContext = {
+        space: this.cluster.space,
+        cluster: this.cluster,
+        waiting: this.waiting,
         topology,
         defaultSelectors,
         checkpointOf: (key) => this.checkpoints.get(key),
         interruption,
-      }),
-    );
-    this.queue = new SchedulingQueue(this.framework);
+      };
+      framework = new Framework(pluginsOf(profile, context));
+      const { percentageOfNodesToScore } = profile;
+      const chooser = new NodeChooser(framework, this.cluster, { ...options, percentageOfNodesToScore });
+      const runtime = { framework, chooser };
+      this.#profiles.set(profile.schedulerName ?? '', runtime);
+      return runtime;
+    };
+    const [first, ...others] = profiles;
+    this.#first = setUp(first);
+    for (const profile of others) setUp(profile);
+    this.queue = new SchedulingQueue({
+      gateOf: (pod: PodInfo, now: number): Gate | undefined => this.profileOf(pod).framework.gateOf(pod, now),
+      plugins: distinct([...this.#profiles.values()].flatMap(({ framework }) => framework.plugins)),
+      less: (one: QueuedPod, other: QueuedPod): boolean => this.#first.framework.less(one, other),
+    });
+  }
+
+  /** The profile that decides about the pod, by its `schedulerName`. */
+  profileOf({ template }: PodInfo): ProfileRuntime {
+    if (this.#profiles.size === 1) return this.#first;
+    return this.#profiles.get(template.spec.schedulerName ?? '') ?? this.#first;
   }
 
   /** Whether a pod that is gone, or ended, still has its room: it was told to stop and nobody confirmed it free. */
@@ -107,4 +147,9 @@ export class EngineState {
     }
     return false;
   }
+}
+
+/** One of each name: what an event can help with does not differ between profiles. */
+function distinct(plugins: readonly Plugin[]): Plugin[] {
+  return [...new Map(plugins.map((plugin) => [plugin.name, plugin])).values()];
 }

@@ -10,6 +10,13 @@ export interface EngineOptions {
   random?: () => number;
   /** Default: {@link DEFAULT_PROFILE}. */
   profile?: Profile;
+  /** In place of `profile`: several, each for the pods that name it by `spec.schedulerName`; the first takes all others. */
+  profiles?: readonly [Profile, ...Profile[]];
+  /**
+   * Whether verdicts about nodes are kept from pod to pod (default). Without, every plugin is asked about every node for
+   * every pod: the same decisions, slower. For tests that compare the two.
+   */
+  keepsVerdicts?: boolean;
 }
 
 /**
@@ -23,10 +30,10 @@ export class Engine implements SchedulingEngine {
   readonly #cycle: SchedulingCycle;
   #lastNow = 0;
 
-  constructor({ random, profile = DEFAULT_PROFILE }: EngineOptions = {}) {
-    this.#state = new EngineState(profile);
+  constructor({ random, profile = DEFAULT_PROFILE, profiles = [profile], keepsVerdicts }: EngineOptions = {}) {
+    this.#state = new EngineState(profiles, { random, keepsVerdicts });
     this.#observer = new Observer(this.#state);
-    this.#cycle = new SchedulingCycle(this.#state, this.#observer, random);
+    this.#cycle = new SchedulingCycle(this.#state, this.#observer);
   }
 
   observe(event: ClusterEvent, now: number): void {
@@ -39,20 +46,21 @@ export class Engine implements SchedulingEngine {
     const { queue } = this.#state;
     this.#observer.expireOrders(now);
     queue.flush(now);
-    const decisions: Decision[] = [];
+    const decisions: Decision[] = this.#cycle.settleWaiting(now);
     for (let looked = 0; looked < limit; looked++) {
       const entry = queue.pop(now);
       if (entry === undefined) break;
-      decisions.push(...this.#cycle.run(entry, now));
+      for (const decision of this.#cycle.run(entry, now)) decisions.push(decision);
+      if (this.#state.waiting.hasOutcomes) decisions.push(...this.#cycle.settleWaiting(now));
     }
     return decisions;
   }
 
   /** In the past while pods are left over from a limited {@link decide}. */
   nextWakeup(): number | undefined {
-    const { queue, orders } = this.#state;
-    if (queue.hasActive) return this.#lastNow;
-    const next = Math.min(queue.nextDue() ?? Infinity, orders.nextExpiry());
+    const { queue, orders, waiting } = this.#state;
+    if (queue.hasActive || waiting.hasOutcomes) return this.#lastNow;
+    const next = Math.min(queue.nextDue() ?? Infinity, orders.nextExpiry(), waiting.nextDeadline());
     return next === Infinity ? undefined : next;
   }
 

@@ -73,7 +73,7 @@ export class Observer {
         costs.observeUsage(event.uid, event.memoryBytes);
         break;
       case 'BindFailed':
-        this.#bindFailed(event.uid, now);
+        this.#bindFailed(event, now);
         break;
       case 'InterruptionFailed':
         this.#interruptionFailed(event, now);
@@ -128,6 +128,9 @@ export class Observer {
     const { uid } = info;
     this.#leaveQueue(info, now);
     const before = cluster.placed(uid);
+    if (before?.assumed === true && before.nodeName === nodeName) {
+      this.#state.profileOf(info).framework.postBind(info, nodeName);
+    }
     if (info.finished && !this.#state.isHeld(uid)) {
       this.#free(uid, now);
       this.#forget(uid, now);
@@ -156,7 +159,8 @@ export class Observer {
   }
 
   #podGone(uid: string, now: number): void {
-    const { cluster, queue } = this.#state;
+    const { cluster, queue, waiting } = this.#state;
+    waiting.forget(uid);
     const pod = cluster.placed(uid) ?? queue.get(uid)?.info;
     if (pod !== undefined) {
       if (this.#uids.get(pod.key) === uid) this.#uids.delete(pod.key);
@@ -259,16 +263,22 @@ export class Observer {
     cluster.place(podInfo(pod, cluster.space, cluster.templates), status.nodeName);
   }
 
-  #bindFailed(uid: string, now: number): void {
-    const { cluster, queue, framework } = this.#state;
-    const pod = cluster.placed(uid);
-    if (pod?.assumed !== true || pod.nodeName === undefined) return;
-    const { nodeName } = pod;
-    framework.unreserve(pod, nodeName);
-    this.#free(uid, now);
+  /** Takes back what was assumed of the pod. */
+  undoAssumed(pod: PodInfo, nodeName: string, now: number): void {
+    this.#state.profileOf(pod).framework.unreserve(pod, nodeName);
+    this.#free(pod.uid, now);
     pod.assumed = false;
     pod.nodeName = undefined;
-    queue.returnAssumed(uid, now);
+  }
+
+  #bindFailed({ uid, plugins }: Extract<ClusterEvent, { type: 'BindFailed' }>, now: number): void {
+    const { cluster, queue } = this.#state;
+    const pod = cluster.placed(uid);
+    if (pod?.assumed !== true || pod.nodeName === undefined) return;
+    this.undoAssumed(pod, pod.nodeName, now);
+    const entry = queue.get(uid);
+    if (plugins !== undefined && entry?.state === 'assumed') queue.reject(entry, plugins, now);
+    else queue.returnAssumed(uid, now);
   }
 
   #interruptionFailed(

@@ -1,10 +1,11 @@
-import { EXPLAINED_ENTRIES, ORDER_TIMEOUT_MS } from './constants.ts';
+import { ORDER_TIMEOUT_MS } from './constants.ts';
 import type { Decision, Explanation, VictimDecision } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { Cycle } from './framework/cycle.ts';
 import { countReasons, unavailable } from './framework/fit-error.ts';
-import type { Scores } from './framework/framework.ts';
-import type { FilterPlugin, Rejection, Remedy } from './framework/phases.ts';
+import type { Framework } from './framework/framework.ts';
+import type { Choice } from './framework/node-choice.ts';
+import type { FilterPlugin, PreBindStep, Rejection, Remedy } from './framework/phases.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
 import { type ExplainedPlan, explainPlan, roundedCosts } from './interruption/interruption-plan.ts';
 import type { Observer } from './observer.ts';
@@ -13,47 +14,55 @@ import type { NodeInfo } from './snapshot/node-info.ts';
 import { podRef } from './snapshot/pod-info.ts';
 
 const INTERRUPTION = 'Interruption';
+const NOTHING_TO_SHOW = { filtered: {}, scores: [], plans: [] };
+
+type BindDecision = Extract<Decision, { type: 'Bind' }>;
 
 /** Decides about one pod, and assumes what it decided. */
 export class SchedulingCycle {
   readonly #state: EngineState;
   readonly #observer: Observer;
-  readonly #random: (() => number) | undefined;
+  /** Binds that wait for permission, by pod UID. */
+  readonly #withheld = new Map<string, { entry: QueueEntry; decision: BindDecision }>();
 
-  /** @param random breaks ties between equally good nodes; without it the first by name is taken */
-  constructor(state: EngineState, observer: Observer, random: (() => number) | undefined) {
+  constructor(state: EngineState, observer: Observer) {
     this.#state = state;
     this.#observer = observer;
-    this.#random = random;
   }
 
   /** The decisions that follow; none while room is still being made for the pod. */
   run(entry: QueueEntry, now: number): Decision[] {
-    const { framework, cluster } = this.#state;
+    const { cluster } = this.#state;
+    const { framework, chooser } = this.#state.profileOf(entry.info);
     const cycle = new Cycle(entry.info, now);
     const rejectedByAll = framework.preFilter(cycle);
     const filters = framework.filtersOf(cycle);
     if (this.#isWaitingForRoom(cycle, entry, filters)) return [];
     const { nodes } = cluster;
     if (rejectedByAll !== undefined) {
-      return this.#turnDown(cycle, entry, filters, nodes, new Array<Rejection>(nodes.length).fill(rejectedByAll));
+      return this.#turnDown(cycle, entry, filters, new Array<Rejection>(nodes.length).fill(rejectedByAll));
     }
     const nominated = cluster.nominationOf(entry.info.uid);
     const promised = nominated === undefined ? undefined : cluster.node(nominated);
     if (promised !== undefined && framework.filter(cycle, promised, filters) === undefined) {
-      return this.#bind(cycle, entry, [promised], []);
+      const scores = [{ node: promised.name, total: 0, byPlugin: {} }];
+      return this.#bind(cycle, entry, { node: promised, feasible: 1, filtered: {}, scores });
     }
-    const feasible: NodeInfo[] = [];
-    const rejections: (Rejection | undefined)[] = new Array(nodes.length);
-    for (let index = 0; index < nodes.length; index++) {
-      const node = nodes[index];
-      if (node === undefined) continue;
-      const rejection = framework.filter(cycle, node, filters);
-      rejections[index] = rejection;
-      if (rejection === undefined) feasible.push(node);
-    }
-    if (feasible.length > 0) return this.#bind(cycle, entry, feasible, rejections);
-    return this.#turnDown(cycle, entry, filters, nodes, rejections);
+    const choice = chooser.choose(cycle, filters);
+    if ('node' in choice) return this.#bind(cycle, entry, choice);
+    return this.#turnDown(cycle, entry, filters, choice.rejections);
+  }
+
+  /** What became of the pods that waited for permission. */
+  settleWaiting(now: number): Decision[] {
+    return this.#state.waiting.settle(now).flatMap((outcome): Decision[] => {
+      const withheld = this.#withheld.get(outcome.uid);
+      if (withheld === undefined) return [];
+      this.#withheld.delete(outcome.uid);
+      if (outcome.type === 'Gone') return [];
+      if (outcome.type === 'Allowed') return [withheld.decision];
+      return this.#takeBack(withheld.entry, withheld.decision.nodeName, outcome, now);
+    });
   }
 
   /**
@@ -61,7 +70,8 @@ export class SchedulingCycle {
    * that no victim's going could make fit (kube-scheduler's `PodEligibleToPreemptOthers`).
    */
   #isWaitingForRoom(cycle: Cycle, entry: QueueEntry, filters: readonly FilterPlugin[]): boolean {
-    const { cluster, framework, queue } = this.#state;
+    const { cluster, queue } = this.#state;
+    const { framework } = this.#state.profileOf(entry.info);
     const { uid } = entry.info;
     if (!this.#state.isRoomBeingMadeFor(uid)) return false;
     const nodeName = cluster.nominationOf(uid) ?? this.#nodeOfVictims(uid);
@@ -87,47 +97,91 @@ export class SchedulingCycle {
     return undefined;
   }
 
-  #bind(
-    cycle: Cycle,
-    entry: QueueEntry,
-    feasible: readonly NodeInfo[],
-    rejections: readonly (Rejection | undefined)[],
-  ): Decision[] {
-    const { framework, cluster, queue } = this.#state;
+  #bind(cycle: Cycle, entry: QueueEntry, { node, feasible, filtered, scores }: Choice): Decision[] {
+    const { cluster, queue, waiting } = this.#state;
+    const { framework } = this.#state.profileOf(entry.info);
     const { info } = entry;
-    const scores: Scores =
-      feasible.length === 1 ? { totals: new Float64Array(1), byPlugin: [] } : framework.score(cycle, feasible);
-    const best = this.#bestOf(scores.totals);
-    const node = feasible[best];
-    if (node === undefined) return [];
-    const refusal = framework.reserve(cycle, node);
-    if (refusal !== undefined) return this.#turnDown(cycle, entry, [], [node], [refusal]);
+    const steps = this.#reserve(cycle, framework, node);
+    if ('reasons' in steps) return this.#turnDownAt(cycle, entry, node, steps);
     if (cluster.nominationOf(info.uid) === node.name) cluster.clearNomination(info.uid);
     else this.#observer.clearNomination(info, cycle.now);
     info.assumed = true;
     cluster.place(info, node.name);
-    queue.assume(entry);
     const summary =
-      feasible.length === 1 ? `node ${node.name} fits` : `node ${node.name} is the best of ${feasible.length} that fit`;
-    const explanation: Explanation = {
-      at: cycle.now,
-      outcome: 'Bind',
-      summary,
-      filtered: reasonsRecord(rejections),
-      scores: topScores(feasible, scores, best),
-      plans: [],
+      feasible === 1
+        ? `node ${node.name} fits`
+        : `node ${node.name} is the best of ${feasible === undefined ? 'those' : feasible} that fit`;
+    const binder = framework.binderOf(cycle, node);
+    const decision: BindDecision = {
+      type: 'Bind',
+      pod: podRef(info),
+      nodeName: node.name,
+      ...(steps.length === 0 ? {} : { preBind: steps }),
+      ...(binder === undefined ? {} : { binder }),
+      explanation: { at: cycle.now, outcome: 'Bind', summary, filtered, scores, plans: [] },
     };
-    return [{ type: 'Bind', pod: podRef(info), nodeName: node.name, explanation }];
+    queue.assume(entry);
+    const permit = framework.permit(cycle, node);
+    if (permit === 'allow') return [decision];
+    if ('waits' in permit) {
+      waiting.add(info, node.name, permit.waits);
+      this.#withheld.set(info.uid, { entry, decision });
+      return [];
+    }
+    return this.#takeBack(
+      entry,
+      node.name,
+      {
+        plugin: permit.plugin,
+        message: `pod rejected by permit plugin ${permit.plugin}: ${permit.reasons.join(', ')}`,
+      },
+      cycle.now,
+    );
+  }
+
+  /** Reserves and says what is to be written before the bind; on refusal nothing stays reserved. */
+  #reserve(cycle: Cycle, framework: Framework, node: NodeInfo): readonly PreBindStep[] | Rejection {
+    const refusal = framework.reserve(cycle, node);
+    if (refusal !== undefined) return refusal;
+    const steps = framework.preBind(cycle, node);
+    if ('reasons' in steps) framework.unreserve(cycle.pod, node.name);
+    return steps;
+  }
+
+  /** Gives up room that was assumed: the pod waits for an event that the plugin finds helpful. */
+  #takeBack(
+    entry: QueueEntry,
+    nodeName: string,
+    { plugin, message }: { plugin: string; message: string },
+    now: number,
+  ): Decision[] {
+    const { queue } = this.#state;
+    const { info } = entry;
+    if (queue.get(info.uid) !== entry) return [];
+    this.#observer.undoAssumed(info, nodeName, now);
+    queue.reject(entry, [plugin], now);
+    const explanation: Explanation = { at: now, outcome: 'Unschedulable', summary: message, ...NOTHING_TO_SHOW };
+    return [{ type: 'Unschedulable', pod: podRef(info), message, clearNomination: false, explanation }];
+  }
+
+  /** Reserve refused: as upstream, nothing is tried elsewhere until something changes. */
+  #turnDownAt(cycle: Cycle, entry: QueueEntry, node: NodeInfo, refusal: Rejection): Decision[] {
+    const { queue } = this.#state;
+    const clearNomination = this.#observer.clearNomination(entry.info, cycle.now);
+    queue.reject(entry, [refusal.plugin], cycle.now);
+    const message = `${refusal.plugin} refused node ${node.name}: ${refusal.reasons.join(', ')}`;
+    const explanation: Explanation = { at: cycle.now, outcome: 'Unschedulable', summary: message, ...NOTHING_TO_SHOW };
+    return [{ type: 'Unschedulable', pod: podRef(entry.info), message, clearNomination, explanation }];
   }
 
   #turnDown(
     cycle: Cycle,
     entry: QueueEntry,
     filters: readonly FilterPlugin[],
-    nodes: readonly NodeInfo[],
     rejections: readonly (Rejection | undefined)[],
   ): Decision[] {
-    const remedy = this.#state.framework.postFilter(cycle, {
+    const { nodes } = this.#state.cluster;
+    const remedy = this.#state.profileOf(entry.info).framework.postFilter(cycle, {
       nodes,
       rejections,
       filters,
@@ -247,23 +301,6 @@ export class SchedulingCycle {
       return { type: 'Unschedulable', pod: podRef(other), message, clearNomination: true, explanation };
     });
   }
-
-  /** Index of the highest total; among equals by chance, each as likely (reservoir), or the first. */
-  #bestOf(totals: Float64Array): number {
-    let best = 0;
-    let equals = 1;
-    for (let index = 1; index < totals.length; index++) {
-      const difference = (totals[index] ?? 0) - (totals[best] ?? 0);
-      if (difference > 0) {
-        best = index;
-        equals = 1;
-      } else if (difference === 0 && this.#random !== undefined) {
-        equals += 1;
-        if (this.#random() * equals < 1) best = index;
-      }
-    }
-    return best;
-  }
 }
 
 function victimDecisions(plan: ExplainedPlan): VictimDecision[] {
@@ -277,22 +314,4 @@ function victimDecisions(plan: ExplainedPlan): VictimDecision[] {
 
 function reasonsRecord(rejections: readonly (Rejection | undefined)[]): Record<string, number> {
   return Object.fromEntries(countReasons(rejections.filter((rejection) => rejection !== undefined)));
-}
-
-/** The one taken, then the best of the others. */
-function topScores(nodes: readonly NodeInfo[], { totals, byPlugin }: Scores, chosen: number): Explanation['scores'] {
-  const top: number[] = [];
-  for (let index = 0; index < totals.length; index++) {
-    if (index === chosen) continue;
-    const total = totals[index] ?? 0;
-    if (top.length === EXPLAINED_ENTRIES - 1 && total <= (totals[top.at(-1) ?? 0] ?? 0)) continue;
-    const place = top.findIndex((other) => (totals[other] ?? 0) < total);
-    top.splice(place === -1 ? top.length : place, 0, index);
-    if (top.length === EXPLAINED_ENTRIES) top.pop();
-  }
-  return [chosen, ...top].map((index) => ({
-    node: nodes[index]?.name ?? '',
-    total: totals[index] ?? 0,
-    byPlugin: Object.fromEntries(byPlugin.map(({ name, scores }) => [name, scores[index] ?? 0])),
-  }));
 }

@@ -2,19 +2,29 @@ import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { Cycle } from './cycle.ts';
 import {
+  type BindPlugin,
   type FilterPlugin,
   type Gate,
   type Impasse,
+  implementsBind,
   implementsFilter,
+  implementsPermit,
+  implementsPostBind,
   implementsPostFilter,
+  implementsPreBind,
   implementsPreEnqueue,
   implementsPreFilter,
   implementsPreScore,
   implementsQueueSort,
   implementsReserve,
   implementsScore,
+  type PermitPlugin,
+  type Phase,
   type Plugin,
+  type PostBindPlugin,
   type PostFilterPlugin,
+  type PreBindPlugin,
+  type PreBindStep,
   type PreEnqueuePlugin,
   type PreFilterPlugin,
   type PreScorePlugin,
@@ -30,7 +40,17 @@ import {
 export interface WeightedPlugin {
   readonly plugin: Plugin;
   readonly weight?: number;
+  /** The phases it takes part in; all it implements by default. */
+  readonly phases?: ReadonlySet<Phase>;
 }
+
+export interface Scorer {
+  readonly plugin: ScorePlugin;
+  readonly weight: number;
+}
+
+/** What Permit came to: bind now, or once those asked to wait allow it, by plugin with the end of its patience in ms. */
+export type Permit = 'allow' | Rejection | { readonly waits: ReadonlyMap<string, number> };
 
 /** Scores of the nodes handed in, by index. */
 export interface Scores {
@@ -42,6 +62,8 @@ export interface Scores {
 /** Runs the phases of the plugins of one profile. */
 export class Framework {
   readonly plugins: readonly Plugin[];
+  /** Plugins that read more of a pod than its template. */
+  readonly shaping: readonly Plugin[];
   readonly #preEnqueue: readonly PreEnqueuePlugin[];
   readonly #queueSort: QueueSortPlugin | undefined;
   readonly #preFilter: readonly PreFilterPlugin[];
@@ -50,20 +72,35 @@ export class Framework {
   readonly #filter: readonly FilterPlugin[];
   readonly #postFilter: readonly PostFilterPlugin[];
   readonly #preScore: readonly PreScorePlugin[];
-  readonly #score: readonly { plugin: ScorePlugin; weight: number }[];
+  readonly #score: readonly Scorer[];
   readonly #reserve: readonly ReservePlugin[];
+  readonly #permit: readonly PermitPlugin[];
+  readonly #preBind: readonly PreBindPlugin[];
+  readonly #bind: readonly BindPlugin[];
+  readonly #postBind: readonly PostBindPlugin[];
 
   constructor(weighted: readonly WeightedPlugin[]) {
     this.plugins = weighted.map(({ plugin }) => plugin);
-    this.#preEnqueue = this.plugins.filter(implementsPreEnqueue);
-    this.#queueSort = this.plugins.find(implementsQueueSort);
-    this.#preFilter = this.plugins.filter(implementsPreFilter);
+    this.shaping = this.plugins.filter((plugin) => plugin.shapeOf !== undefined);
+    const taking = <T extends Plugin>(phase: Phase, implement: (plugin: Plugin) => plugin is T): T[] =>
+      weighted.flatMap(({ plugin, phases }) => (phases?.has(phase) !== false && implement(plugin) ? [plugin] : []));
+    this.#preEnqueue = taking('preEnqueue', implementsPreEnqueue);
+    [this.#queueSort] = taking('queueSort', implementsQueueSort);
+    this.#preFilter = taking('preFilter', implementsPreFilter);
     this.#stateful = this.#preFilter.filter((plugin) => plugin.addPod !== undefined || plugin.removePod !== undefined);
-    this.#filter = this.plugins.filter(implementsFilter);
-    this.#postFilter = this.plugins.filter(implementsPostFilter);
-    this.#preScore = this.plugins.filter(implementsPreScore);
-    this.#score = weighted.flatMap(({ plugin, weight = 1 }) => (implementsScore(plugin) ? [{ plugin, weight }] : []));
-    this.#reserve = this.plugins.filter(implementsReserve);
+    // What reads one node only is asked first: it is cheap, and its answers are kept.
+    const filters = taking('filter', implementsFilter);
+    this.#filter = [...filters.filter(readsNode), ...filters.filter((plugin) => !readsNode(plugin))];
+    this.#postFilter = taking('postFilter', implementsPostFilter);
+    this.#preScore = taking('preScore', implementsPreScore);
+    this.#score = weighted.flatMap(({ plugin, weight = 1, phases }) =>
+      phases?.has('score') !== false && implementsScore(plugin) && weight !== 0 ? [{ plugin, weight }] : [],
+    );
+    this.#reserve = taking('reserve', implementsReserve);
+    this.#permit = taking('permit', implementsPermit);
+    this.#preBind = taking('preBind', implementsPreBind);
+    this.#bind = taking('bind', implementsBind);
+    this.#postBind = taking('postBind', implementsPostBind);
   }
 
   /** The gate that keeps the pod out of the queue; the first closed one speaks. */
@@ -109,6 +146,7 @@ export class Framework {
     return runFilters(cycle, node, filters);
   }
 
+  /** With the promised pods, and without them: they may never come, and what is needed of them would be missing. */
   #filterBeside(
     cycle: Cycle,
     node: NodeInfo,
@@ -116,11 +154,13 @@ export class Framework {
     promised: readonly PodInfo[],
   ): Rejection | undefined {
     for (const pod of promised) this.addPod(cycle, pod, node);
+    let rejection: Rejection | undefined;
     try {
-      return runFilters(cycle, node, filters);
+      rejection = runFilters(cycle, node, filters);
     } finally {
       for (const pod of promised) this.removePod(cycle, pod, node);
     }
+    return rejection ?? runFilters(cycle, node, filters);
   }
 
   /**
@@ -148,27 +188,42 @@ export class Framework {
     return remedy;
   }
 
+  /** The scoring plugins that have something to say about this pod; `nodes` are those that can take it, where known. */
+  scorersOf(cycle: Cycle, nodes: readonly NodeInfo[] = NO_NODES): readonly Scorer[] {
+    let skipped: Set<string> | undefined;
+    for (const plugin of this.#preScore) {
+      if (plugin.preScore(cycle, readsNode(plugin) ? NO_NODES : nodes) !== 'skip') continue;
+      skipped ??= new Set();
+      skipped.add(plugin.name);
+    }
+    return skipped === undefined ? this.#score : this.#score.filter(({ plugin }) => skipped?.has(plugin.name) !== true);
+  }
+
   score(cycle: Cycle, nodes: readonly NodeInfo[]): Scores {
     const totals = new Float64Array(nodes.length);
     const byPlugin: { name: string; scores: Float64Array }[] = [];
-    const skipped = new Set<string>();
-    for (const plugin of this.#preScore) if (plugin.preScore(cycle, nodes) === 'skip') skipped.add(plugin.name);
-    for (const { plugin, weight } of this.#score) {
-      if (skipped.has(plugin.name)) continue;
-      const scores = new Float64Array(nodes.length);
+    for (const scorer of this.scorersOf(cycle, nodes)) {
+      const scores = this.scoresOf(cycle, scorer, nodes);
+      for (let index = 0; index < nodes.length; index++) totals[index] = (totals[index] ?? 0) + (scores[index] ?? 0);
+      byPlugin.push({ name: scorer.plugin.name, scores });
+    }
+    return { totals, byPlugin };
+  }
+
+  /** Weighed scores of one plugin. */
+  scoresOf(cycle: Cycle, { plugin, weight }: Scorer, nodes: readonly NodeInfo[]): Float64Array {
+    const scores = new Float64Array(nodes.length);
+    if (plugin.scoreAll !== undefined) plugin.scoreAll(cycle, nodes, scores);
+    else {
       for (let index = 0; index < nodes.length; index++) {
         const node = nodes[index];
         if (node !== undefined) scores[index] = plugin.score(cycle, node);
       }
-      plugin.normalize?.(cycle, scores);
-      for (let index = 0; index < nodes.length; index++) {
-        const weighed = (scores[index] ?? 0) * weight;
-        scores[index] = weighed;
-        totals[index] = (totals[index] ?? 0) + weighed;
-      }
-      byPlugin.push({ name: plugin.name, scores });
     }
-    return { totals, byPlugin };
+    if (plugin.scale !== undefined) scaleAll(cycle, plugin, scores);
+    else plugin.normalize?.(cycle, scores);
+    if (weight !== 1) for (let index = 0; index < scores.length; index++) scores[index] = (scores[index] ?? 0) * weight;
+    return scores;
   }
 
   /** All or nothing: when one plugin refuses, those before it are undone. */
@@ -185,6 +240,53 @@ export class Framework {
 
   unreserve(pod: PodInfo, nodeName: string): void {
     for (const plugin of this.#reserve.toReversed()) plugin.unreserve(pod, nodeName);
+  }
+
+  /** One rejection outweighs all; else the pod waits for everybody who asked it to. */
+  permit(cycle: Cycle, node: NodeInfo): Permit {
+    const waits = new Map<string, number>();
+    for (const plugin of this.#permit) {
+      const answer = plugin.permit(cycle, node);
+      if (answer === 'allow') continue;
+      if ('wait' in answer) waits.set(plugin.name, cycle.now + answer.wait.timeoutMilliseconds);
+      else return answer;
+    }
+    return waits.size === 0 ? 'allow' : { waits };
+  }
+
+  /** What has to be written before the bind, in order. */
+  preBind(cycle: Cycle, node: NodeInfo): readonly PreBindStep[] | Rejection {
+    const steps: PreBindStep[] = [];
+    for (const plugin of this.#preBind) {
+      const answer = plugin.preBind(cycle, node);
+      if ('reasons' in answer) return answer;
+      steps.push(...answer);
+    }
+    return steps;
+  }
+
+  /** The plugin whose way of binding is used; undefined: the API's binding. */
+  binderOf(cycle: Cycle, node: NodeInfo): string | undefined {
+    return this.#bind.find((plugin) => plugin.bind(cycle, node) === 'bind')?.name;
+  }
+
+  postBind(pod: PodInfo, nodeName: string): void {
+    for (const plugin of this.#postBind) plugin.postBind(pod, nodeName);
+  }
+}
+
+const NO_NODES: readonly NodeInfo[] = [];
+
+export const readsNode = (plugin: Plugin): boolean => plugin.reads === 'node';
+
+function scaleAll(cycle: Cycle, plugin: ScorePlugin, scores: Float64Array): void {
+  const range = { lowest: Infinity, highest: -Infinity };
+  for (const score of scores) {
+    if (score < range.lowest) range.lowest = score;
+    if (score > range.highest) range.highest = score;
+  }
+  for (let index = 0; index < scores.length; index++) {
+    scores[index] = plugin.scale?.(scores[index] ?? 0, range, cycle) ?? 0;
   }
 }
 

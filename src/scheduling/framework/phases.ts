@@ -93,7 +93,10 @@ export interface FilterPlugin extends Plugin {
 }
 
 export interface PreScorePlugin extends Plugin {
-  /** `skip`: all nodes are alike to this plugin. */
+  /**
+   * `skip`: all nodes are alike to this plugin; that must not depend on `nodes`, those that can take the pod. May be called
+   * twice, first with no nodes, to find out whether it has anything to say.
+   */
   preScore(cycle: Cycle, nodes: readonly NodeInfo[]): 'skip' | undefined;
 }
 
@@ -121,11 +124,11 @@ export interface ReservePlugin extends Plugin {
 }
 
 /** What Permit says of a reserved pod: bind it, do not (`Rejection`), or wait until somebody allows it. */
-export type Permission = 'allow' | Rejection | { readonly wait: { readonly timeoutMilliseconds: number } };
+export type PermitAnswer = 'allow' | Rejection | { readonly wait: { readonly timeoutMilliseconds: number } };
 
 export interface PermitPlugin extends Plugin {
   /** A pod that waits keeps its room; {@link WaitingPods} allows or rejects it, or its time runs out. */
-  permit(cycle: Cycle, node: NodeInfo): Permission;
+  permit(cycle: Cycle, node: NodeInfo): PermitAnswer;
 }
 
 /** A write that must have happened before the bind, as data: a JSON merge patch of one object. */

@@ -14,13 +14,28 @@ import { SchedulingGates } from '../plugins/scheduling-gates.ts';
 import type { DefaultSelectors } from '../plugins/spread/default-selector.ts';
 import { TaintToleration } from '../plugins/taint-toleration.ts';
 import type { TopologyIndex } from '../plugins/topology/topology-index.ts';
+import type { Cluster } from '../snapshot/cluster.ts';
 import type { ResourceSpace } from '../snapshot/resource-space.ts';
 import type { WeightedPlugin } from './framework.ts';
-import type { Plugin } from './phases.ts';
+import type { Phase, Plugin } from './phases.ts';
+import type { WaitingPods } from './waiting-pods.ts';
 
 /** Which plugins decide, in the order they run, and what their scores weigh. */
 export interface Profile {
-  readonly plugins: readonly { readonly name: string; readonly weight?: number }[];
+  /** Pods whose `spec.schedulerName` is this are decided by it; absent: those that no other profile answers to. */
+  readonly schedulerName?: string;
+  readonly plugins: readonly ProfilePlugin[];
+  /** Arguments by plugin, as read from `pluginConfig`. */
+  readonly args?: Readonly<Record<string, unknown>>;
+  /** Kube-scheduler's sampling, in percent; 0: by cluster size. Absent: every node is considered. */
+  readonly percentageOfNodesToScore?: number;
+}
+
+export interface ProfilePlugin {
+  readonly name: string;
+  readonly weight?: number;
+  /** The phases it takes part in; all it implements by default. */
+  readonly phases?: readonly Phase[];
 }
 
 /**
@@ -48,6 +63,10 @@ export const DEFAULT_PROFILE: Profile = {
 /** What plugins may need of the engine. */
 export interface PluginContext {
   space: ResourceSpace;
+  /** Read it, or follow its changes (`cluster.follow`). */
+  cluster: Cluster;
+  /** Pods that Permit asked to wait. */
+  waiting: WaitingPods;
   /** Pods by domain; follows the cluster. */
   topology: TopologyIndex;
   /** What Services and controllers select; follows the cluster. */
@@ -56,7 +75,7 @@ export interface PluginContext {
   interruption: Interruption;
 }
 
-const PLUGINS: Readonly<Record<string, (context: PluginContext) => Plugin>> = {
+const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) => Plugin>> = {
   PrioritySort: () => new PrioritySort(),
   SchedulingGates: () => new SchedulingGates(),
   RestoreBackoff: () => new RestoreBackoff(),
@@ -74,13 +93,19 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext) => Plugin>> = {
 
 /** Throws `ProfileInvalid` when the profile names a plugin there is not. */
 export function pluginsOf(profile: Profile, context: PluginContext): WeightedPlugin[] {
-  return profile.plugins.map(({ name, weight = 1 }) => {
+  return profile.plugins.map(({ name, weight = 1, phases }) => {
     const make = Object.hasOwn(PLUGINS, name) ? PLUGINS[name] : undefined;
     if (make === undefined) {
       throw new FermataError('ProfileInvalid', `scheduling profile names plugin "${name}", which does not exist`, {
-        nextStep: `Use some of: ${Object.keys(PLUGINS).join(', ')}.`,
+        nextStep: `Use some of: ${pluginNames().join(', ')}.`,
       });
     }
-    return { plugin: make(context), weight };
+    const plugin = make(context, profile.args?.[name]);
+    return { plugin, weight, ...(phases === undefined ? {} : { phases: new Set(phases) }) };
   });
+}
+
+/** Every plugin a profile may name. */
+export function pluginNames(): string[] {
+  return Object.keys(PLUGINS);
 }

@@ -12,6 +12,7 @@ const OTHER_NODE: Rejection = {
 /** Only the node named in `spec.nodeName`, where a pod names one. */
 export class NodeName implements PreFilterPlugin, FilterPlugin {
   readonly name = 'NodeName';
+  readonly reads = 'node';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => pod.nodeName === node.name,
   };

@@ -13,6 +13,7 @@ const CORDON = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'No
 /** Leaves out cordoned nodes (`spec.unschedulable`), unless the pod tolerates the taint that stands for it. */
 export class NodeUnschedulable implements FilterPlugin {
   readonly name = 'NodeUnschedulable';
+  readonly reads = 'node';
   readonly hints = { NodeChanged: (_pod: unknown, { node }: { node: NodeInfo }) => !node.unschedulable };
 
   filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {

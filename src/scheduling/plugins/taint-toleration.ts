@@ -1,14 +1,15 @@
 import type { Taint } from '../../model/index.ts';
 import type { Cycle } from '../framework/cycle.ts';
-import { normalizeByLargest } from '../framework/normalize.ts';
-import type { FilterPlugin, PreScorePlugin, Rejection, ScorePlugin } from '../framework/phases.ts';
+import { scaledByLargest } from '../framework/normalize.ts';
+import type { FilterPlugin, Rejection, ScorePlugin, ScoreRange } from '../framework/phases.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { tolerates, untolerated } from './tolerations.ts';
 
 /** Leaves out nodes with a NoSchedule or NoExecute taint the pod does not tolerate; scores by PreferNoSchedule ones. */
-export class TaintToleration implements FilterPlugin, PreScorePlugin, ScorePlugin {
+export class TaintToleration implements FilterPlugin, ScorePlugin {
   readonly name = 'TaintToleration';
+  readonly reads = 'node';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) =>
       untolerated(pod.pod.spec.tolerations ?? [], node.hardTaints) === undefined,
@@ -22,20 +23,17 @@ export class TaintToleration implements FilterPlugin, PreScorePlugin, ScorePlugi
     return taint === undefined ? undefined : this.#rejection(taint);
   }
 
-  preScore(_cycle: Cycle, nodes: readonly NodeInfo[]): 'skip' | undefined {
-    return nodes.some((node) => node.softTaints.length > 0) ? undefined : 'skip';
-  }
-
   /** Number of PreferNoSchedule taints not tolerated; only tolerations of that effect, or of all, count. */
   score(cycle: Cycle, node: NodeInfo): number {
+    if (node.softTaints.length === 0) return 0;
     const tolerations = (cycle.pod.pod.spec.tolerations ?? []).filter(
       ({ effect }) => effect === undefined || effect === '' || effect === 'PreferNoSchedule',
     );
     return node.softTaints.filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint))).length;
   }
 
-  normalize(_cycle: Cycle, scores: Float64Array): void {
-    normalizeByLargest(scores, true);
+  scale(raw: number, { highest }: ScoreRange): number {
+    return scaledByLargest(raw, highest, true);
   }
 
   #rejection(taint: Taint): Rejection {

@@ -1,0 +1,220 @@
+import { EXPLAINED_ENTRIES } from '../constants.ts';
+import type { Explanation } from '../contract.ts';
+import type { Cluster } from '../snapshot/cluster.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { Cycle } from './cycle.ts';
+import { countReasons } from './fit-error.ts';
+import { type Framework, readsNode, type Scorer } from './framework.ts';
+import { NodeTable } from './node-table.ts';
+import { nodesToFind, Walk } from './node-walk.ts';
+import type { FilterPlugin, Rejection } from './phases.ts';
+
+/** The node to take, with what an explanation says of it. */
+export interface Choice {
+  readonly node: NodeInfo;
+  /** How many nodes can take the pod; undefined: not all were asked, for the best came first. */
+  readonly feasible: number | undefined;
+  readonly filtered: Record<string, number>;
+  readonly scores: Explanation['scores'];
+}
+
+/** No node can take the pod; why, by position among the cluster's nodes. */
+export interface NoChoice {
+  readonly rejections: readonly (Rejection | undefined)[];
+}
+
+export interface NodeChooserOptions {
+  /** Breaks ties between equally good nodes; without it the first by name is taken. */
+  readonly random?: (() => number) | undefined;
+  /** Whether verdicts are kept from pod to pod (default), or all plugins asked about all nodes each time. */
+  readonly keepsVerdicts?: boolean | undefined;
+  /** Kube-scheduler's `percentageOfNodesToScore`; undefined: all nodes, none overlooked. 0: by cluster size. */
+  readonly percentageOfNodesToScore?: number | undefined;
+}
+
+/** Verdicts kept over all shapes, one per node and shape; at some 60 bytes each. */
+const MOST_VERDICTS = 1_000_000;
+/** Nodes turned down by plugins that read the whole cluster before asking them one by one is given up for asking all. */
+const MOST_TRIED = 256;
+
+/**
+ * Finds the best node for a pod. Plugins that read one node only are asked through {@link NodeTable}s, kept per shape of
+ * pod. The others are asked about the best nodes first until one can take the pod; only when they score too are they asked
+ * about all.
+ */
+export class NodeChooser {
+  readonly #framework: Framework;
+  readonly #cluster: Cluster;
+  readonly #random: (() => number) | undefined;
+  readonly #keepsVerdicts: boolean;
+  readonly #percentage: number | undefined;
+  readonly #walk: Walk;
+  /** The most recently used last. */
+  readonly #tables = new Map<string, NodeTable>();
+
+  constructor(
+    framework: Framework,
+    cluster: Cluster,
+    { random, keepsVerdicts = true, percentageOfNodesToScore }: NodeChooserOptions,
+  ) {
+    this.#framework = framework;
+    this.#cluster = cluster;
+    this.#random = random;
+    this.#keepsVerdicts = keepsVerdicts;
+    this.#percentage = percentageOfNodesToScore;
+    this.#walk = new Walk(framework, random);
+  }
+
+  /** `filters`: those with something to say about the pod; PreFilter has run. */
+  choose(cycle: Cycle, filters: readonly FilterPlugin[]): Choice | NoChoice {
+    const { nodes } = this.#cluster;
+    if (cycle.onlyNodes !== undefined) return this.#amongNamed(cycle, filters, cycle.onlyNodes);
+    if (this.#percentage !== undefined && this.#percentage < 100) {
+      return this.#walk.some(cycle, filters, nodes, nodesToFind(this.#percentage, nodes.length));
+    }
+    if (!this.#keepsVerdicts) return this.#walk.all(cycle, filters, nodes);
+    const local = filters.filter(readsNode);
+    const wide = filters.filter((plugin) => !readsNode(plugin));
+    const scorers = this.#framework.scorersOf(cycle);
+    const localScorers = scorers.filter(({ plugin }) => readsNode(plugin) && plugin.normalize === undefined);
+    const wideScorers = scorers.length > localScorers.length;
+    const table = this.#tableFor(cycle, local, localScorers);
+    table.refresh(cycle, { filters: local, scorers: localScorers });
+    if (table.feasible === 0) return { rejections: table.verdicts.slice() };
+    if (!wideScorers && (wide.length === 0 || table.isScaleSettled)) {
+      const choice = this.#bestFirst(cycle, table, wide);
+      if (choice !== undefined) return choice;
+    }
+    return this.#amongFeasible(cycle, table, wide, localScorers);
+  }
+
+  #tableFor(cycle: Cycle, filters: readonly FilterPlugin[], scorers: readonly Scorer[]): NodeTable {
+    const { pod } = cycle;
+    // Pods of other priorities see other promises of room; who is skipped follows from the shape.
+    let key = `${pod.template.shape} ${pod.priority} ${filters.length} ${scorers.length}`;
+    for (const plugin of this.#framework.shaping) key += ` ${plugin.shapeOf?.(pod) ?? ''}`;
+    let table = this.#tables.get(key);
+    if (table === undefined) {
+      table = new NodeTable(this.#framework, this.#cluster);
+      const most = Math.max(1, Math.floor(MOST_VERDICTS / Math.max(1, this.#cluster.nodes.length)));
+      for (const oldest of this.#tables.keys()) {
+        if (this.#tables.size < most) break;
+        this.#tables.delete(oldest);
+      }
+    } else {
+      this.#tables.delete(key);
+    }
+    this.#tables.set(key, table);
+    return table;
+  }
+
+  /** Takes the best node that the wide filters let through; undefined: too many were turned down to go on so. */
+  #bestFirst(cycle: Cycle, table: NodeTable, wide: readonly FilterPlugin[]): Choice | undefined {
+    const { tree } = table;
+    const turnedDown: { position: number; total: number; rejection: Rejection }[] = [];
+    const chance = this.#random === undefined ? 0 : this.#random();
+    let found: number | undefined;
+    while (tree.largest > -Infinity && turnedDown.length < MOST_TRIED) {
+      const position = tree.best(Math.floor(chance * tree.equals));
+      const node = table.nodes[position];
+      const rejection = node === undefined || wide.length === 0 ? undefined : this.#framework.filter(cycle, node, wide);
+      if (rejection === undefined) {
+        found = position;
+        break;
+      }
+      turnedDown.push({ position, total: tree.at(position), rejection });
+      tree.set(position, -Infinity);
+    }
+    const choice = found === undefined ? undefined : this.#choiceAt(cycle, table, found, wide, turnedDown);
+    for (const { position, total } of turnedDown) tree.set(position, total);
+    return choice;
+  }
+
+  #choiceAt(
+    cycle: Cycle,
+    table: NodeTable,
+    found: number,
+    wide: readonly FilterPlugin[],
+    turnedDown: readonly { readonly rejection: Rejection }[],
+  ): Choice | undefined {
+    const node = table.nodes[found];
+    if (node === undefined) return undefined;
+    const filtered: Record<string, number> = {};
+    for (const [{ reasons }, count] of table.counts) {
+      for (const reason of reasons) filtered[reason] = (filtered[reason] ?? 0) + count;
+    }
+    for (const { rejection } of turnedDown) {
+      for (const reason of rejection.reasons) filtered[reason] = (filtered[reason] ?? 0) + 1;
+    }
+    // What the wide filters say of the runners-up was never asked, so that they are not shown.
+    const shown = wide.length > 0 ? [found] : table.tree.top(EXPLAINED_ENTRIES).filter((other) => other !== found);
+    if (wide.length === 0) shown.unshift(found);
+    const scores = shown.slice(0, EXPLAINED_ENTRIES).map((position) => ({
+      node: table.nodes[position]?.name ?? '',
+      total: table.tree.at(position),
+      byPlugin: table.scoresOf(cycle, position),
+    }));
+    return { node, feasible: wide.length === 0 ? table.feasible : undefined, filtered, scores };
+  }
+
+  /** Asks the wide plugins about every node that the others let through. */
+  #amongFeasible(
+    cycle: Cycle,
+    table: NodeTable,
+    wide: readonly FilterPlugin[],
+    localScorers: readonly Scorer[],
+  ): Choice | NoChoice {
+    const feasible: NodeInfo[] = [];
+    const positions: number[] = [];
+    const rejections = table.verdicts.slice();
+    for (let position = 0; position < table.nodes.length; position++) {
+      const node = table.nodes[position];
+      if (node === undefined || rejections[position] !== undefined) continue;
+      const rejection = wide.length === 0 ? undefined : this.#framework.filter(cycle, node, wide);
+      rejections[position] = rejection;
+      if (rejection !== undefined) continue;
+      feasible.push(node);
+      positions.push(position);
+    }
+    if (feasible.length === 0) return { rejections };
+    const totals = new Float64Array(feasible.length);
+    for (let index = 0; index < totals.length; index++) totals[index] = table.base[positions[index] ?? 0] ?? 0;
+    const columns: { name: string; scores: Float64Array }[] = [];
+    const scorers = this.#framework.scorersOf(cycle, feasible);
+    for (const scorer of scorers) {
+      if (localScorers.includes(scorer) && scorer.plugin.scale === undefined) continue;
+      const scores = this.#framework.scoresOf(cycle, scorer, feasible);
+      for (let index = 0; index < totals.length; index++) totals[index] = (totals[index] ?? 0) + (scores[index] ?? 0);
+      columns.push({ name: scorer.plugin.name, scores });
+    }
+    const fixed = (index: number) => table.scoresOf(cycle, positions[index] ?? 0, table.scaled);
+    return this.#walk.pick(feasible, totals, columns, { filtered: reasonsRecord(rejections), fixed });
+  }
+
+  /** Only some nodes come into question (DaemonSet pods name theirs): the others are not even looked at. */
+  #amongNamed(
+    cycle: Cycle,
+    filters: readonly FilterPlugin[],
+    { names, plugins }: NonNullable<Cycle['onlyNodes']>,
+  ): Choice | NoChoice {
+    const named = [...new Set(names)].sort().flatMap((name) => this.#cluster.node(name) ?? []);
+    const choice = this.#walk.all(cycle, filters, named);
+    if ('node' in choice) return choice;
+    const { nodes } = this.#cluster;
+    const others: Rejection = {
+      plugin: plugins[0] ?? '',
+      reasons: [`node(s) didn't satisfy plugin(s) [${plugins.join(' ')}]`],
+      resolvable: false,
+    };
+    const rejections = new Array<Rejection | undefined>(nodes.length).fill(others);
+    this.#cluster.settlePositions();
+    named.forEach((node, index) => {
+      rejections[node.position] = choice.rejections[index];
+    });
+    return { rejections };
+  }
+}
+
+function reasonsRecord(rejections: readonly (Rejection | undefined)[]): Record<string, number> {
+  return Object.fromEntries(countReasons(rejections.filter((rejection) => rejection !== undefined)));
+}

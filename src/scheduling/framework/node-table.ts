@@ -1,0 +1,222 @@
+import type { Cluster } from '../snapshot/cluster.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { Cycle } from './cycle.ts';
+import type { Framework, Scorer } from './framework.ts';
+import { MaxTree } from './max-tree.ts';
+import type { FilterPlugin, Rejection } from './phases.ts';
+
+/** The phases of the plugins that read one node only, as they apply to a pod. */
+export interface NodePlugins {
+  readonly filters: readonly FilterPlugin[];
+  readonly scorers: readonly Scorer[];
+}
+
+/** Extremes of the raw scores of one plugin, and on how many nodes they are. */
+interface Extremes {
+  lowest: number;
+  highest: number;
+  atLowest: number;
+  atHighest: number;
+}
+
+/**
+ * What the plugins that read one node only say of every node, for pods of one shape: who can take them, and how good a
+ * place it is. Brought up to date by asking again only about the nodes that changed since; the best node is then at hand.
+ * It says what asking all plugins about all nodes would say (a property test compares the two).
+ */
+export class NodeTable {
+  readonly #framework: Framework;
+  readonly #cluster: Cluster;
+  nodes: readonly NodeInfo[] = [];
+  /** By position; undefined: the node can take the pod. */
+  verdicts: (Rejection | undefined)[] = [];
+  /** How many nodes each rejection holds for. */
+  readonly counts = new Map<Rejection, number>();
+  feasible = 0;
+  /** By position: weighed scores that need no scaling. */
+  base = new Float64Array(0);
+  /** Raw scores that do, by scaled scorer, and position. */
+  raws: Float64Array[] = [];
+  tree = new MaxTree(0);
+  #fixed: readonly Scorer[] = [];
+  #scaled: readonly Scorer[] = [];
+  #extremes: Extremes[] = [];
+  #membership = -1;
+  #generation = -1;
+
+  constructor(framework: Framework, cluster: Cluster) {
+    this.#framework = framework;
+    this.#cluster = cluster;
+  }
+
+  get scaled(): readonly Scorer[] {
+    return this.#scaled;
+  }
+
+  /** Whether no subset of the feasible nodes would change how scores are scaled. */
+  get isScaleSettled(): boolean {
+    return this.#extremes.every(({ lowest, highest }) => lowest >= highest);
+  }
+
+  /** Brings the table up to date for a pod of its shape. */
+  refresh(cycle: Cycle, plugins: NodePlugins): void {
+    const cluster = this.#cluster;
+    if (this.#membership !== cluster.membership) {
+      this.#build(cycle, plugins);
+      return;
+    }
+    if (this.#generation === cluster.generation) return;
+    let isScaleSame = true;
+    const changed: number[] = [];
+    for (const node of cluster.changedSince(this.#generation)) {
+      if (node.position < 0) continue;
+      if (!this.#ask(cycle, plugins.filters, node, node.position)) isScaleSame = false;
+      changed.push(node.position);
+    }
+    this.#generation = cluster.generation;
+    if (isScaleSame || this.#rescan()) {
+      for (const position of changed) this.tree.set(position, this.#total(cycle, position));
+    } else {
+      this.#fillTree(cycle);
+    }
+  }
+
+  /** Weighed scores by plugin of one node. */
+  scoresOf(cycle: Cycle, position: number, skip: readonly Scorer[] = []): Record<string, number> {
+    const scores: Record<string, number> = {};
+    const node = this.nodes[position];
+    if (node === undefined) return scores;
+    for (const { plugin, weight } of this.#fixed) scores[plugin.name] = plugin.score(cycle, node) * weight;
+    this.#scaled.forEach((scorer, index) => {
+      if (!skip.includes(scorer)) scores[scorer.plugin.name] = this.#scaledScore(cycle, index, position);
+    });
+    return scores;
+  }
+
+  #build(cycle: Cycle, { filters, scorers }: NodePlugins): void {
+    const cluster = this.#cluster;
+    cluster.settlePositions();
+    const known = new Map<NodeInfo, number>();
+    const [verdicts, base, raws] = [this.verdicts, this.base, this.raws];
+    if (this.#membership >= 0) this.nodes.forEach((node, position) => void known.set(node, position));
+    this.nodes = [...cluster.nodes];
+    const size = this.nodes.length;
+    this.#fixed = scorers.filter(({ plugin }) => plugin.scale === undefined);
+    this.#scaled = scorers.filter(({ plugin }) => plugin.scale !== undefined);
+    this.verdicts = new Array<Rejection | undefined>(size).fill(undefined);
+    this.base = new Float64Array(size).fill(-Infinity);
+    this.raws = this.#scaled.map(() => new Float64Array(size));
+    this.#extremes = this.#scaled.map(() => ({ lowest: Infinity, highest: -Infinity, atLowest: 0, atHighest: 0 }));
+    this.tree = new MaxTree(size);
+    this.counts.clear();
+    this.feasible = 0;
+    for (let position = 0; position < size; position++) {
+      const node = this.nodes[position];
+      if (node === undefined) continue;
+      const before = node.generation <= this.#generation ? known.get(node) : undefined;
+      if (before === undefined) {
+        this.#ask(cycle, filters, node, position);
+        continue;
+      }
+      const values = raws.map((raw) => raw[before] ?? 0);
+      this.#enter(position, verdicts[before], base[before] ?? -Infinity, values);
+    }
+    this.#membership = cluster.membership;
+    this.#generation = cluster.generation;
+    this.#rescan();
+    this.#fillTree(cycle);
+  }
+
+  /** Asks about one node. Returns whether the extremes can only have stayed as they are. */
+  #ask(cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo, position: number): boolean {
+    const isSame = this.#leave(position);
+    const verdict = this.#framework.filter(cycle, node, filters);
+    if (verdict !== undefined) {
+      this.#enter(position, verdict, -Infinity, []);
+      return isSame;
+    }
+    let base = 0;
+    for (const { plugin, weight } of this.#fixed) base += plugin.score(cycle, node) * weight;
+    const raws = this.#scaled.map(({ plugin }) => plugin.score(cycle, node));
+    return this.#enter(position, undefined, base, raws) && isSame;
+  }
+
+  #leave(position: number): boolean {
+    const verdict = this.verdicts[position];
+    if (verdict !== undefined) {
+      const count = (this.counts.get(verdict) ?? 0) - 1;
+      if (count > 0) this.counts.set(verdict, count);
+      else this.counts.delete(verdict);
+      return true;
+    }
+    if (this.base[position] === -Infinity) return true;
+    this.feasible -= 1;
+    let isSame = true;
+    this.#extremes.forEach((extremes, index) => {
+      const raw = this.raws[index]?.[position] ?? 0;
+      if (raw === extremes.lowest && --extremes.atLowest === 0) isSame = false;
+      if (raw === extremes.highest && --extremes.atHighest === 0) isSame = false;
+    });
+    return isSame;
+  }
+
+  #enter(position: number, verdict: Rejection | undefined, base: number, raws: readonly number[]): boolean {
+    this.verdicts[position] = verdict;
+    this.base[position] = base;
+    if (verdict !== undefined) {
+      this.counts.set(verdict, (this.counts.get(verdict) ?? 0) + 1);
+      return true;
+    }
+    this.feasible += 1;
+    let isSame = true;
+    this.#extremes.forEach((extremes, index) => {
+      const raw = raws[index] ?? 0;
+      const column = this.raws[index];
+      if (column !== undefined) column[position] = raw;
+      if (raw === extremes.lowest) extremes.atLowest += 1;
+      if (raw === extremes.highest) extremes.atHighest += 1;
+      if (raw < extremes.lowest || raw > extremes.highest) isSame = false;
+    });
+    return isSame;
+  }
+
+  /** Finds the extremes anew. Returns whether they are what they were. */
+  #rescan(): boolean {
+    let isSame = true;
+    this.#extremes.forEach((extremes, index) => {
+      const { lowest, highest } = extremes;
+      Object.assign(extremes, { lowest: Infinity, highest: -Infinity, atLowest: 0, atHighest: 0 });
+      const column = this.raws[index];
+      for (let position = 0; position < this.base.length; position++) {
+        if (this.base[position] === -Infinity) continue;
+        const raw = column?.[position] ?? 0;
+        if (raw < extremes.lowest) Object.assign(extremes, { lowest: raw, atLowest: 0 });
+        if (raw > extremes.highest) Object.assign(extremes, { highest: raw, atHighest: 0 });
+        if (raw === extremes.lowest) extremes.atLowest += 1;
+        if (raw === extremes.highest) extremes.atHighest += 1;
+      }
+      if (extremes.lowest !== lowest || extremes.highest !== highest) isSame = false;
+    });
+    return isSame;
+  }
+
+  #fillTree(cycle: Cycle): void {
+    const totals = new Float64Array(this.base.length);
+    for (let position = 0; position < totals.length; position++) totals[position] = this.#total(cycle, position);
+    this.tree.fill(totals);
+  }
+
+  #total(cycle: Cycle, position: number): number {
+    let total = this.base[position] ?? -Infinity;
+    if (total === -Infinity) return total;
+    for (let index = 0; index < this.#scaled.length; index++) total += this.#scaledScore(cycle, index, position);
+    return total;
+  }
+
+  #scaledScore(cycle: Cycle, index: number, position: number): number {
+    const scorer = this.#scaled[index];
+    const range = this.#extremes[index];
+    if (scorer === undefined || range === undefined) return 0;
+    return (scorer.plugin.scale?.(this.raws[index]?.[position] ?? 0, range, cycle) ?? 0) * scorer.weight;
+  }
+}
