@@ -14,12 +14,19 @@ export class Budgets {
   readonly #byNamespace = new Map<string, Map<string, Entry>>();
   /** Which budgets select a pod, as long as no budget came, went or selects others. */
   #matches = new WeakMap<PodInfo, readonly Entry[]>();
+  #generation = 0;
+
+  /** Grows with every change of a budget. */
+  get generation(): number {
+    return this.#generation;
+  }
 
   get isEmpty(): boolean {
     return this.#byNamespace.size === 0;
   }
 
   put(budget: PodDisruptionBudget): void {
+    this.#generation += 1;
     const namespace = budget.metadata.namespace ?? 'default';
     const selector = JSON.stringify(budget.spec?.selector ?? null);
     const others = this.#byNamespace.get(namespace) ?? new Map<string, Entry>();
@@ -34,6 +41,7 @@ export class Budgets {
   }
 
   delete(budget: PodDisruptionBudget): void {
+    this.#generation += 1;
     const namespace = budget.metadata.namespace ?? 'default';
     const others = this.#byNamespace.get(namespace);
     others?.delete(budget.metadata.name);

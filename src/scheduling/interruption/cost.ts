@@ -68,7 +68,7 @@ export class CostModel {
 
   /** Node-seconds lost by terminating the victim. */
   terminationCost(victim: PodInfo, node: NodeInfo, now: number): number {
-    return terminationCost({ share: this.shareOf(victim, node), savedAt: this.savedAt(victim) }, now);
+    return terminationCost(this.shareOf(victim, node), this.savedAt(victim), now);
   }
 
   /** All of it, to be shown. `preemptor`: whose waiting counts, where the victim's natural end is known. */

@@ -38,11 +38,11 @@ export class Interruption implements PostFilterPlugin {
     InterruptionRulesChanged: () => true,
   };
   readonly #dependencies: InterruptionDependencies;
-  readonly #search: PlanSearch;
+  readonly search: PlanSearch;
 
   constructor(dependencies: InterruptionDependencies) {
     this.#dependencies = dependencies;
-    this.#search = new PlanSearch(dependencies);
+    this.search = new PlanSearch(dependencies);
   }
 
   modeOf(pod: PodInfo): PreemptionMode {
@@ -54,7 +54,7 @@ export class Interruption implements PostFilterPlugin {
     if (mode === 'Never') return { type: 'None', message: 'preemption: not eligible due to preemptionPolicy=Never.' };
     const { now } = cycle;
     const hindrances = new Hindrances(({ pod, permission }) => this.#worded(pod, permission, mode, now));
-    const { plans: found, reasons } = this.#search.find({ cycle, impasse, mode, hindrances });
+    const { plans: found, reasons } = this.search.find({ cycle, impasse, mode, hindrances });
     const [best, ...others] = found.map((plan) => this.#explained(cycle, mode, plan));
     if (best === undefined) {
       const retryAt = hindrances.retryAt;

@@ -4,7 +4,8 @@ import type { Budgets } from './budgets.ts';
 import type { PlanGroups } from './plan-groups.ts';
 import { type PlanRank, shifted } from './plan-order.ts';
 import { terminationCost } from './termination.ts';
-import type { LeavingPod, NodeVictims } from './victim-index.ts';
+import type { LeavingPod, NodeVictims, PotentialVictim } from './victim-index.ts';
+import { VictimTable } from './victim-table.ts';
 
 /** A bound is summed in another order than what it bounds where groups or fractions enter: rounding must not lift it above. */
 const ROUNDING = 1 - 1e-9;
@@ -30,21 +31,19 @@ export function isCountedOn({ pod, deadline }: LeavingPod, preemptor: PodInfo, n
 
 /**
  * From numbers alone, how good a plan on a node could be at best: no victim set that makes room there ranks before it, in
- * either order of plans. A node whose bound is worse than plans in hand need not be tried.
+ * either order of plans. A node whose bound is worse than plans in hand need not be tried. Costs, and with them bounds, only
+ * grow with time, so that an old bound is still one.
  */
 export class PlanBounds {
   readonly #context: PlanBoundContext;
-  /** Of the possible victims, by rising priority. */
-  #pods: PodInfo[] = [];
-  #priority: number[] = [];
-  #startedAt: number[] = [];
-  /** Node-seconds as if dumped alone; what each further dump adds; whether it is dumped. */
-  #cost: number[] = [];
-  #furtherDump: number[] = [];
-  #dumped: boolean[] = [];
-  /** What is still needed, and which resource that is. */
-  #deficits: number[] = [];
-  #resources: number[] = [];
+  #victims: readonly PotentialVictim[] = [];
+  #table = new VictimTable([]);
+  /** How many rows of the table are of lower priority than the preemptor. */
+  #rows = 0;
+  /** What is still needed, and of which resource. */
+  readonly #deficits: number[] = [];
+  readonly #resources: number[] = [];
+  readonly #scratch: number[] = [];
 
   constructor(context: PlanBoundContext) {
     this.#context = context;
@@ -52,23 +51,21 @@ export class PlanBounds {
 
   of(node: NodeInfo, offered: NodeVictims): PlanRank | Shortage {
     const counted = this.#measureDeficits(node, offered);
-    this.#collect(node, offered);
-    const needed = this.#deficits.length > 0;
+    this.#take(node, offered);
     // Turned down for another reason than room, with nobody leaving: somebody has to go.
-    if (!needed && counted > 0) return rank(node, 0, -Infinity, 0, 0, 0, Infinity);
+    if (this.#deficits.length === 0 && counted > 0) return rank(node, 0, -Infinity, 0, 0, 0, Infinity);
     const lacking = this.#lacking();
-    if (lacking.length > 0 || this.#pods.length === 0) return { lacking };
-    const level = this.#lowestLevel();
-    const highest = this.#priority[level] ?? 0;
-    let among = level + 1;
-    while (among < this.#pods.length && this.#priority[among] === highest) among += 1;
+    if (lacking !== undefined || this.#rows === 0) return { lacking: lacking ?? [] };
+    const highest = this.#table.priority(this.#lowestLevel());
+    let among = 0;
+    let latestStart = -Infinity;
+    for (; among < this.#rows && this.#table.priority(among) <= highest; among++) {
+      if (this.#table.priority(among) < highest) continue;
+      latestStart = Math.max(latestStart, this.#table.startedAt(among));
+    }
     const victims = this.#fewestOf(among);
     let prioritySum = shifted(highest);
-    for (let index = 0; index < victims - 1; index++) prioritySum += shifted(this.#priority[index] ?? 0);
-    let latestStart = -Infinity;
-    for (let index = among - 1; index >= 0 && this.#priority[index] === highest; index--) {
-      latestStart = Math.max(latestStart, this.#startedAt[index] ?? 0);
-    }
+    for (let row = 0; row < victims - 1; row++) prioritySum += shifted(this.#table.priority(row));
     return rank(node, this.#violations(), highest, this.#leastCost(among, victims), prioritySum, victims, latestStart);
   }
 
@@ -102,76 +99,71 @@ export class PlanBounds {
     return counted;
   }
 
-  #collect(node: NodeInfo, { victims }: NodeVictims): void {
-    const { preemptor, now, groups } = this.#context;
-    this.#pods.length = 0;
-    let sorted = true;
+  #take(node: NodeInfo, { victims, table }: NodeVictims): void {
+    const { preemptor, groups } = this.#context;
+    const grouped = groups.isEmpty ? undefined : this.#withGroups(node, victims);
+    this.#victims = grouped ?? victims;
+    this.#table = grouped === undefined ? table : new VictimTable(grouped);
+    this.#rows = 0;
+    while (this.#rows < this.#table.length && this.#table.priority(this.#rows) < preemptor.priority) this.#rows += 1;
+  }
+
+  /** Members of groups at the price and priority of the whole; undefined when there are none on the node. */
+  #withGroups(node: NodeInfo, victims: readonly PotentialVictim[]): readonly PotentialVictim[] | undefined {
+    const { groups, now } = this.#context;
+    if (victims.every(({ pod }) => groups.of(pod) === 'alone')) return undefined;
+    const regarded: PotentialVictim[] = [];
     for (const victim of victims) {
-      const { pod, permission, checkpointCost, perFurtherDump } = victim;
-      if (pod.priority >= preemptor.priority) break;
-      const group = groups.of(pod);
+      const group = groups.of(victim.pod);
       if (group === undefined) continue;
-      const at = this.#pods.length;
-      this.#pods.push(pod);
       if (group === 'alone') {
-        const terminate = permission.terminate ? terminationCost(victim, now) : Infinity;
-        const dumped = checkpointCost <= terminate;
-        this.#priority[at] = pod.priority;
-        this.#startedAt[at] = pod.startedAt;
-        this.#cost[at] = dumped ? checkpointCost : terminate;
-        this.#furtherDump[at] = dumped ? perFurtherDump : 0;
-        this.#dumped[at] = dumped;
-      } else {
-        let here = 0;
-        for (const member of group.members) if (member.node === node) here += 1;
-        this.#priority[at] = group.priority;
-        this.#startedAt[at] = group.startedAt;
-        // Whoever takes one of them pays for all.
-        this.#cost[at] = (group.cost / here) * ROUNDING;
-        this.#furtherDump[at] = 0;
-        this.#dumped[at] = false;
-        sorted = false;
+        regarded.push(victim);
+        continue;
       }
+      let here = 0;
+      for (const member of group.members) if (member.node === node) here += 1;
+      // Whoever takes one of them pays for all; a termination restarted just now, whose cost is that share.
+      const checkpointCost = Infinity;
+      const terminationShare = ((group.cost / here) * ROUNDING) / terminationCost(1, now, now);
+      const { priority, startedAt } = group;
+      regarded.push({
+        ...victim,
+        priority,
+        startedAt,
+        checkpointCost,
+        perFurtherDump: 0,
+        terminationShare,
+        savedAt: now,
+      });
     }
-    if (!sorted) this.#sort();
+    return regarded.sort((one, other) => one.priority - other.priority);
   }
 
-  #sort(): void {
-    const order = this.#pods
-      .map((_, index) => index)
-      .sort((one, other) => at(this.#priority, one) - at(this.#priority, other));
-    const pods = [...this.#pods];
-    this.#pods = order.flatMap((index) => pods[index] ?? []);
-    this.#priority = order.map((index) => at(this.#priority, index));
-    this.#startedAt = order.map((index) => at(this.#startedAt, index));
-    this.#cost = order.map((index) => at(this.#cost, index));
-    this.#furtherDump = order.map((index) => at(this.#furtherDump, index));
-    this.#dumped = order.map((index) => this.#dumped[index] === true);
-  }
-
-  #lacking(): number[] {
-    const lacking: number[] = [];
+  #lacking(): number[] | undefined {
+    let lacking: number[] | undefined;
     for (let need = 0; need < this.#deficits.length; need++) {
-      let left = at(this.#deficits, need);
-      const resource = at(this.#resources, need);
-      for (let index = 0; index < this.#pods.length && left > 0; index++) left -= this.#request(index, resource);
-      if (left > 0) lacking.push(resource);
+      let left = this.#deficits[need] ?? 0;
+      const resource = this.#resources[need] ?? 0;
+      for (let row = 0; row < this.#rows && left > 0; row++) left -= this.#table.request(row, resource);
+      if (left <= 0) continue;
+      lacking ??= [];
+      lacking.push(resource);
     }
     return lacking;
   }
 
-  /** Index of the victim at which, taken by rising priority, there is room: no set without its priority suffices. */
+  /** The row at which, taken by rising priority, there is room: no set without its priority suffices. */
   #lowestLevel(): number {
     let level = 0;
     for (let need = 0; need < this.#deficits.length; need++) {
-      let left = at(this.#deficits, need);
-      const resource = at(this.#resources, need);
-      let index = 0;
-      for (; index < this.#pods.length; index++) {
-        left -= this.#request(index, resource);
+      let left = this.#deficits[need] ?? 0;
+      const resource = this.#resources[need] ?? 0;
+      let row = 0;
+      for (; row < this.#rows; row++) {
+        left -= this.#table.request(row, resource);
         if (left <= 0) break;
       }
-      level = Math.max(level, index);
+      level = Math.max(level, row);
     }
     return level;
   }
@@ -180,88 +172,74 @@ export class PlanBounds {
   #fewestOf(among: number): number {
     let fewest = 1;
     for (let need = 0; need < this.#deficits.length; need++) {
-      const resource = at(this.#resources, need);
-      fewest = Math.max(
-        fewest,
-        this.#countToCover(at(this.#deficits, need), resource, (index) => index < among),
-      );
+      const resource = this.#resources[need] ?? 0;
+      this.#scratch.length = 0;
+      for (let row = 0; row < among; row++) this.#scratch.push(this.#table.request(row, resource));
+      fewest = Math.max(fewest, countToCover(this.#deficits[need] ?? 0, this.#scratch));
     }
     return fewest;
-  }
-
-  #countToCover(deficit: number, resource: number, concerns: (index: number) => boolean): number {
-    const sizes: number[] = [];
-    let alike = true;
-    for (let index = 0; index < this.#pods.length; index++) {
-      if (!concerns(index)) continue;
-      const size = this.#request(index, resource);
-      if (sizes.length > 0 && size !== sizes[0]) alike = false;
-      sizes.push(size);
-    }
-    if (!alike) sizes.sort((one, other) => other - one);
-    let left = deficit;
-    let count = 0;
-    for (; count < sizes.length && left > 0; count++) left -= sizes[count] ?? 0;
-    return count;
   }
 
   /** How many beyond their budget must go at least, all others having gone. */
   #violations(): number {
     const { budgets } = this.#context;
     if (budgets.isEmpty) return 0;
-    const beyond = this.#pods.map((pod) => budgets.isExhaustedFor(pod));
-    if (this.#deficits.length === 0) return beyond.every((is) => is) ? 1 : 0;
+    const beyond = this.#victims.map(({ pod }) => budgets.isExhaustedFor(pod));
+    if (this.#deficits.length === 0) {
+      for (let row = 0; row < this.#rows; row++) if (beyond[row] !== true) return 0;
+      return 1;
+    }
     let most = 0;
     for (let need = 0; need < this.#deficits.length; need++) {
-      const resource = at(this.#resources, need);
-      let left = at(this.#deficits, need);
-      for (let index = 0; index < this.#pods.length; index++) {
-        if (beyond[index] !== true) left -= this.#request(index, resource);
+      const resource = this.#resources[need] ?? 0;
+      let left = this.#deficits[need] ?? 0;
+      this.#scratch.length = 0;
+      for (let row = 0; row < this.#rows; row++) {
+        const size = this.#table.request(row, resource);
+        if (beyond[row] === true) this.#scratch.push(size);
+        else left -= size;
       }
-      if (left > 0)
-        most = Math.max(
-          most,
-          this.#countToCover(left, resource, (index) => beyond[index] === true),
-        );
+      if (left > 0) most = Math.max(most, countToCover(left, this.#scratch));
     }
     return most;
   }
 
   /** What at least `victims` of the first `among` cost: the cheapest so many, and per resource the cheapest by the amount. */
   #leastCost(among: number, victims: number): number {
+    const { now } = this.#context;
+    const table = this.#table;
     let terminated = 0;
-    for (let index = 0; index < among; index++) if (this.#dumped[index] !== true) terminated += 1;
+    for (let row = 0; row < among; row++) if (!isDumped(table, row, now)) terminated += 1;
     const furtherDumps = Math.max(0, victims - terminated - 1);
-    const terms: number[] = [];
+    const terms = this.#scratch;
+    terms.length = 0;
     let alike = true;
-    for (let index = 0; index < among; index++) {
-      const term = at(this.#cost, index) + at(this.#furtherDump, index) * furtherDumps;
-      if (terms.length > 0 && term !== terms[0]) alike = false;
+    for (let row = 0; row < among; row++) {
+      const term = isDumped(table, row, now)
+        ? table.checkpointCost(row) + table.perFurtherDump(row) * furtherDumps
+        : terminationCost(table.terminationShare(row), table.savedAt(row), now);
+      if (term !== terms[0] && terms.length > 0) alike = false;
       terms.push(term);
     }
-    if (alike) {
-      let cost = 0;
-      for (let index = 0; index < victims; index++) cost += terms[0] ?? 0;
-      return cost;
-    }
     let cost = 0;
-    const cheapest = [...terms].sort((one, other) => one - other);
+    const cheapest = alike ? terms : terms.toSorted((one, other) => one - other);
     for (let index = 0; index < victims; index++) cost += cheapest[index] ?? 0;
+    if (alike) return cost;
     for (let need = 0; need < this.#deficits.length; need++) {
-      cost = Math.max(
-        cost,
-        this.#fractionalCost(terms, at(this.#deficits, need), at(this.#resources, need)) * ROUNDING,
-      );
+      const fractional = this.#fractionalCost(terms, this.#deficits[need] ?? 0, this.#resources[need] ?? 0);
+      cost = Math.max(cost, fractional * ROUNDING);
     }
     return cost;
   }
 
   /** The continuous knapsack: the cheapest way to free the amount if victims could be cut to size. */
   #fractionalCost(terms: readonly number[], deficit: number, resource: number): number {
-    const order = terms
-      .map((term, index) => ({ term, size: this.#request(index, resource) }))
-      .filter(({ size }) => size > 0)
-      .sort((one, other) => one.term * other.size - other.term * one.size);
+    const order: { term: number; size: number }[] = [];
+    for (let row = 0; row < terms.length; row++) {
+      const size = this.#table.request(row, resource);
+      if (size > 0) order.push({ term: terms[row] ?? 0, size });
+    }
+    order.sort((one, other) => one.term * other.size - other.term * one.size);
     let left = deficit;
     let cost = 0;
     for (const { term, size } of order) {
@@ -271,14 +249,21 @@ export class PlanBounds {
     }
     return cost;
   }
-
-  #request(index: number, resource: number): number {
-    return this.#pods[index]?.requests[resource] ?? 0;
-  }
 }
 
-function at(numbers: readonly number[], index: number): number {
-  return numbers[index] ?? 0;
+/** How many of the sizes, largest first, it takes to cover the deficit. Sorts them. */
+function countToCover(deficit: number, sizes: number[]): number {
+  let alike = true;
+  for (const size of sizes) if (size !== sizes[0]) alike = false;
+  if (!alike) sizes.sort((one, other) => other - one);
+  let left = deficit;
+  let count = 0;
+  for (; count < sizes.length && left > 0; count++) left -= sizes[count] ?? 0;
+  return count;
+}
+
+function isDumped(table: VictimTable, row: number, now: number): boolean {
+  return table.checkpointCost(row) <= terminationCost(table.terminationShare(row), table.savedAt(row), now);
 }
 
 function rank(

@@ -16,13 +16,13 @@ export interface PricedGroup {
 
 /** What a possible victim costs by each action at `now`. */
 export function priced(victim: PotentialVictim, node: NodeInfo, now: number): PricedPod {
-  const { pod, permission, checkpointCost, perFurtherDump } = victim;
+  const { pod, permission, checkpointCost, perFurtherDump, terminationShare, savedAt } = victim;
   return {
     pod,
     node,
     permission,
     checkpoint: permission.checkpoint ? { cost: checkpointCost, perFurtherDump } : undefined,
-    terminate: permission.terminate ? terminationCost(victim, now) : Infinity,
+    terminate: terminationCost(terminationShare, savedAt, now),
   };
 }
 
@@ -42,6 +42,11 @@ export class PlanGroups {
     this.#victimsOn = victimsOn;
     this.#preemptor = preemptor;
     this.#now = now;
+  }
+
+  /** Whether no group has two running members: every pod is then alone. */
+  get isEmpty(): boolean {
+    return this.#groups.isEmpty;
   }
 
   /** The group the pod is interrupted with; `alone` without one, undefined when the group may not be interrupted. */

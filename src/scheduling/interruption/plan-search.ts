@@ -9,6 +9,7 @@ import { BoundHeap } from './bound-heap.ts';
 import type { Budgets } from './budgets.ts';
 import type { Hindrances } from './hindrances.ts';
 import { type InterruptionPlan, makePlan } from './interruption-plan.ts';
+import { type BoundedNode, boundOn, KnownBounds } from './known-bounds.ts';
 import { isCountedOn, PlanBounds } from './plan-bound.ts';
 import { PlanGroups, priced } from './plan-groups.ts';
 import { type PlanOrder, type PlanRank, planOrderOf } from './plan-order.ts';
@@ -47,11 +48,7 @@ export interface FoundPlans {
   readonly reasons: ReadonlyMap<string, number>;
 }
 
-interface BoundedNode {
-  readonly bound: PlanRank;
-  readonly node: NodeInfo;
-  readonly offered: NodeVictims;
-}
+type PossibleNode = BoundedNode & { readonly bound: PlanRank };
 
 /**
  * Finds the best plans over all nodes. Each node's plan is upstream's victim set or, where cost decides and there are at most
@@ -60,9 +57,11 @@ interface BoundedNode {
  */
 export class PlanSearch {
   readonly #dependencies: PlanSearchDependencies;
+  readonly #known: KnownBounds;
 
   constructor(dependencies: PlanSearchDependencies) {
     this.#dependencies = dependencies;
+    this.#known = new KnownBounds(dependencies.budgets);
   }
 
   find(request: PlanRequest): FoundPlans {
@@ -92,13 +91,15 @@ export class PlanSearch {
     { cycle, impasse, mode, hindrances }: PlanRequest,
     groups: PlanGroups,
     count: (reason: string) => void,
-  ): BoundedNode[] {
+  ): PossibleNode[] {
     const { budgets, space, victims } = this.#dependencies;
     const { pod: preemptor, now } = cycle;
     const { nodes, rejections, filters } = impasse;
     const resourcesCount = filters.some(({ name }) => name === RESOURCES);
     const bounds = new PlanBounds({ preemptor, now, budgets, groups, resourcesCount });
-    const bounded: BoundedNode[] = [];
+    // With groups a bound depends on other nodes too.
+    const known = groups.isEmpty ? this.#known.of(preemptor, `${mode} ${resourcesCount}`) : undefined;
+    const possible: PossibleNode[] = [];
     for (let index = 0; index < nodes.length; index++) {
       const node = nodes[index];
       const rejection = rejections[index];
@@ -112,18 +113,20 @@ export class PlanSearch {
         if (hindered.pod.priority >= preemptor.priority) break;
         hindrances.note(hindered);
       }
-      const bound = bounds.of(node, offered);
-      if (!('lacking' in bound)) bounded.push({ bound, node, offered });
+      const bounded = boundOn(node, offered, { known, bounds, preemptor });
+      const { bound } = bounded;
+      if (isPossible(bounded)) possible.push(bounded);
+      else if (!('lacking' in bound)) continue;
       else if (bound.lacking.length === 0 || !offersAnything(offered, preemptor, now)) count(NO_VICTIMS);
       else for (const resource of bound.lacking) count(shortageOf(space, resource));
     }
-    return bounded;
+    return possible;
   }
 
   #planOn(
     { cycle, impasse, mode }: PlanRequest,
     groups: PlanGroups,
-    { node, offered }: BoundedNode,
+    { node, offered }: PossibleNode,
   ): InterruptionPlan | { readonly reasons: readonly string[] } {
     const { framework, budgets } = this.#dependencies;
     const { pod: preemptor, now } = cycle;
@@ -153,6 +156,10 @@ export class PlanSearch {
       trial.restore();
     }
   }
+}
+
+function isPossible(bounded: BoundedNode): bounded is PossibleNode {
+  return !('lacking' in bounded.bound);
 }
 
 /** Whom the plan may interrupt on the node: pods alone, and groups whole. */

@@ -34,6 +34,10 @@ export class VictimGroups implements SnapshotListener {
     if (members.size === 0) this.#byGroup.delete(group);
   }
 
+  get isEmpty(): boolean {
+    return this.#byGroup.size === 0;
+  }
+
   /** `namespace/name` of the group the pod is interrupted with; undefined when it runs alone. */
   groupOf(pod: PodInfo): string | undefined {
     if (this.#byGroup.size === 0) return undefined;

@@ -7,19 +7,12 @@ import type { Departures } from './departures.ts';
 import type { FactListener } from './fact-changes.ts';
 import type { PreemptionMode } from './preemption-mode.ts';
 import type { Permission, VictimRules } from './victim-rules.ts';
+import { type VictimNumbers, VictimTable } from './victim-table.ts';
 
 /** A pod that may be interrupted, with what that costs as far as it does not depend on the hour. */
-export interface PotentialVictim {
+export interface PotentialVictim extends VictimNumbers {
   readonly pod: PodInfo;
   readonly permission: Permission;
-  /** Node-seconds of a checkpoint beside the dumps under way; Infinity: not permitted. */
-  readonly checkpointCost: number;
-  /** What each further dump on the node adds. */
-  readonly perFurtherDump: number;
-  /** Dominant share of its node. */
-  readonly share: number;
-  /** Since when progress would be lost by termination, ms since the epoch. */
-  readonly savedAt: number;
 }
 
 /** A pod on its way out. */
@@ -33,9 +26,13 @@ export interface LeavingPod {
 export interface NodeVictims {
   /** Lowest priority first. */
   readonly victims: readonly PotentialVictim[];
+  /** The same as numbers. */
+  readonly table: VictimTable;
   /** Pods to which one or both actions are not permitted, lowest priority first. */
   readonly hindered: readonly { readonly pod: PodInfo; readonly permission: Permission }[];
   readonly leaving: readonly LeavingPod[];
+  /** Whether no cost depends on the hour: termination is permitted for none. */
+  readonly isTimeless: boolean;
   /** Dumps under way. */
   readonly dumping: number;
   /** When time alone changes what is permitted, ms since the epoch. */
@@ -129,6 +126,7 @@ export class VictimIndex implements SnapshotListener, FactListener {
     const leaving: LeavingPod[] = [];
     const staying: PodInfo[] = [];
     let dumping = 0;
+    let validUntil = Infinity;
     for (const pod of node.pods.values()) {
       const departure = departures.of(pod);
       if (departure === undefined) {
@@ -136,12 +134,14 @@ export class VictimIndex implements SnapshotListener, FactListener {
         continue;
       }
       if (departures.isDumping(pod)) dumping += 1;
-      leaving.push({ pod, deadline: departure.deadline });
+      const { deadline } = departure;
+      leaving.push({ pod, deadline });
+      // The first moment at which it is overdue.
+      if (deadline !== undefined && deadline >= now) validUntil = Math.min(validUntil, deadline + 1);
     }
     staying.sort((one, other) => one.priority - other.priority || (one.uid < other.uid ? -1 : 1));
     const victims: PotentialVictim[] = [];
     const hindered: { pod: PodInfo; permission: Permission }[] = [];
-    let validUntil = Infinity;
     for (const pod of staying) {
       const permission = this.permissionFor(pod, node, { mode, dumping, now });
       if (permission.recheckAt !== undefined) validUntil = Math.min(validUntil, permission.recheckAt);
@@ -149,7 +149,8 @@ export class VictimIndex implements SnapshotListener, FactListener {
       if (permission.checkpoint || permission.terminate) victims.push(this.#victim(pod, node, permission, dumping));
       this.#remember(pod.workload, node);
     }
-    return { victims, hindered, leaving, dumping, validUntil };
+    const isTimeless = !victims.some(({ permission }) => permission.terminate);
+    return { victims, table: new VictimTable(victims), isTimeless, hindered, leaving, dumping, validUntil };
   }
 
   /** What may be done to the pod, the dumps under way on its node counted. */
@@ -169,10 +170,13 @@ export class VictimIndex implements SnapshotListener, FactListener {
     return {
       pod,
       permission,
+      priority: pod.priority,
+      startedAt: pod.startedAt,
       checkpointCost: checkpoint?.cost ?? Infinity,
       perFurtherDump: checkpoint?.perFurtherDump ?? 0,
-      share: costs.shareOf(pod, node),
-      savedAt: costs.savedAt(pod),
+      terminationShare: permission.terminate ? costs.shareOf(pod, node) : Infinity,
+      savedAt: permission.terminate ? costs.savedAt(pod) : 0,
+      requests: pod.requests,
     };
   }
 
