@@ -3,6 +3,7 @@ import type * as coordination from 'kubernetes-types/coordination/v1.d.ts';
 import type * as core from 'kubernetes-types/core/v1.d.ts';
 import type * as policy from 'kubernetes-types/policy/v1.d.ts';
 import type * as scheduling from 'kubernetes-types/scheduling/v1.d.ts';
+import type * as storage from 'kubernetes-types/storage/v1.d.ts';
 import type { Condition, KubeObject, ResourceType } from './meta.ts';
 
 /** The standard kinds Fermata works with: the upstream shapes, with metadata and conditions in this project's types. */
@@ -45,6 +46,14 @@ export interface PodDisruptionBudget extends KubeObject {
   spec?: policy.PodDisruptionBudgetSpec;
   status?: Omit<policy.PodDisruptionBudgetStatus, 'conditions'> & { conditions?: Condition[] };
 }
+/** Kinds the scheduler only reads, beside binding claims and volumes. */
+export interface PersistentVolume extends KubeObject, Omit<core.PersistentVolume, keyof KubeObject> {}
+export interface PersistentVolumeClaim extends KubeObject {
+  spec?: core.PersistentVolumeClaimSpec;
+  status?: Omit<core.PersistentVolumeClaimStatus, 'conditions'>;
+}
+export interface StorageClass extends KubeObject, Omit<storage.StorageClass, keyof KubeObject> {}
+export interface CSINode extends KubeObject, Omit<storage.CSINode, keyof KubeObject> {}
 export interface CustomResourceDefinition extends KubeObject {
   spec: apiextensions.CustomResourceDefinitionSpec;
   status?: Partial<apiextensions.CustomResourceDefinitionStatus>;
@@ -83,6 +92,22 @@ export const POD_DISRUPTION_BUDGETS = type<PodDisruptionBudget>(
   'PodDisruptionBudget',
   'poddisruptionbudgets',
   ['pdb'],
+  true,
+);
+export const PERSISTENT_VOLUMES = type<PersistentVolume>(
+  '',
+  'v1',
+  'PersistentVolume',
+  'persistentvolumes',
+  ['pv'],
+  false,
+);
+export const PERSISTENT_VOLUME_CLAIMS = type<PersistentVolumeClaim>(
+  '',
+  'v1',
+  'PersistentVolumeClaim',
+  'persistentvolumeclaims',
+  ['pvc'],
   true,
 );
 export const CUSTOM_RESOURCE_DEFINITIONS = type<CustomResourceDefinition>(

@@ -86,12 +86,25 @@ export function fits(requests: Resources, free: Resources): boolean {
 /**
  * What the pod takes on a node while it runs, as kube-scheduler counts it (KEP-753 for sidecars, KEP-2837 for pod-level
  * resources): the larger of all containers together and each step of the init containers, with the sidecars started so
- * far; then `overhead`; and 1 of `pods`. A missing request counts as its limit. Throws `QuantityInvalid`.
+ * far; then `overhead`; and 1 of `pods`. A missing request counts as its limit. While containers are resized in place
+ * (KEP-1287), the largest of what is asked, allocated and in effect counts; of a resize that the node calls infeasible,
+ * what is asked does not. Throws `QuantityInvalid`.
+ *
+ * @param defaults what a container without a request counts as, for scores
  */
-export function podRequests(pod: Pick<Pod, 'spec'>): Resources {
+export function podRequests(pod: Pick<Pod, 'spec' | 'status'>, defaults: Resources = NO_RESOURCES): Resources {
   const { spec } = pod;
   const podLevel = podLevelResources(pod);
-  const byContainers = together(spec, requestsOf);
+  const statuses = containerStatuses(pod);
+  const isInfeasible = isResizeInfeasible(pod);
+  const byContainers = together(spec, (container) => {
+    const status = statuses?.get(container.name);
+    const own =
+      status === undefined
+        ? parseResources(requestsOf(container))
+        : largestRequests(parseResources(requestsOf(container)), status, isInfeasible);
+    return defaults === NO_RESOURCES ? own : { ...defaults, ...own };
+  });
   const total: Record<string, number> = { ...byContainers };
   const limits = parseResources(podLevel.limits);
   for (const name in limits) {
@@ -102,9 +115,51 @@ export function podRequests(pod: Pick<Pod, 'spec'>): Resources {
   return { ...addResources(total, parseResources(spec.overhead)), pods: 1 };
 }
 
+type Status = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
+
+/** Statuses that tell of resources, by container: of containers and of sidecars. */
+function containerStatuses({ spec, status }: Pick<Pod, 'spec' | 'status'>): ReadonlyMap<string, Status> | undefined {
+  let statuses: Map<string, Status> | undefined;
+  const note = (of: readonly Status[] | undefined, counts: (name: string) => boolean): void => {
+    for (const each of of ?? []) {
+      if (each.resources === undefined || !counts(each.name)) continue;
+      statuses ??= new Map();
+      statuses.set(each.name, each);
+    }
+  };
+  note(status?.containerStatuses, () => true);
+  note(status?.initContainerStatuses, (name) =>
+    (spec.initContainers ?? []).some((container) => container.name === name && container.restartPolicy === 'Always'),
+  );
+  return statuses;
+}
+
+function largestRequests(
+  asked: Resources,
+  { resources, allocatedResources }: Status,
+  isInfeasible: boolean,
+): Resources {
+  const held = maxResources(
+    parseResources((resources as Requirements | undefined)?.requests),
+    parseResources(allocatedResources as ResourceList | undefined),
+  );
+  return isInfeasible ? held : maxResources(asked, held);
+}
+
+function isResizeInfeasible({ status }: Pick<Pod, 'spec' | 'status'>): boolean {
+  return (
+    status?.resize === 'Infeasible' ||
+    (status?.conditions ?? []).some(
+      ({ type, status: holds, reason }) => type === 'PodResizePending' && holds === 'True' && reason === 'Infeasible',
+    )
+  );
+}
+
 /** What the pod may take at most; a resource without limit is absent. Counted like {@link podRequests}. */
 export function podLimits(pod: Pick<Pod, 'spec'>): Resources {
-  const total: Record<string, number> = { ...together(pod.spec, (container) => resourcesOf(container).limits) };
+  const total: Record<string, number> = {
+    ...together(pod.spec, (container) => parseResources(resourcesOf(container).limits)),
+  };
   const podLevel = parseResources(podLevelResources(pod).limits);
   for (const name in podLevel) if (isPodLevelResource(name)) total[name] = podLevel[name] ?? 0;
   const overhead = parseResources(pod.spec.overhead);
@@ -135,13 +190,13 @@ function requestsOf(container: Container): ResourceList | undefined {
   return limits === undefined ? requests : { ...limits, ...requests };
 }
 
-function together(spec: Pod['spec'], listOf: (container: Container) => ResourceList | undefined): Resources {
+function together(spec: Pod['spec'], amountsOf: (container: Container) => Resources): Resources {
   let total = NO_RESOURCES;
-  for (const container of spec.containers) total = addResources(total, parseResources(listOf(container)));
+  for (const container of spec.containers) total = addResources(total, amountsOf(container));
   let sidecars = NO_RESOURCES;
   let starting = NO_RESOURCES;
   for (const container of spec.initContainers ?? []) {
-    const own = parseResources(listOf(container));
+    const own = amountsOf(container);
     if (container.restartPolicy === 'Always') {
       total = addResources(total, own);
       sidecars = addResources(sidecars, own);

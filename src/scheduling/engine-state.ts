@@ -17,8 +17,10 @@ import { Policies } from './interruption/policies.ts';
 import { VictimGroups } from './interruption/victim-groups.ts';
 import { VictimIndex } from './interruption/victim-index.ts';
 import { VictimRules } from './interruption/victim-rules.ts';
+import { NodeImages } from './plugins/image-locality.ts';
 import { DefaultSelectors } from './plugins/spread/default-selector.ts';
 import { TopologyIndex } from './plugins/topology/topology-index.ts';
+import { VolumeIndexes } from './plugins/volumes/volume-indexes.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Cluster } from './snapshot/cluster.ts';
 import type { PodInfo } from './snapshot/pod-info.ts';
@@ -57,7 +59,11 @@ export class EngineState {
   constructor(profiles: readonly [Profile, ...Profile[]], options: ProfileOptions) {
     const topology = new TopologyIndex();
     const defaultSelectors = new DefaultSelectors(this.cluster.objects);
+    const images = new NodeImages();
+    const volumes = new VolumeIndexes(this.cluster.objects);
+    for (const index of volumes.listeners) this.cluster.follow(index);
     this.cluster.follow(topology);
+    this.cluster.follow(images);
     this.cluster.follow(defaultSelectors);
     const groups = new VictimGroups();
     const victims = new VictimIndex({
@@ -93,6 +99,8 @@ export class EngineState {
         cluster: this.cluster,
         waiting: this.waiting,
         topology,
+        images,
+        volumes,
         defaultSelectors,
         checkpointOf: (key) => this.checkpoints.get(key),
         interruption,

@@ -1,19 +1,31 @@
 import { FermataError, type PodCheckpoint } from '../../model/index.ts';
 import type { Interruption } from '../interruption/interruption.ts';
 import { CheckpointLocality } from '../plugins/checkpoint-locality.ts';
-import { InterPodAffinity } from '../plugins/inter-pod-affinity.ts';
-import { NodeAffinity } from '../plugins/node-affinity.ts';
+import { DynamicResources } from '../plugins/dynamic-resources.ts';
+import { ImageLocality, type NodeImages } from '../plugins/image-locality.ts';
+import { InterPodAffinity, type InterPodAffinityArgs } from '../plugins/inter-pod-affinity.ts';
+import { NodeAffinity, type NodeAffinityArgs } from '../plugins/node-affinity.ts';
 import { NodeName } from '../plugins/node-name.ts';
+import { NodePorts } from '../plugins/node-ports.ts';
 import { NodeReady } from '../plugins/node-ready.ts';
-import { NodeResourcesFit } from '../plugins/node-resources-fit.ts';
+import {
+  NodeResourcesBalancedAllocation,
+  type NodeResourcesBalancedAllocationArgs,
+} from '../plugins/node-resources-balanced-allocation.ts';
+import { NodeResourcesFit, type NodeResourcesFitArgs } from '../plugins/node-resources-fit.ts';
 import { NodeUnschedulable } from '../plugins/node-unschedulable.ts';
-import { PodTopologySpread } from '../plugins/pod-topology-spread.ts';
+import { PodTopologySpread, type PodTopologySpreadArgs } from '../plugins/pod-topology-spread.ts';
 import { PrioritySort } from '../plugins/priority-sort.ts';
 import { RestoreBackoff } from '../plugins/restore-backoff.ts';
 import { SchedulingGates } from '../plugins/scheduling-gates.ts';
 import type { DefaultSelectors } from '../plugins/spread/default-selector.ts';
 import { TaintToleration } from '../plugins/taint-toleration.ts';
 import type { TopologyIndex } from '../plugins/topology/topology-index.ts';
+import { NodeVolumeLimits } from '../plugins/volumes/node-volume-limits.ts';
+import { VolumeBinding, type VolumeBindingArgs } from '../plugins/volumes/volume-binding.ts';
+import type { VolumeIndexes } from '../plugins/volumes/volume-indexes.ts';
+import { VolumeRestrictions } from '../plugins/volumes/volume-restrictions.ts';
+import { VolumeZone } from '../plugins/volumes/volume-zone.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { ResourceSpace } from '../snapshot/resource-space.ts';
 import type { WeightedPlugin } from './framework.ts';
@@ -52,9 +64,17 @@ export const DEFAULT_PROFILE: Profile = {
     { name: 'NodeName' },
     { name: 'TaintToleration', weight: 3 },
     { name: 'NodeAffinity', weight: 2 },
+    { name: 'NodePorts' },
     { name: 'NodeResourcesFit', weight: 1 },
+    { name: 'VolumeRestrictions' },
+    { name: 'NodeVolumeLimits' },
+    { name: 'VolumeBinding' },
+    { name: 'VolumeZone' },
     { name: 'PodTopologySpread', weight: 2 },
     { name: 'InterPodAffinity', weight: 2 },
+    { name: 'DynamicResources' },
+    { name: 'NodeResourcesBalancedAllocation', weight: 1 },
+    { name: 'ImageLocality', weight: 1 },
     { name: 'CheckpointLocality', weight: 2 },
     { name: 'Interruption' },
   ],
@@ -69,6 +89,10 @@ export interface PluginContext {
   waiting: WaitingPods;
   /** Pods by domain; follows the cluster. */
   topology: TopologyIndex;
+  /** Claims and volumes; follow the cluster. */
+  volumes: VolumeIndexes;
+  /** Images by node; follows the cluster. */
+  images: NodeImages;
   /** What Services and controllers select; follows the cluster. */
   defaultSelectors: DefaultSelectors;
   checkpointOf: (key: string) => PodCheckpoint | undefined;
@@ -83,10 +107,21 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) =
   NodeReady: () => new NodeReady(),
   NodeName: () => new NodeName(),
   TaintToleration: () => new TaintToleration(),
-  NodeAffinity: () => new NodeAffinity(),
-  NodeResourcesFit: ({ space }) => new NodeResourcesFit(space),
-  PodTopologySpread: ({ topology, defaultSelectors }) => new PodTopologySpread(topology, defaultSelectors),
-  InterPodAffinity: ({ topology }) => new InterPodAffinity(topology),
+  NodeAffinity: (_context, args) => new NodeAffinity(args as NodeAffinityArgs | undefined),
+  NodePorts: () => new NodePorts(),
+  NodeResourcesFit: ({ space }, args) => new NodeResourcesFit(space, args as NodeResourcesFitArgs | undefined),
+  NodeResourcesBalancedAllocation: ({ space }, args) =>
+    new NodeResourcesBalancedAllocation(space, args as NodeResourcesBalancedAllocationArgs | undefined),
+  ImageLocality: ({ images }) => new ImageLocality(images),
+  VolumeRestrictions: ({ volumes }) => new VolumeRestrictions(volumes.objects, volumes.users),
+  NodeVolumeLimits: ({ volumes }) => new NodeVolumeLimits(volumes.objects, volumes.attached),
+  VolumeBinding: ({ volumes }, args) =>
+    new VolumeBinding(volumes.objects, volumes.available, args as VolumeBindingArgs | undefined),
+  VolumeZone: ({ volumes }) => new VolumeZone(volumes.objects),
+  DynamicResources: () => new DynamicResources(),
+  PodTopologySpread: ({ topology, defaultSelectors }, args) =>
+    new PodTopologySpread(topology, defaultSelectors, args as PodTopologySpreadArgs | undefined),
+  InterPodAffinity: ({ topology }, args) => new InterPodAffinity(topology, args as InterPodAffinityArgs | undefined),
   CheckpointLocality: ({ checkpointOf }) => new CheckpointLocality(checkpointOf),
   Interruption: ({ interruption }) => interruption,
 };

@@ -6,6 +6,9 @@ export const PODS = 3;
 /** Resources from here on are extended ones (and huge pages), in the order they were first seen. */
 const FIRST_EXTENDED = 4;
 
+/** Extended resources and huge pages: of those, only what the pod asks for has a say in scores. */
+export const isScalar = (index: number): boolean => index >= FIRST_EXTENDED;
+
 /**
  * Gives every resource name an index, so that requests and capacities are arrays of numbers (units as in `Resources`).
  * Arrays of different lengths may meet: what lies past the end counts as 0.

@@ -9,8 +9,8 @@ import { podInfo } from '../../snapshot/pod-info.ts';
 import { InterPodAffinity } from '../inter-pod-affinity.ts';
 import { PodTopologySpread } from '../pod-topology-spread.ts';
 import { DefaultSelectors } from '../spread/default-selector.ts';
-import { affinityScore, affinityVerdict, spreadVerdict } from './oracle.ts';
-import { anyPod, apply, type Change, changes, emptyWorld, type World } from './random-cluster.ts';
+import { anyPod, apply, type Change, changes, emptyWorld, type World } from './testing-cluster.ts';
+import { affinityScore, affinityVerdict, spreadVerdict } from './testing-oracle.ts';
 import { TopologyIndex } from './topology-index.ts';
 
 const REASONS: Record<string, string> = {

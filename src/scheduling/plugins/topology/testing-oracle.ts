@@ -1,5 +1,5 @@
 import { type LabelSelector, matchesLabelSelector, type Node, type Pod } from '../../../model/index.ts';
-import type { World } from './random-cluster.ts';
+import type { World } from './testing-cluster.ts';
 
 /**
  * Affinity and spreading by the letter of the API documentation, walking over all pods and nodes for every question:
