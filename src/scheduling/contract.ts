@@ -32,7 +32,7 @@ export type ClusterEvent =
   | { type: 'ObjectChanged'; object: KubeObject }
   | { type: 'ObjectDeleted'; object: KubeObject }
   /** Measured resident memory of a running pod, bytes: better than its request for the cost of a dump. */
-  | { type: 'UsageObserved'; uid: string; memoryBytes: number }
+  | { type: 'UsageObserved'; uid: string; memoryBytes: number; gpuMemoryBytes?: number }
   /** A decided bind could not be carried out: the assumption is undone and the pod tried again. */
   | {
       type: 'BindFailed';
@@ -64,15 +64,36 @@ export type Decision =
       explanation: Explanation;
     }
   /** Make room for the pod: nominate the node, interrupt the victims. */
-  | { type: 'Interrupt'; pod: PodRef; nodeName: string; victims: VictimDecision[]; explanation: Explanation }
+  | {
+      type: 'Interrupt';
+      pod: PodRef;
+      nodeName: string;
+      victims: VictimDecision[];
+      /** Groups among the victims: each is checkpointed by one order or not at all. Absent: none. */
+      groups?: VictimGroupDecision[];
+      explanation: Explanation;
+    }
   /** The cheapest is to wait for a natural end: nominate the node, do nothing. */
   | { type: 'Wait'; pod: PodRef; nodeName: string; until: number; explanation: Explanation }
   /** Nothing can be done now. `message` is kube-scheduler's sentence (`0/3 nodes are available: …`). */
   | { type: 'Unschedulable'; pod: PodRef; message: string; clearNomination: boolean; explanation: Explanation };
 
+/** Victims that are interrupted whole: pods of one PodGroup, wherever they run. */
+export interface VictimGroupDecision {
+  namespace: string;
+  /** Name of the PodGroup: the value of the pods' label `scheduling.x-k8s.io/pod-group`. */
+  name: string;
+  action: 'Checkpoint' | 'Terminate';
+  members: PodRef[];
+  /** The shortest of what holds for the members; absent: the default of PodGroupCheckpoint. */
+  timeoutSeconds?: number;
+}
+
 export interface VictimDecision {
   pod: PodRef;
   action: 'Checkpoint' | 'Terminate';
+  /** Name of the group it is interrupted with (in `groups` of the decision); absent: alone. */
+  group?: string;
   /** Of the policy that holds for the victim; absent: the default of PodCheckpoint. */
   timeoutSeconds?: number;
   costs: VictimCosts;
@@ -108,7 +129,14 @@ export interface Explanation {
     pdbViolations: number;
     highestVictimPriority: number;
     cost: number;
-    victims: { pod: string; priority: number; action: 'Checkpoint' | 'Terminate' | 'Wait'; costs: VictimCosts }[];
+    victims: {
+      pod: string;
+      priority: number;
+      action: 'Checkpoint' | 'Terminate' | 'Wait';
+      /** `namespace/name` of the group it is interrupted with. */
+      group?: string;
+      costs: VictimCosts;
+    }[];
   }[];
 }
 
