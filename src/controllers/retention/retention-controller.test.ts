@@ -1,20 +1,43 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { rfc3339, seededRandom, VirtualClock } from '../../clock/index.ts';
-import { EventRecorder, MemoryBacking, Registry } from '../../kubernetes/index.ts';
-import { type Condition, POD_CHECKPOINTS, PODS, type PodCheckpoint, SILENT_LOG } from '../../model/index.ts';
+import { EventRecorder, MemoryBacking, Registry, type WatchEvent, type WatchOptions } from '../../kubernetes/index.ts';
+import {
+  type Condition,
+  type KubeObject,
+  POD_CHECKPOINTS,
+  PODS,
+  type PodCheckpoint,
+  type ResourceType,
+  SILENT_LOG,
+} from '../../model/index.ts';
 import { RetentionController } from './retention-controller.ts';
 
 const NAMESPACE = 'default';
 const MINUTE = 60_000;
 
+/** Lists pods, and never tells what becomes of them. */
+class StalledPods extends Registry {
+  stalled = false;
+
+  override async *watch<T extends KubeObject>(
+    type: ResourceType<T>,
+    options: WatchOptions,
+  ): AsyncGenerator<WatchEvent<T>> {
+    for await (const event of super.watch(type, options)) {
+      if (this.stalled && type.kind === PODS.kind) await clock.sleep(7 * 24 * 60 * MINUTE, options.signal);
+      yield event;
+    }
+  }
+}
+
 let clock: VirtualClock;
-let registry: Registry;
+let registry: StalledPods;
 let controller: RetentionController;
 
 beforeEach(() => {
   clock = new VirtualClock();
-  registry = new Registry({ backing: new MemoryBacking(), clock, random: seededRandom(1) });
+  registry = new StalledPods({ backing: new MemoryBacking(), clock, random: seededRandom(1) });
   const dependencies = { store: registry, clock, random: seededRandom(2), log: SILENT_LOG };
   controller = new RetentionController({
     ...dependencies,
@@ -122,6 +145,16 @@ test('what a restored pod would go on from after a crash stays, though a newer c
   await checkpoint('base', { conditions: [...ready(), is('Restored', 'True')] });
   await clock.advance(MINUTE);
   await pod('thesis', 'Running', { 'fermata.dev/restore-from': 'base' });
+  await checkpoint('copy', { stopped: false, reason: 'Periodic', conditions: ready() });
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['base', 'copy']);
+});
+
+test('what a pod goes on from stays although the watch has not told of that pod', async () => {
+  registry.stalled = true;
+  await checkpoint('base', { conditions: [...ready(), is('Restored', 'True')] });
+  await pod('thesis', 'Running', { 'fermata.dev/restore-from': 'base' });
+  await clock.advance(MINUTE);
   await checkpoint('copy', { stopped: false, reason: 'Periodic', conditions: ready() });
   await clock.advance(24 * 60 * MINUTE);
   assert.deepEqual(await names(), ['base', 'copy']);

@@ -1,4 +1,4 @@
-import { planRetention } from '../../checkpoint/index.ts';
+import { planRetention, type RetentionPlan } from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { type EventRecorder, isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
 import {
@@ -70,19 +70,49 @@ export class RetentionController {
       return undefined;
     }
     const pods = this.#pods.items().filter((pod) => workloadOfPod(pod) === workload);
+    const plan = this.#plan(workload, checkpoints, pods);
+    if (plan.expendable.length > 0) {
+      // A stalled watch may not have told of the pod that goes on from one of them: what the server holds now decides.
+      const current = await this.#current(workload, checkpoints, signal);
+      for (const { id, why } of this.#plan(workload, checkpoints, current).expendable) {
+        const checkpoint = checkpoints.find((candidate) => keyOf(candidate) === id);
+        if (checkpoint !== undefined) await this.#delete(checkpoint, why, signal);
+      }
+    }
+    return plan.lookAgainAt === undefined
+      ? undefined
+      : { requeueAfterMilliseconds: plan.lookAgainAt - this.#clock.now() };
+  }
+
+  #plan(workload: string, checkpoints: readonly PodCheckpoint[], pods: readonly Pod[]): RetentionPlan {
     const now = this.#clock.now();
     if (pods.some((pod) => !isTerminal(pod))) this.#goneSince.delete(workload);
     else if (!this.#goneSince.has(workload)) this.#goneSince.set(workload, now);
-    const plan = planRetention(
+    return planRetention(
       checkpoints.map((checkpoint) => retainedCheckpoint(checkpoint, pods)),
       [retainedWorkload(workload, checkpoints, pods, this.#goneSince.get(workload) ?? now)],
       now,
     );
-    for (const { id, why } of plan.expendable) {
-      const checkpoint = checkpoints.find((candidate) => keyOf(candidate) === id);
-      if (checkpoint !== undefined) await this.#delete(checkpoint, why, signal);
+  }
+
+  /** The workload's pods, from the server: an incarnation has the name of the pod whose checkpoint it goes on from. */
+  async #current(workload: string, checkpoints: readonly PodCheckpoint[], signal: AbortSignal): Promise<Pod[]> {
+    const slots = new Map(
+      checkpoints.map(({ metadata, spec: { sourcePod } }) => [
+        `${metadata.namespace}/${sourcePod.name}`,
+        { namespace: metadata.namespace, name: sourcePod.name },
+      ]),
+    );
+    const pods: Pod[] = [];
+    for (const slot of slots.values()) {
+      try {
+        const pod = await this.#store.get(PODS, slot, { signal });
+        if (workloadOfPod(pod) === workload) pods.push(pod);
+      } catch (error) {
+        if (!isApiError(error, 'NotFound')) throw error;
+      }
     }
-    return plan.lookAgainAt === undefined ? undefined : { requeueAfterMilliseconds: plan.lookAgainAt - now };
+    return pods;
   }
 
   async #delete(checkpoint: PodCheckpoint, why: string, signal: AbortSignal): Promise<void> {
