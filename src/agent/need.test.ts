@@ -16,11 +16,21 @@ function checkpoint(spec: Partial<PodCheckpoint['spec']>, ...conditions: Conditi
   };
 }
 
-function incarnation(change: { annotations?: Record<string, string>; phase?: 'Succeeded'; restored?: boolean }): Pod {
+function incarnation(change: {
+  annotations?: Record<string, string>;
+  phase?: 'Succeeded';
+  restored?: boolean;
+  deleted?: boolean;
+}): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { ...META, name: 'p', annotations: change.annotations ?? { 'fermata.dev/restore-from': 'c' } },
+    metadata: {
+      ...META,
+      name: 'p',
+      annotations: change.annotations ?? { 'fermata.dev/restore-from': 'c' },
+      ...(change.deleted === true ? { deletionTimestamp: '2026-01-01T01:00:00Z' } : {}),
+    },
     spec: { containers: [] },
     status: {
       phase: change.phase ?? 'Pending',
@@ -55,7 +65,16 @@ const cases: Record<string, { checkpoint: PodCheckpoint; pods?: Pod[]; keep: boo
     pods: [incarnation({})],
     keep: true,
   },
-  'until that is restored': { checkpoint: checkpoint({}, READY), pods: [incarnation({ restored: true })], keep: false },
+  'a restored pod goes back to it should it crash': {
+    checkpoint: checkpoint(STOPPED, READY, { type: 'Restored', status: 'True' }),
+    pods: [incarnation({ restored: true })],
+    keep: true,
+  },
+  'until it is deleted': {
+    checkpoint: checkpoint(STOPPED, READY, { type: 'Restored', status: 'True' }),
+    pods: [incarnation({ restored: true, deleted: true })],
+    keep: false,
+  },
   'or has ended': { checkpoint: checkpoint({}, READY), pods: [incarnation({ phase: 'Succeeded' })], keep: false },
   'pods of other checkpoints do not count': {
     checkpoint: checkpoint({}, READY),
