@@ -24,6 +24,7 @@ import { VolumeIndexes } from './plugins/volumes/volume-indexes.ts';
 import { SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Cluster } from './snapshot/cluster.ts';
 import type { PodInfo } from './snapshot/pod-info.ts';
+import { Strategies } from './strategies.ts';
 
 /** A profile at work. */
 export interface ProfileRuntime {
@@ -52,6 +53,8 @@ export class EngineState {
   });
   readonly waiting = new WaitingPods();
   readonly queue: SchedulingQueue;
+  /** Gangs, backfill, fair share, reclaim and consolidation, as far as the profiles name them. */
+  readonly strategies: Strategies;
   readonly #profiles = new Map<string, ProfileRuntime>();
   readonly #first: ProfileRuntime;
 
@@ -66,13 +69,16 @@ export class EngineState {
     this.cluster.follow(images);
     this.cluster.follow(defaultSelectors);
     const groups = new VictimGroups();
+    const departures = new Departures(this.checkpoints, this.orders);
+    const rules = new VictimRules({
+      policies: this.policies,
+      record: this.record,
+      memoryOf: (pod) => this.costs.memoryOf(pod),
+    });
+    this.strategies = new Strategies(this, rules, departures);
     const victims = new VictimIndex({
-      departures: new Departures(this.checkpoints, this.orders),
-      rules: new VictimRules({
-        policies: this.policies,
-        record: this.record,
-        memoryOf: (pod) => this.costs.memoryOf(pod),
-      }),
+      departures,
+      rules,
       costs: this.costs,
       nodeOf: (podUID) => this.cluster.node(this.cluster.placed(podUID)?.nodeName ?? ''),
       nodeNamed: (name) => this.cluster.node(name),
@@ -104,6 +110,7 @@ export class EngineState {
         defaultSelectors,
         checkpointOf: (key) => this.checkpoints.get(key),
         interruption,
+        strategies: this.strategies,
       };
       framework = new Framework(pluginsOf(profile, context));
       const { percentageOfNodesToScore } = profile;

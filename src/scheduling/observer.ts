@@ -1,5 +1,5 @@
 import type { Node, Pod, PodCheckpoint, PodSpec } from '../model/index.ts';
-import { DECISION_ANNOTATION, isConditionTrue } from '../model/index.ts';
+import { DECISION_ANNOTATION, isConditionTrue, podGroupOf } from '../model/index.ts';
 import type { ClusterEvent } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
@@ -151,6 +151,7 @@ export class Observer {
     const known = queue.get(info.uid);
     const changed = known !== undefined && !sameForScheduling(known.info, info);
     queue.put(info, changed, now);
+    if (known === undefined) queue.on({ type: 'PodPending', pod: info }, now);
     // The API shows less than is assumed: its word comes later.
     if (cluster.placed(info.uid) !== undefined) return;
     // After the first sight this engine is the one that nominates; the API only follows.
@@ -275,7 +276,10 @@ export class Observer {
     const { cluster, queue } = this.#state;
     const pod = cluster.placed(uid);
     if (pod?.assumed !== true || pod.nodeName === undefined) return;
-    this.undoAssumed(pod, pod.nodeName, now);
+    const { nodeName } = pod;
+    this.undoAssumed(pod, nodeName, now);
+    // The others of its gang run, or are about to: its room must not go to anybody else.
+    if (this.#state.strategies.hasGangs && podGroupOf(pod.pod) !== undefined) cluster.nominate(pod, nodeName);
     const entry = queue.get(uid);
     if (plugins !== undefined && entry?.state === 'assumed') queue.reject(entry, plugins, now);
     else queue.returnAssumed(uid, now);

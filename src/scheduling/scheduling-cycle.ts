@@ -1,13 +1,16 @@
 import { ORDER_TIMEOUT_MS } from './constants.ts';
-import type { Decision, Explanation, VictimDecision } from './contract.ts';
+import type { Decision, Explanation } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { Cycle } from './framework/cycle.ts';
 import { countReasons, unavailable } from './framework/fit-error.ts';
 import type { Framework } from './framework/framework.ts';
 import type { Choice } from './framework/node-choice.ts';
 import type { FilterPlugin, PreBindStep, Rejection, Remedy } from './framework/phases.ts';
+import { GangCycle, type Sought } from './gang/gang-cycle.ts';
+import { gangHostOf } from './gang-ways.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
-import { type ExplainedPlan, explainPlan, roundedCosts } from './interruption/interruption-plan.ts';
+import { explainPlan } from './interruption/interruption-plan.ts';
+import { groupDecisions, victimDecisions } from './interruption/victim-decisions.ts';
 import type { Observer } from './observer.ts';
 import type { QueueEntry } from './queue/queue-entry.ts';
 import type { NodeInfo } from './snapshot/node-info.ts';
@@ -15,6 +18,15 @@ import { podRef } from './snapshot/pod-info.ts';
 
 const INTERRUPTION = 'Interruption';
 const NOTHING_TO_SHOW = { filtered: {}, scores: [], plans: [] };
+
+/** A pod whose cycle is prepared. */
+export interface Begun {
+  readonly entry: QueueEntry;
+  readonly cycle: Cycle;
+  readonly filters: readonly FilterPlugin[];
+  /** Why no node comes into question. */
+  readonly rejectedByAll: Rejection | undefined;
+}
 
 type BindDecision = Extract<Decision, { type: 'Bind' }>;
 
@@ -24,33 +36,63 @@ export class SchedulingCycle {
   readonly #observer: Observer;
   /** Binds that wait for permission, by pod UID. */
   readonly #withheld = new Map<string, { entry: QueueEntry; decision: BindDecision }>();
+  readonly #gangs: GangCycle;
 
   constructor(state: EngineState, observer: Observer) {
     this.#state = state;
     this.#observer = observer;
+    this.#gangs = new GangCycle(
+      gangHostOf(state, observer, {
+        begin: (entry, now) => this.#begin(entry, now),
+        seek: (begun) => this.#seek(begun),
+        bind: ({ cycle, entry }, choice) => this.#bind(cycle, entry, choice),
+        interrupt: ({ cycle, entry }, remedy, rejections) => this.#interrupt(cycle, entry, remedy, rejections),
+        wait: ({ cycle, entry }, remedy, rejections) => this.#wait(cycle, entry, remedy, rejections, [INTERRUPTION]),
+        isWaitingForRoom: ({ cycle, entry, filters }) => this.#isWaitingForRoom(cycle, entry, filters),
+        forgetWithheld: (uid) => void this.#withheld.delete(uid),
+        alone: (entry, now) => this.#alone(entry, now),
+      }),
+    );
   }
 
-  /** The decisions that follow; none while room is still being made for the pod. */
+  /** The decisions that follow, about the pod and those it starts with; none while room is still being made for it. */
   run(entry: QueueEntry, now: number): Decision[] {
-    const { cluster } = this.#state;
-    const { framework, chooser } = this.#state.profileOf(entry.info);
+    const { strategies } = this.#state;
+    const gang = strategies.hasGangs ? strategies.groups.of(entry.info) : undefined;
+    return gang === undefined ? this.#alone(entry, now) : this.#gangs.run(gang, entry, now);
+  }
+
+  #alone(entry: QueueEntry, now: number): Decision[] {
+    const begun = this.#begin(entry, now);
+    const { cycle, filters } = begun;
+    if (this.#isWaitingForRoom(cycle, entry, filters)) return [];
+    const { outcome } = this.#seek(begun);
+    if ('node' in outcome) return this.#bind(cycle, entry, outcome);
+    return this.#turnDown(cycle, entry, filters, outcome.rejections);
+  }
+
+  #begin(entry: QueueEntry, now: number): Begun {
+    const { framework } = this.#state.profileOf(entry.info);
     const cycle = new Cycle(entry.info, now);
     const rejectedByAll = framework.preFilter(cycle);
-    const filters = framework.filtersOf(cycle);
-    if (this.#isWaitingForRoom(cycle, entry, filters)) return [];
-    const { nodes } = cluster;
+    return { entry, cycle, rejectedByAll, filters: framework.filtersOf(cycle) };
+  }
+
+  /** Where the pod would go; nothing is assumed. */
+  #seek({ entry, cycle, filters, rejectedByAll }: Begun): Sought {
+    const { cluster } = this.#state;
+    const { framework, chooser } = this.#state.profileOf(entry.info);
     if (rejectedByAll !== undefined) {
-      return this.#turnDown(cycle, entry, filters, new Array<Rejection>(nodes.length).fill(rejectedByAll));
+      const rejections = new Array<Rejection>(cluster.nodes.length).fill(rejectedByAll);
+      return { entry, cycle, filters, outcome: { rejections } };
     }
     const nominated = cluster.nominationOf(entry.info.uid);
     const promised = nominated === undefined ? undefined : cluster.node(nominated);
     if (promised !== undefined && framework.filter(cycle, promised, filters) === undefined) {
       const scores = [{ node: promised.name, total: 0, byPlugin: {} }];
-      return this.#bind(cycle, entry, { node: promised, feasible: 1, filtered: {}, scores });
+      return { entry, cycle, filters, outcome: { node: promised, feasible: 1, filtered: {}, scores } };
     }
-    const choice = chooser.choose(cycle, filters);
-    if ('node' in choice) return this.#bind(cycle, entry, choice);
-    return this.#turnDown(cycle, entry, filters, choice.rejections);
+    return { entry, cycle, filters, outcome: chooser.choose(cycle, filters) };
   }
 
   /** What became of the pods that waited for permission. */
@@ -228,6 +270,7 @@ export class SchedulingCycle {
       pod: podRef(info),
       nodeName: plan.node.name,
       victims: victimDecisions(plan),
+      ...groupDecisions(plan),
       explanation,
     };
     return [decision, ...displaced];
@@ -301,15 +344,6 @@ export class SchedulingCycle {
       return { type: 'Unschedulable', pod: podRef(other), message, clearNomination: true, explanation };
     });
   }
-}
-
-function victimDecisions(plan: ExplainedPlan): VictimDecision[] {
-  return plan.victims.map(({ pod, action, costs, permission: { timeoutSeconds } }) => ({
-    pod: podRef(pod),
-    action,
-    costs: roundedCosts(costs),
-    ...(action === 'Checkpoint' && timeoutSeconds !== undefined ? { timeoutSeconds } : {}),
-  }));
 }
 
 function reasonsRecord(rejections: readonly (Rejection | undefined)[]): Record<string, number> {

@@ -178,14 +178,17 @@ export class Framework {
     for (const plugin of this.#stateful) plugin.removePod?.(cycle, pod, node);
   }
 
-  /** What can be done for a pod that fits nowhere: the first remedy any plugin finds, else the last refusal. */
+  /** What can be done for a pod that fits nowhere: the first remedy any plugin finds, else what each of them says. */
   postFilter(cycle: Cycle, impasse: Impasse): Remedy {
-    let remedy: Remedy = { type: 'None', message: '' };
+    const messages: string[] = [];
+    let retryAt = Infinity;
     for (const plugin of this.#postFilter) {
-      remedy = plugin.postFilter(cycle, impasse);
+      const remedy = plugin.postFilter(cycle, impasse);
       if (remedy.type !== 'None') return remedy;
+      if (remedy.message !== '') messages.push(remedy.message);
+      retryAt = Math.min(retryAt, remedy.retryAt ?? Infinity);
     }
-    return remedy;
+    return { type: 'None', message: messages.join(' '), ...(retryAt === Infinity ? {} : { retryAt }) };
   }
 
   /** The scoring plugins that have something to say about this pod; `nodes` are those that can take it, where known. */

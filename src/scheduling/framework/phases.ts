@@ -174,6 +174,8 @@ export type Remedy =
       readonly type: 'Interrupt';
       readonly plans: readonly [ExplainedPlan, ...ExplainedPlan[]];
       readonly note: string;
+      /** Why the victims are checkpointed; `Preemption` by default. */
+      readonly reason?: 'Migration';
     }
   | {
       readonly type: 'Wait';

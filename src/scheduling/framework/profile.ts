@@ -1,4 +1,7 @@
 import { FermataError, type PodCheckpoint } from '../../model/index.ts';
+import type { BackfillOptions } from '../backfill/backfill.ts';
+import type { ConsolidationOptions } from '../consolidation/consolidation.ts';
+import type { FairShareOptions } from '../fair-share/fair-share.ts';
 import type { Interruption } from '../interruption/interruption.ts';
 import { CheckpointLocality } from '../plugins/checkpoint-locality.ts';
 import { DynamicResources } from '../plugins/dynamic-resources.ts';
@@ -26,8 +29,10 @@ import { VolumeBinding, type VolumeBindingArgs } from '../plugins/volumes/volume
 import type { VolumeIndexes } from '../plugins/volumes/volume-indexes.ts';
 import { VolumeRestrictions } from '../plugins/volumes/volume-restrictions.ts';
 import { VolumeZone } from '../plugins/volumes/volume-zone.ts';
+import type { ReclaimOptions } from '../reclaim/reclaim.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { ResourceSpace } from '../snapshot/resource-space.ts';
+import type { Strategies } from '../strategies.ts';
 import type { WeightedPlugin } from './framework.ts';
 import type { Phase, Plugin } from './phases.ts';
 import type { WaitingPods } from './waiting-pods.ts';
@@ -58,6 +63,7 @@ export const DEFAULT_PROFILE: Profile = {
   plugins: [
     { name: 'PrioritySort' },
     { name: 'SchedulingGates' },
+    { name: 'Gang' },
     { name: 'RestoreBackoff', weight: 10_000 },
     { name: 'NodeUnschedulable' },
     { name: 'NodeReady' },
@@ -97,6 +103,8 @@ export interface PluginContext {
   defaultSelectors: DefaultSelectors;
   checkpointOf: (key: string) => PodCheckpoint | undefined;
   interruption: Interruption;
+  /** What concerns the cluster as a whole; one of each, whichever profiles name it. */
+  strategies: Strategies;
 }
 
 const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) => Plugin>> = {
@@ -124,6 +132,12 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) =
   InterPodAffinity: ({ topology }, args) => new InterPodAffinity(topology, args as InterPodAffinityArgs | undefined),
   CheckpointLocality: ({ checkpointOf }) => new CheckpointLocality(checkpointOf),
   Interruption: ({ interruption }) => interruption,
+  Gang: ({ strategies }) => strategies.gang(),
+  FairShare: ({ strategies }, args) => strategies.fairShare(args as FairShareOptions | undefined),
+  Backfill: ({ strategies }, args) => strategies.backfill(args as BackfillOptions | undefined),
+  Reclaim: ({ strategies }, args) => strategies.reclaim(args as ReclaimOptions | undefined),
+  Consolidation: ({ strategies, interruption }, args) =>
+    strategies.consolidation(args as ConsolidationOptions | undefined, interruption),
 };
 
 /** Throws `ProfileInvalid` when the profile names a plugin there is not. */

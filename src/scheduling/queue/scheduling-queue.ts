@@ -77,6 +77,11 @@ export class SchedulingQueue {
     else if (changed) this.#enter(known, now);
   }
 
+  /** The order in which waiting pods have their turn. */
+  comesBefore(one: QueuedPod, other: QueuedPod): boolean {
+    return this.#rules.less(one, other);
+  }
+
   remove(uid: string): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined) return;
@@ -96,6 +101,21 @@ export class SchedulingQueue {
     const entry = this.#active.pop();
     if (entry === undefined) return undefined;
     entry.state = 'deciding';
+    entry.attempts += 1;
+    entry.lastAttemptAt = now;
+    return entry;
+  }
+
+  /** As {@link pop} for a pod that is decided about together with the one that was popped; undefined: it may not be tried. */
+  take(uid: string, now: number): QueueEntry | undefined {
+    const entry = this.#entries.get(uid);
+    const { state } = entry ?? {};
+    if (entry === undefined || (state !== 'active' && state !== 'backoff' && state !== 'unschedulable'))
+      return undefined;
+    if (this.#rules.gateOf(entry.info, now) !== undefined) return undefined;
+    this.#leave(entry);
+    entry.state = 'deciding';
+    entry.dueAt = Infinity;
     entry.attempts += 1;
     entry.lastAttemptAt = now;
     return entry;

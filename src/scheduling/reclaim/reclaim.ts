@@ -19,7 +19,7 @@ export interface ReclaimDependencies {
   /** What it costs to checkpoint the pod, node-seconds. */
   readonly costOf: (pod: PodInfo, node: NodeInfo) => number;
   /** Whether the pod is on its way out already. */
-  readonly isLeaving: (pod: PodInfo, now: number) => boolean;
+  readonly isLeaving: (pod: PodInfo) => boolean;
   /** Whether a dump can be tried now: it runs, and none failed lately. */
   readonly canDump: (pod: PodInfo, now: number) => boolean;
   /** How long a workload that was interrupted stays away, ms: grows with every interruption. */
@@ -153,7 +153,7 @@ export class Reclaim implements PreEnqueuePlugin, PreFilterPlugin, FilterPlugin,
     const yielders = [];
     for (const pod of present) {
       const wants = wantsOf(pod);
-      if (wants === undefined || isLeaving(pod, now)) continue;
+      if (wants === undefined || isLeaving(pod)) continue;
       if (canDump(pod, now)) {
         yielders.push({ id: pod.uid, pod, priority: pod.priority, cost: costOf(pod, node), wants });
       } else {

@@ -1,0 +1,370 @@
+import { formatDuration, PODS, podGroupOf, VACATE_BY_ANNOTATION } from '../../model/index.ts';
+import type { Cycle } from '../framework/cycle.ts';
+import { StateKey } from '../framework/cycle.ts';
+import type { Framework } from '../framework/framework.ts';
+import type {
+  FilterPlugin,
+  Impasse,
+  PostFilterPlugin,
+  PreBindPlugin,
+  PreBindStep,
+  PreFilterPlugin,
+  QueuedPod,
+  Rejection,
+  Remedy,
+  ReservePlugin,
+} from '../framework/phases.ts';
+import { makePlan } from '../interruption/interruption-plan.ts';
+import { Trial } from '../interruption/select-victims.ts';
+import { singleUnit } from '../interruption/victim-unit.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
+import { durationOf, expectedEndOf, STARTUP_MS } from './expected-end.ts';
+import { NodeTimeline, type Occupancy } from './node-timeline.ts';
+import { type Reservation, Reservations } from './reservations.ts';
+import { Vacating, type VacatingDependencies } from './vacating.ts';
+
+export interface BackfillOptions {
+  /** Pods that have to wait and are promised a start: 1 is EASY (the default), more is conservative backfill. */
+  readonly reservations?: number;
+  /** Whether a pod that can be checkpointed in time may run past a promised start. Default true. */
+  readonly interruptible?: boolean;
+  /** How many times the estimated dump time is allowed for before a promised start. Default 2. */
+  readonly dumpSafety?: number;
+}
+
+export interface BackfillDependencies extends VacatingDependencies {
+  /** The framework that decides about the pod; asked only once decisions are taken. */
+  readonly frameworkOf: (pod: PodInfo) => Framework;
+  /** The order of the queue. */
+  readonly less: (one: QueuedPod, other: QueuedPod) => boolean;
+  /** The pod in the queue; undefined: it does not wait. */
+  readonly entryOf: (podUID: string) => QueuedPod | undefined;
+  /** Tries pods again that a promise kept away. */
+  readonly activate: (podUID: string, now: number) => void;
+}
+
+/** What filter needs of the cycle: the promises on each node, and who is taken away or added to try something out. */
+interface Constraint {
+  readonly ahead: ReadonlyMap<string, readonly Reservation[]>;
+  readonly removed: Set<string>;
+  readonly added: Map<string, { pod: PodInfo; node: NodeInfo }>;
+}
+
+const CONSTRAINT = new StateKey<Constraint>('Backfill');
+const DEFAULT_DUMP_SAFETY = 2;
+
+/**
+ * Backfill by walltimes (annotation `fermata.dev/walltime`, else `activeDeadlineSeconds`). A pod that has to wait is promised
+ * the earliest start that the known ends allow; pods behind it may only use that room if that does not delay it: because they
+ * have ended by then, because enough is left beside it, or (beyond EASY) because they can be checkpointed by then, the time
+ * of the dumps counted.
+ */
+export class Backfill
+  implements PreFilterPlugin, FilterPlugin, PostFilterPlugin, ReservePlugin, PreBindPlugin, SnapshotListener
+{
+  readonly name = 'Backfill';
+  readonly hints = {
+    NodeChanged: () => true,
+    RoomFreed: () => true,
+    PlacedPodChanged: () => true,
+  };
+  readonly #dependencies: BackfillDependencies;
+  readonly #interruptible: boolean;
+  readonly #reservations: Reservations;
+  readonly #vacating: Vacating;
+  /** When pods were given their room: by UID, for those that have not begun yet. */
+  readonly #placedAt = new Map<string, number>();
+  /** Who was kept away by a promise, and wants to know when it falls. */
+  readonly #keptAway = new Set<string>();
+
+  constructor(dependencies: BackfillDependencies, options: BackfillOptions = {}) {
+    this.#dependencies = dependencies;
+    this.#interruptible = options.interruptible ?? true;
+    this.#vacating = new Vacating(dependencies, options.dumpSafety ?? DEFAULT_DUMP_SAFETY);
+    this.#reservations = new Reservations(options.reservations ?? 1, dependencies.less);
+  }
+
+  /** The promise to the pod, if it has one. */
+  reservationOf(podUID: string): Reservation | undefined {
+    return this.#reservations.get(podUID);
+  }
+
+  preFilter(cycle: Cycle): 'skip' | undefined {
+    this.#dropStale(cycle.now);
+    const entry = this.#dependencies.entryOf(cycle.pod.uid);
+    if (entry === undefined || this.#reservations.size === 0) return 'skip';
+    const ahead = new Map<string, Reservation[]>();
+    for (const reservation of this.#reservations.aheadOf(entry)) {
+      const others = ahead.get(reservation.node.name);
+      if (others === undefined) ahead.set(reservation.node.name, [reservation]);
+      else others.push(reservation);
+    }
+    if (ahead.size === 0) return 'skip';
+    cycle.write(CONSTRAINT, { ahead, removed: new Set<string>(), added: new Map() });
+    return undefined;
+  }
+
+  addPod(cycle: Cycle, pod: PodInfo, node: NodeInfo): void {
+    const constraint = cycle.read(CONSTRAINT);
+    if (constraint?.removed.delete(pod.uid) === false) constraint.added.set(pod.uid, { pod, node });
+  }
+
+  removePod(cycle: Cycle, pod: PodInfo): void {
+    const constraint = cycle.read(CONSTRAINT);
+    if (constraint?.added.delete(pod.uid) === false) constraint.removed.add(pod.uid);
+  }
+
+  filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {
+    const admission = this.#admissionOf(cycle, node);
+    if (admission !== 'refused') return undefined;
+    this.#keptAway.add(cycle.pod.uid);
+    // Nobody is interrupted to get round a promise: who waits ahead would have done that.
+    return { plugin: this.name, reasons: ['node(s) were reserved for pods ahead in the queue'], resolvable: false };
+  }
+
+  reserve(cycle: Cycle, node: NodeInfo): undefined {
+    const { uid } = cycle.pod;
+    const admission = this.#admissionOf(cycle, node);
+    if (typeof admission === 'number') this.#vacating.mark(uid, admission);
+    this.#placedAt.set(uid, cycle.now);
+    this.#keptAway.delete(uid);
+    if (this.#reservations.delete(uid) !== undefined) this.#wakeKeptAway(cycle.now);
+    return undefined;
+  }
+
+  unreserve({ uid }: PodInfo): void {
+    this.#placedAt.delete(uid);
+    this.#vacating.unmark(uid);
+  }
+
+  podPlaced(pod: PodInfo): void {
+    // From here on its own status tells when it began, and its annotation by when it is to go.
+    if (pod.running) this.unreserve(pod);
+  }
+
+  podDisplaced(pod: PodInfo): void {
+    if (pod.finished || pod.terminatingUntil !== undefined) this.unreserve(pod);
+  }
+
+  /** That it was let in for a time only is written down with it: another scheduler must know. */
+  preBind(cycle: Cycle): readonly PreBindStep[] {
+    const { uid, namespace, name } = cycle.pod;
+    const by = this.#vacating.deadlineOf(cycle.pod);
+    if (by === undefined) return [];
+    const annotations = { [VACATE_BY_ANNOTATION]: new Date(by).toISOString() };
+    return [{ plugin: this.name, type: PODS, namespace, name, patch: { metadata: { uid, annotations } } }];
+  }
+
+  postFilter(cycle: Cycle, impasse: Impasse): Remedy {
+    const { pod, now } = cycle;
+    const none: Remedy = { type: 'None', message: '' };
+    const entry = this.#dependencies.entryOf(pod.uid);
+    // A gang would need its places at one time: promises to some of its members would help nobody.
+    if (entry === undefined || podGroupOf(pod.pod) !== undefined || !this.#reservations.admits(entry)) return none;
+    const known = this.#reservations.delete(pod.uid);
+    const found = this.#earliestStart(cycle, impasse, entry);
+    if (found === undefined) {
+      if (known !== undefined) this.#wakeKeptAway(now);
+      return none;
+    }
+    const vacated = this.#vacate(cycle, impasse, found);
+    if (vacated.type === 'Interrupt') {
+      this.#reservations.put(found);
+      return vacated;
+    }
+    const outranked = this.#reservations.put(found);
+    if (outranked !== undefined) this.#dependencies.activate(outranked.holder.info.uid, now);
+    if (known !== undefined && (known.node !== found.node || known.at < found.at)) this.#wakeKeptAway(now);
+    const seconds = Math.ceil((found.at - now) / 1_000);
+    return {
+      type: 'None',
+      message: `backfill: is to start on node ${found.node.name} in ${formatDuration(seconds * 1_000)} at the latest, by the walltimes of the pods there.`,
+      retryAt: Math.min(found.at, vacated.at),
+    };
+  }
+
+  /** The first start on any node that known ends allow, and promises to pods ahead. */
+  #earliestStart(cycle: Cycle, { nodes, rejections, filters }: Impasse, entry: QueuedPod): Reservation | undefined {
+    const { pod, now } = cycle;
+    const duration = STARTUP_MS + durationOf(pod);
+    const ahead = this.#reservations.aheadOf(entry);
+    let best: Reservation | undefined;
+    for (let index = 0; index < nodes.length; index++) {
+      const node = nodes[index];
+      const rejection = rejections[index];
+      if (node === undefined || (rejection?.resolvable !== true && rejection?.plugin !== this.name)) continue;
+      const occupancies = this.#occupanciesOf(node, now, { exceptUID: pod.uid, forEntry: entry });
+      for (const { node: reserved, holder, at, until } of ahead) {
+        if (reserved === node) occupancies.push({ requests: holder.info.requests, from: at, until });
+      }
+      const timeline = new NodeTimeline(node.allocatable, occupancies);
+      for (const at of timeline.starts(now)) {
+        if (at <= now) continue;
+        if (best !== undefined && at >= best.at) break;
+        if (!timeline.fits(pod.requests, at, at + duration)) continue;
+        if (!this.#fitsOnceEnded(cycle, node, filters, at)) continue;
+        best = { holder: entry, node, at, until: at + duration };
+        break;
+      }
+    }
+    return best;
+  }
+
+  /** Whether the other filters let the pod in once those are gone that end until then. */
+  #fitsOnceEnded(cycle: Cycle, node: NodeInfo, filters: readonly FilterPlugin[], at: number): boolean {
+    const trial = new Trial(
+      this.#dependencies.frameworkOf(cycle.pod),
+      cycle,
+      filters.filter((plugin) => plugin !== this),
+      node,
+    );
+    try {
+      for (const pod of node.pods.values()) if (this.#endOf(pod, cycle.now) <= at) trial.remove(pod);
+      return trial.rejection() === undefined;
+    } finally {
+      trial.restore();
+    }
+  }
+
+  /** Time to dump those who were let in until the promised start: an interruption; else when that time comes. */
+  #vacate(
+    cycle: Cycle,
+    { filters }: Impasse,
+    { holder, node, at }: Reservation,
+  ): Extract<Remedy, { type: 'Interrupt' }> | { type: 'Later'; at: number } {
+    const { pod, now } = cycle;
+    const guests = [...node.pods.values()].filter((guest) => this.#isGuestOf(guest, holder));
+    if (guests.length === 0) return { type: 'Later', at: Infinity };
+    const begin = at - this.#vacating.windowOf(guests, node, now);
+    if (now < begin) return { type: 'Later', at: begin };
+    const { costs } = this.#dependencies;
+    const movable = guests.flatMap((guest) => {
+      const permission = this.#vacating.permissionFor(guest, now);
+      return permission.checkpoint ? [{ pod: guest, permission }] : [];
+    });
+    const trial = new Trial(
+      this.#dependencies.frameworkOf(cycle.pod),
+      cycle,
+      filters.filter((plugin) => plugin !== this),
+      node,
+    );
+    try {
+      // Who ends by itself until then is as good as gone; the guests go one by one until there is room, the youngest first.
+      for (const other of node.pods.values()) {
+        if (!guests.includes(other) && this.#endOf(other, now) <= at) trial.remove(other);
+      }
+      const chosen: typeof movable = [];
+      for (const guest of movable.sort(
+        (one, other) => other.pod.startedAt - one.pod.startedAt || (one.pod.uid < other.pod.uid ? -1 : 1),
+      )) {
+        if (trial.rejection() === undefined) break;
+        trial.remove(guest.pod);
+        chosen.push(guest);
+      }
+      if (chosen.length === 0 || trial.rejection() !== undefined) return { type: 'Later', at: now + 1_000 };
+      const units = chosen.map(({ pod: guest, permission }) =>
+        singleUnit({
+          pod: guest,
+          node,
+          permission,
+          checkpoint: costs.checkpointCost(guest, node, chosen.length),
+          terminate: Infinity,
+        }),
+      );
+      const plan = makePlan({ node, leaving: [], leavingUntil: 0 }, units, { violating: new Set() });
+      const victims = plan.victims.map((member) => ({
+        ...member,
+        costs: costs.explain(member.pod, node, {
+          permission: member.permission,
+          dumps: chosen.length,
+          preemptor: pod,
+          now,
+        }),
+      }));
+      return { type: 'Interrupt', plans: [{ ...plan, victims }], note: ' They were let in ahead of it until now.' };
+    } finally {
+      trial.restore();
+    }
+  }
+
+  /** Whether `guest` runs ahead of the pod on condition that it makes way for it. */
+  #isGuestOf(guest: PodInfo, { info, firstEnqueuedAt }: QueuedPod): boolean {
+    if (this.#vacating.deadlineOf(guest) === undefined || guest.priority > info.priority) return false;
+    return guest.priority < info.priority || firstEnqueuedAt <= (guest.firstEnqueuedAt ?? guest.createdAt ?? Infinity);
+  }
+
+  /** Whether the pod may be started on the node now: `refused`, or the time by which it must be away, or for good. */
+  #admissionOf(cycle: Cycle, node: NodeInfo): 'refused' | 'for good' | number {
+    const constraint = cycle.read(CONSTRAINT);
+    const ahead = constraint?.ahead.get(node.name);
+    if (constraint === undefined || ahead === undefined) return 'for good';
+    const { pod, now } = cycle;
+    const occupancies = this.#occupanciesOf(node, now, { exceptUID: pod.uid, constraint });
+    for (const { holder, at, until } of ahead) {
+      // Once victims go for it, its room is promised as from now.
+      if (constraint.added.has(holder.info.uid)) continue;
+      occupancies.push({ requests: holder.info.requests, from: at, until });
+    }
+    const timeline = new NodeTimeline(node.allocatable, occupancies);
+    const end = now + STARTUP_MS + durationOf(pod);
+    if (timeline.fits(pod.requests, now, end)) return 'for good';
+    if (!this.#interruptible) return 'refused';
+    const starts = ahead.map(({ at }) => at).sort((one, other) => other - one);
+    for (const by of starts) {
+      if (!timeline.fits(pod.requests, now, by)) continue;
+      const others = [...node.pods.values()].filter((other) => this.#vacating.deadlineOf(other) !== undefined);
+      return this.#vacating.canBeAwayBy(pod, by, { node, others, now }) ? by : 'refused';
+    }
+    return 'refused';
+  }
+
+  /** Who has the room of the node until when, with what the cycle tries out. */
+  #occupanciesOf(
+    node: NodeInfo,
+    now: number,
+    { exceptUID, constraint, forEntry }: { exceptUID: string; constraint?: Constraint; forEntry?: QueuedPod },
+  ): Occupancy[] {
+    const occupancies: Occupancy[] = [];
+    const take = (pod: PodInfo, until: number): void =>
+      void occupancies.push({ requests: pod.requests, from: -Infinity, until });
+    for (const pod of node.pods.values()) {
+      if (pod.uid === exceptUID || constraint?.removed.has(pod.uid) === true) continue;
+      const end = this.#endOf(pod, now);
+      const away =
+        forEntry !== undefined && this.#isGuestOf(pod, forEntry) ? this.#vacating.deadlineOf(pod) : undefined;
+      take(pod, away === undefined ? end : Math.min(end, Math.max(away, now + 1_000)));
+    }
+    for (const { pod, node: at } of constraint?.added.values() ?? []) if (at === node) take(pod, Infinity);
+    if (constraint !== undefined) return occupancies;
+    for (const pod of node.nominated) {
+      if (pod.uid !== exceptUID && !node.pods.has(pod.uid)) take(pod, now + STARTUP_MS + durationOf(pod));
+    }
+    return occupancies;
+  }
+
+  #endOf(pod: PodInfo, now: number): number {
+    return expectedEndOf(pod, now, this.#placedAt.get(pod.uid));
+  }
+
+  /** Promises to pods that wait no longer, and on nodes that are gone. */
+  #dropStale(now: number): void {
+    let dropped = false;
+    for (const { holder, node } of [...this.#reservations.all()]) {
+      const { uid } = holder.info;
+      const isGone = node.node === undefined;
+      if (this.#dependencies.entryOf(uid) === holder && !isGone) continue;
+      this.#reservations.delete(uid);
+      if (isGone) this.#dependencies.activate(uid, now);
+      dropped = true;
+    }
+    if (dropped) this.#wakeKeptAway(now);
+  }
+
+  #wakeKeptAway(now: number): void {
+    const uids = [...this.#keptAway];
+    this.#keptAway.clear();
+    for (const uid of uids) this.#dependencies.activate(uid, now);
+  }
+}
