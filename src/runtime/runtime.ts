@@ -41,7 +41,8 @@ export interface PodCheckpointer {
   /**
    * Called once when the agent starts, for a dump that a crash may have cut: waits for orphaned dumps of the pod to end
    * and says what became of it. `running`: nothing happened, or it was undone. `dumped`: `directory` is complete and no
-   * process runs. `lost`: neither (the pod must be started anew).
+   * process runs. `lost`: neither (the pod must be started anew). With `decide` a complete dump whose processes stand still is
+   * held until it is answered; then `dumped` is said of a pod that is to run on as well.
    */
   recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'>;
 }
@@ -68,6 +69,20 @@ export interface CheckpointOptions {
    * whole is: it may still fail. Must not throw.
    */
   onImages?: () => void;
+  /**
+   * Makes the dump the first phase of a commit in two. Called when the images of all containers are complete and every
+   * process of the pod stands still; it is held so, neither timeout nor `signal` ending that, until the answer comes. True: the dump
+   * counts. False: it is undone, and `checkpointPod` throws `DumpRefused`. A rejection leaves open what becomes of the dump: it stays
+   * held, the rejection is passed on, and `recoverDump` takes it up.
+   */
+  decide?: (held: HeldDump) => Promise<boolean>;
+}
+
+export interface HeldDump {
+  /** Whether the processes were seen standing still: false only where a crash came between the answer and what follows from it. */
+  still: boolean;
+  /** Absent in `recoverDump`. */
+  report?: DumpReport;
 }
 
 export interface DumpReport {

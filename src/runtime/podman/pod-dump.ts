@@ -20,6 +20,7 @@ import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { cutShort, dumpContainer, orphanedDumps } from './criu-dump.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { awaitsRestore, mark, readMarks } from './marks.ts';
+import { pauseMonitor } from './monitor.ts';
 import { hasEstablishedTcp, lockNetwork, unlockNetwork } from './network-lock.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { commandLine } from './processes.ts';
@@ -84,6 +85,8 @@ export class PodDumper {
       if (tcpEstablished) await lockNetwork(this.#tools, first.container.pid);
       const report = await this.#dumpAll(uid, targets, containers, options, tcpEstablished, signal);
       signal.throwIfAborted();
+      timer.cancel();
+      if (options.decide !== undefined) await this.#hold(targets, options.decide, report);
       if (options.leaveRunning) {
         await this.#letGo(targets, tcpEstablished);
         return report;
@@ -92,11 +95,33 @@ export class PodDumper {
       ended.catch(() => {}); // it is up to the caller to hear of it
       return { ...report, ended };
     } catch (error) {
+      if (error instanceof Undecided) throw error.cause;
       await this.#undo(targets, options.directory, tcpEstablished);
+      if (error instanceof FermataError && error.code === 'DumpRefused') throw error;
       throw this.#explain(error, targets, options, timeout.signal.aborted);
     } finally {
       timer.cancel();
     }
+  }
+
+  /** Throws `DumpRefused`, or {@link Undecided} while it stays held. */
+  async #hold(
+    targets: readonly Target[],
+    decide: NonNullable<CheckpointOptions['decide']>,
+    report: DumpReport,
+  ): Promise<void> {
+    const [first] = targets;
+    const pod = `${first?.container.namespace}/${first?.container.pod}`;
+    if (!targets.every(({ cgroup }) => cgroup.isFrozen())) {
+      throw new FermataError('DumpFailed', `a process of pod ${pod} does not stand still behind its dump`);
+    }
+    let counts: boolean;
+    try {
+      counts = await decide({ still: true, report });
+    } catch (error) {
+      throw new Undecided(error);
+    }
+    if (!counts) throw new FermataError('DumpRefused', `pod ${pod}: the dump was not to count, and is undone`);
   }
 
   /** What became of a dump whose orderer is gone. See `PodCheckpointer.recoverDump`. */
@@ -114,10 +139,18 @@ export class PodDumper {
     if (
       record !== undefined &&
       stands &&
-      !options.leaveRunning &&
-      (await this.#isComplete(record, options.directory))
+      (options.decide !== undefined || !options.leaveRunning) &&
+      (await this.#isComplete(record, options.directory)) &&
+      (options.decide === undefined || (await options.decide({ still: true })))
     ) {
-      await this.#end(targets);
+      if (options.leaveRunning) await this.#letGo(targets, true);
+      else await this.#end(targets);
+      return 'dumped';
+    }
+    // Refused dumps lose their record before a process runs on: one that runs on behind a record may have been let go with it.
+    const ran = !stands && record?.uid === uid && options.leaveRunning && options.decide !== undefined;
+    if (ran && (await this.#isComplete(record, options.directory)) && (await options.decide?.({ still: false }))) {
+      await this.#letGo(targets, true);
       return 'dumped';
     }
     await this.#undo(targets, options.directory, true);
@@ -231,7 +264,10 @@ export class PodDumper {
 
   /** The dump counts: its frozen processes are killed at once, without having run again; resolves when they are gone. */
   async #end(targets: readonly Target[]): Promise<void> {
-    for (const target of targets) target.cgroup.kill();
+    for (const target of targets) {
+      pauseMonitor(target.container.pid);
+      target.cgroup.kill();
+    }
     const deadline = this.#clock.now() + END_TIMEOUT_MILLISECONDS;
     for (const target of targets) {
       while (target.cgroup.processes().length > 0) {
@@ -341,6 +377,13 @@ export class PodDumper {
     if (cause instanceof FermataError && cause.code === 'CheckpointUnsupported') return cause;
     const where = failure === undefined ? '' : ` container ${failure.container} of`;
     return new FermataError('DumpFailed', `The dump of${where} pod ${pod} failed: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Nobody has said what becomes of a held dump. */
+class Undecided extends Error {
+  constructor(cause: unknown) {
+    super('the dump is held', { cause });
   }
 }
 

@@ -61,8 +61,9 @@ export class Dumping {
     this.#parts.changed(uid);
     try {
       await this.#wait(pod, dump, options);
-      return await this.#complete(pod, dump, clock.now());
+      return await this.#complete(pod, dump, clock.now(), options);
     } catch (error) {
+      if (error instanceof Undecided) throw error.cause;
       this.#parts.waits.checkAlive();
       await this.#undo(pod, dump);
       throw error instanceof FermataError || error === options.signal?.reason
@@ -77,7 +78,7 @@ export class Dumping {
     options: CheckpointOptions,
   ): Promise<'running' | 'dumped' | 'lost'> {
     const { files } = this.#parts;
-    const { directory } = options;
+    const { directory, leaveRunning } = options;
     if (pod === undefined) {
       if (!options.leaveRunning && (await this.#isWhole(uid, directory))) return 'dumped';
       this.#parts.waits.checkAlive();
@@ -87,13 +88,18 @@ export class Dumping {
     const { dump } = pod;
     if (dump !== undefined) {
       try {
-        await this.#wait(pod, dump, options);
-        await this.#complete(pod, dump, dump.endsAt ?? this.#parts.clock.now());
+        if (dump.held !== true) await this.#wait(pod, dump, options);
+        await this.#complete(pod, dump, dump.endsAt ?? this.#parts.clock.now(), options);
+        if (leaveRunning && options.decide !== undefined) return 'dumped';
       } catch (error) {
+        if (error instanceof Undecided) throw error.cause;
         this.#parts.waits.checkAlive();
         if (options.signal?.aborted === true) throw error;
         await this.#undo(pod, dump);
       }
+    } else if (leaveRunning && options.decide !== undefined && (await this.#isWhole(uid, directory))) {
+      // It runs on already, or was refused and its images were not removed any more.
+      if (await options.decide({ still: false })) return 'dumped';
     }
     if (pod.containers.some(({ state }) => state === 'frozen')) {
       return pod.dumpedTo === directory && (await this.#isWhole(uid, directory)) ? 'dumped' : 'lost';
@@ -133,13 +139,26 @@ export class Dumping {
     if (fault?.kind === 'fail' || fault?.kind === 'kill') throw dumpFailed(pod, fault.reason);
   }
 
-  async #complete(pod: SimulatedPod, dump: DumpUnderWay, at: number): Promise<DumpReport> {
+  async #complete(
+    pod: SimulatedPod,
+    dump: DumpUnderWay,
+    at: number,
+    { decide }: CheckpointOptions,
+  ): Promise<DumpReport> {
     const { files, machine } = this.#parts;
     const { fault, directory } = dump;
     const share = fault?.kind === 'half-written' ? 0.5 : fault?.kind === 'no-image' ? 0 : 1;
     const containers = await writeDump(files, directory, pod, at - dump.startedAt, share);
     this.#parts.waits.checkAlive();
     if (pod.dump !== dump) throw dumpFailed(pod, 'the pod was removed while it was dumped');
+    if (decide !== undefined) {
+      if (fault?.kind === 'run-on') throw dumpFailed(pod, 'a process of it does not stand still');
+      dump.held = true;
+      this.#parts.changed(pod.uid);
+      await this.#hold(pod, decide, { containers });
+      at = this.#parts.clock.now();
+      if (pod.dump !== dump) throw dumpFailed(pod, 'the pod was removed while it was dumped');
+    }
     pod.dump = undefined;
     if (dump.leaveRunning || fault?.kind === 'run-on') {
       machine.thaw(pod, at);
@@ -151,6 +170,19 @@ export class Dumping {
     }
     this.#parts.changed(pod.uid);
     return { containers };
+  }
+
+  /** Throws `DumpRefused`, or {@link Undecided} while it stays held. */
+  async #hold(pod: SimulatedPod, decide: NonNullable<CheckpointOptions['decide']>, report: DumpReport): Promise<void> {
+    let counts: boolean;
+    try {
+      counts = await decide({ still: true, report });
+      this.#parts.waits.checkAlive();
+    } catch (error) {
+      throw new Undecided(error);
+    }
+    if (counts) return;
+    throw new FermataError('DumpRefused', `pod ${pod.namespace}/${pod.name}: the dump was not to count, and is undone`);
   }
 
   async #undo(pod: SimulatedPod, dump: DumpUnderWay): Promise<void> {
@@ -173,6 +205,13 @@ export class Dumping {
       if (error instanceof FermataError) return false;
       throw error;
     }
+  }
+}
+
+/** Nobody has said what becomes of a held dump. */
+class Undecided extends Error {
+  constructor(cause: unknown) {
+    super('the dump is held', { cause });
   }
 }
 

@@ -43,6 +43,8 @@ export interface DumpUnderWay {
   /** When CRIU is done, one way or the other; absent: it hangs. */
   endsAt?: number;
   fault?: DumpFault;
+  /** The images are complete, and what becomes of them is being decided elsewhere. */
+  held?: boolean;
 }
 
 export interface RestoreUnderWay {
