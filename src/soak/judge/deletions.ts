@@ -28,7 +28,7 @@ export function judgeDeletions(entry: HistoryEntry, facts: Facts, report: Report
     const fact = facts.checkpoints.get(entry.object.metadata.uid);
     if (fact === undefined) return;
     if (isDeletion(entry) && !isOwner(entry.by)) judgeCheckpointDeletion(entry, fact, facts, report);
-    if (entry.type === 'DELETED') judgeLoss(entry, fact, report);
+    if (entry.type === 'DELETED') judgeLoss(entry, fact, facts, report);
   }
 }
 
@@ -123,21 +123,31 @@ function judgeCheckpointDeletion({ key, by }: ApiEntry, fact: CheckpointFact, fa
     report(5, key, `${by} asked for the deletion of checkpoint ${key}, the only copy of a suspended workload`);
     return;
   }
-  const { namespace } = fact.object.metadata;
-  const pod = facts.podByKey(`${namespace}/${fact.object.spec.sourcePod.name}`)?.pod;
-  if (pod?.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== fact.object.metadata.name) return;
-  if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return;
-  if (facts.checkpointsOf(pod.metadata.uid).some(({ state, object }) => state === 'ready' && isStopped(object))) return;
-  report(
-    5,
-    key,
-    `${by} asked for the deletion of checkpoint ${key}, from which pod ${pod.metadata.name} goes on after a crash`,
-  );
+  const pod = fallsBackTo(fact, facts);
+  if (pod === undefined) return;
+  report(5, key, `${by} asked for the deletion of checkpoint ${key}, from which pod ${pod} goes on after a crash`);
 }
 
-function judgeLoss({ key, by }: ApiEntry, fact: CheckpointFact, report: Report): void {
-  if (fact.state !== 'ready' || !isOnlyCopy(fact)) return;
-  report(5, key, `checkpoint ${key} is gone (${by}), and with it the only copy of a suspended workload`);
+function judgeLoss({ key, by }: ApiEntry, fact: CheckpointFact, facts: Facts, report: Report): void {
+  if (fact.state !== 'ready') return;
+  if (isOnlyCopy(fact)) {
+    report(5, key, `checkpoint ${key} is gone (${by}), and with it the only copy of a suspended workload`);
+    return;
+  }
+  const pod = fallsBackTo(fact, facts);
+  if (pod !== undefined)
+    report(5, key, `checkpoint ${key} is gone (${by}), from which pod ${pod} goes on after a crash`);
+}
+
+/** The living pod that would be restored from the checkpoint again, should its container crash. */
+function fallsBackTo({ object }: CheckpointFact, facts: Facts): string | undefined {
+  const pod = facts.podByKey(`${object.metadata.namespace}/${object.spec.sourcePod.name}`)?.pod;
+  if (pod?.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== object.metadata.name) return undefined;
+  if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return undefined;
+  const isStopping = facts
+    .checkpointsOf(pod.metadata.uid)
+    .some((one) => one.state === 'ready' && isStopped(one.object));
+  return isStopping ? undefined : pod.metadata.name;
 }
 
 /** A workload was stopped by it, and has not come back, and its owner has not given it up. */

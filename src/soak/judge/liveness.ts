@@ -90,8 +90,8 @@ function judgeBound(fact: PodFact, at: number, facts: Facts, report: Report): vo
     return;
   const from = pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION];
   const checkpoint = from === undefined ? undefined : checkpointNamed(pod, from, facts);
-  // Its owner deleted the checkpoint of a workload that ran, or the disk that held it is broken or gone.
-  if (from !== undefined && (checkpoint === undefined || isBroken(checkpoint, facts))) return;
+  // The disk that held it is broken or gone.
+  if (checkpoint !== undefined && isBroken(checkpoint, facts)) return;
   report(from === undefined ? 'liveness' : 4, key, `pod ${key} is bound to node ${node}, and nothing of it runs`);
 }
 
