@@ -297,3 +297,37 @@ test('after any faults a reflector has what the registry has, and told each chan
     { numRuns: 60 },
   );
 });
+
+test('a kind the server does not know counts as empty where that is allowed, until the server knows it', async () => {
+  const it = world();
+  let known = false;
+  const store = new Proxy(it.registry, {
+    get: (registry, name) => {
+      if (name === 'list' && !known) {
+        return async () => {
+          throw new ApiError('NotFound', 'the server could not find the requested resource');
+        };
+      }
+      const member: unknown = Reflect.get(registry, name);
+      return typeof member === 'function' ? member.bind(registry) : member;
+    },
+  });
+  await it.put('a', '1');
+  const strict = reflect(it, store);
+  const lenient = reflect(it, store, { optional: true });
+  let strictSynced = false;
+  void strict.synced().then(() => {
+    strictSynced = true;
+  });
+  strict.start();
+  lenient.start();
+  await it.clock.advance(1_000);
+  await lenient.synced();
+  assert.equal(strictSynced, false);
+  assert.deepEqual(lenient.items(), []);
+  known = true;
+  await it.clock.advance(20_000);
+  assert.equal(lenient.items().length, 1);
+  await strict.stop();
+  await lenient.stop();
+});

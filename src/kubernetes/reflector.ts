@@ -8,6 +8,11 @@ export interface ReflectorOptions<T> {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /**
+   * The server need not know the kind (its CustomResourceDefinition may not be installed): it then counts as having no
+   * objects until it does. Default: false; synced only once a list was read.
+   */
+  optional?: boolean;
   /** An object is new (`previous` undefined) or changed. Must not throw. */
   onChange?: (object: T, previous: T | undefined) => void;
   /** The object as it last was. Must not throw. */
@@ -110,6 +115,7 @@ export class Reflector<T extends KubeObject> {
       } catch (error) {
         if (signal.aborted) return;
         if (isStale(error)) this.#resourceVersion = undefined;
+        if (this.#options.optional === true && isApiError(error, 'NotFound')) this.#listed([]);
         await this.#pause(error, signal);
       }
     }
@@ -117,7 +123,7 @@ export class Reflector<T extends KubeObject> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const items: T[] = [];
-    const { onChange: _change, onDelete: _delete, onSynced: _synced, ...selection } = this.#options;
+    const { onChange: _change, onDelete: _delete, onSynced: _synced, optional: _, ...selection } = this.#options;
     let options: ListOptions = { ...selection, signal, limit: PAGE_SIZE };
     let resourceVersion = '';
     for (;;) {
@@ -128,8 +134,12 @@ export class Reflector<T extends KubeObject> {
       options = { ...options, continue: page.continue };
     }
     signal.throwIfAborted();
-    this.#objects.replaceAll(items);
     this.#resourceVersion = resourceVersion;
+    this.#listed(items);
+  }
+
+  #listed(items: T[]): void {
+    this.#objects.replaceAll(items);
     if (this.#isSynced) return;
     this.#isSynced = true;
     this.#synced.resolve();
@@ -137,7 +147,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { onChange: _change, onDelete: _delete, onSynced: _synced, ...selection } = this.#options;
+    const { onChange: _change, onDelete: _delete, onSynced: _synced, optional: _, ...selection } = this.#options;
     const began = this.#clock.now();
     let events = 0;
     const resourceVersion = this.#resourceVersion ?? '';

@@ -7,6 +7,7 @@ import {
   NODES,
   POD_CHECKPOINTS,
   POD_DISRUPTION_BUDGETS,
+  POD_GROUPS,
   PODS,
   type Pod,
   type PodCheckpoint,
@@ -37,11 +38,13 @@ export class ClusterFeed {
       type: ResourceType<T>,
       changed: (object: T) => ClusterEvent | undefined,
       deleted: (object: T) => ClusterEvent | undefined,
+      options: { optional?: boolean } = {},
     ): Reflector<T> => {
       const emit = (event: ClusterEvent | undefined): void => {
         if (event !== undefined) onEvent(event);
       };
       const reflector = new Reflector<T>(dependencies, type, {
+        ...options,
         onChange: (object) => emit(changed(object)),
         onDelete: (object) => emit(deleted(object)),
       });
@@ -62,6 +65,13 @@ export class ClusterFeed {
       POD_DISRUPTION_BUDGETS,
       (budget) => ({ type: 'PodDisruptionBudgetChanged', budget }),
       (budget) => ({ type: 'PodDisruptionBudgetDeleted', budget }),
+    );
+    // Not every cluster has the definition of PodGroup; without it there are no gangs.
+    mirror(
+      POD_GROUPS,
+      (object) => ({ type: 'ObjectChanged', object }),
+      (object) => ({ type: 'ObjectDeleted', object }),
+      { optional: true },
     );
     this.checkpoints = mirror(
       POD_CHECKPOINTS,

@@ -7,6 +7,8 @@ import {
   type Draft,
   NODES,
   POD_CHECKPOINTS,
+  POD_GROUP_LABEL,
+  POD_GROUPS,
   PODS,
   type Pod,
   PRIORITY_CLASSES,
@@ -209,4 +211,26 @@ test('a bind that is refused is undone, and the room goes to whom it fits', asyn
   await registry.delete(PODS, { namespace: 'default', name: 'second' }, { gracePeriodSeconds: 0 });
   await clock.advance(30_000);
   assert.equal((await read('first')).spec.nodeName, 'node-1');
+});
+
+test('a gang is bound when the last of its pods is there, not before', async () => {
+  await addNode('node-2', '1');
+  await startScheduler();
+  await registry.create(POD_GROUPS, { metadata: { name: 'ranks', namespace: 'default' }, spec: { minMember: 2 } });
+  const rank = (name: string): Draft<Pod> => {
+    const made = draft(name);
+    return { ...made, metadata: { ...made.metadata, labels: { [POD_GROUP_LABEL]: 'ranks' } } };
+  };
+  await registry.create(PODS, rank('rank-0'));
+  await clock.advance(5_000);
+  const waiting = await read('rank-0');
+  assert.equal(waiting.spec.nodeName, undefined);
+  assert.equal(
+    conditionOf(waiting.status?.conditions, 'PodScheduled')?.message,
+    'pod group default/ranks has 1 of the 2 pods that must run at once.',
+  );
+  await registry.create(PODS, rank('rank-1'));
+  await clock.advance(20_000);
+  const nodes = [(await read('rank-0')).spec.nodeName, (await read('rank-1')).spec.nodeName];
+  assert.deepEqual(nodes.sort(), ['node-1', 'node-2']);
 });
