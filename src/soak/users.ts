@@ -67,6 +67,11 @@ export class Users {
     });
   }
 
+  /** Has seen enough of a workload that ends again and again: takes it away, whatever it is doing. */
+  abandon(workload: PlannedWorkload): void {
+    this.#act('delete', workload);
+  }
+
   cordon(node: string, unschedulable: boolean): void {
     this.#do(unschedulable ? 'cordon' : 'uncordon', node, (registry) =>
       registry.patch(NODES, { name: node }, { spec: { unschedulable: unschedulable ? true : null } }),

@@ -11,7 +11,7 @@ import { controllerHost, schedulerHost } from './control-plane.ts';
 import { FaultInjector, type InjectedFault } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 import { furnish } from './furnishing.ts';
-import type { HistoryEntry, HistoryListener, Violation } from './history.ts';
+import type { HistoryEntry, HistoryListener, ProcessEntry, Violation } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { NodeFleet } from './node-fleet.ts';
 import { Recorder } from './recorder.ts';
@@ -62,6 +62,8 @@ const DAY = 24 * HOUR;
 const PRELUDE_MILLISECONDS = 60_000;
 /** What is to happen happens within this time after the last fault: backoffs, retention's graces, owners who clear away. */
 export const SETTLE_MILLISECONDS = 6 * HOUR;
+/** Owners do not let a pod begin again for ever: that is thousands of times the same a day, and hides what is rare. */
+const MOST_STARTS = 8;
 /** Longer than any component may take to end. */
 const STOP_MILLISECONDS = 600_000;
 
@@ -76,6 +78,8 @@ export class World {
   readonly #controller: ComponentHost;
   readonly #users: Users;
   readonly #workloads = new Map<string, PlannedWorkload>();
+  /** Pod UID → how often one of its processes has come to life. */
+  readonly #starts = new Map<string, number>();
   readonly #violations: Violation[] = [];
 
   constructor(options: WorldOptions, observers: WorldObservers) {
@@ -202,6 +206,7 @@ export class World {
 
   /** What the world itself must know of what happens. */
   #observe(entry: HistoryEntry): void {
+    if (entry.kind === 'process' && (entry.fact === 'started' || entry.fact === 'restored')) this.#countStart(entry);
     if (entry.kind !== 'api' || entry.collection !== '/pods') return;
     const { object, key, type } = entry;
     if (type === 'ADDED' && object.metadata.annotations?.[UNDUMPABLE_ANNOTATION] !== undefined) {
@@ -211,9 +216,18 @@ export class World {
     if (workload === undefined) return;
     const { phase } = (object as { status?: { phase?: string } }).status ?? {};
     const before = (entry.previous as { status?: { phase?: string } } | undefined)?.status?.phase;
+    if (type === 'DELETED') this.#starts.delete(object.metadata.uid);
     const ended = (phase === 'Succeeded' || phase === 'Failed') && before !== phase;
     if (type === 'DELETED' || ended) {
       this.#surroundings.alarms.after(workload.linger + HOUR / 4, () => this.#users.clear(workload));
     }
+  }
+
+  #countStart({ namespace, pod, podUid }: ProcessEntry): void {
+    const starts = (this.#starts.get(podUid) ?? 0) + 1;
+    this.#starts.set(podUid, starts);
+    const workload = this.#workloads.get(`${namespace}/${pod}`);
+    if (starts !== MOST_STARTS || workload === undefined) return;
+    this.#surroundings.alarms.after(workload.linger, () => this.#users.abandon(workload));
   }
 }
