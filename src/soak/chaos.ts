@@ -2,12 +2,13 @@ import type { Timer } from '../clock/index.ts';
 import { isApiError, type Registry } from '../kubernetes/index.ts';
 import { NODES } from '../model/index.ts';
 import type { ComponentHost } from './component-host.ts';
-import { controllerHost } from './control-plane.ts';
+import { controllerHost, controllerReplica, schedulerReplica } from './control-plane.ts';
 import type { FaultStream } from './fault-injector.ts';
 import type { ComponentFault, NodeFault } from './fault-rates.ts';
 import type { NodeFleet } from './node-fleet.ts';
 import type { NodeHost } from './node-host.ts';
 import type { Surroundings } from './surroundings.ts';
+import { TwoLeaders } from './two-leaders.ts';
 import type { Users } from './users.ts';
 
 const MINUTE = 60_000;
@@ -32,13 +33,21 @@ export class Chaos {
   readonly #parts: ChaosParts;
   readonly #streams = new Map<string, FaultStream>();
   readonly #twin: ComponentHost;
+  readonly #schedulers: TwoLeaders;
+  readonly #controllers: TwoLeaders;
   /** Silent nodes, with what the cluster is about to do to them. */
   readonly #silent = new Map<string, { back: () => void; alarms: Timer[] }>();
   #over = false;
 
   constructor(parts: ChaosParts) {
     this.#parts = parts;
-    this.#twin = controllerHost(parts.world, 'controller/twin');
+    const { world, scheduler, controller } = parts;
+    this.#twin = controllerHost(world, 'controller/twin');
+    const pair = <T>(make: (name: string) => T, name: string): [T, T] => [make(`${name}/a`), make(`${name}/b`)];
+    const schedulers = pair((name) => schedulerReplica(world, name), 'scheduler');
+    const controllers = pair((name) => controllerReplica(world, name), 'controller');
+    this.#schedulers = new TwoLeaders(world, scheduler, schedulers);
+    this.#controllers = new TwoLeaders(world, controller, controllers);
   }
 
   start(): void {
@@ -71,8 +80,8 @@ export class Chaos {
       node.process.start();
       this.#parts.users.cordon(node.name, false);
     }
-    scheduler.start();
-    controller.start();
+    if (this.#schedulers.calm()) scheduler.start();
+    if (this.#controllers.calm()) controller.start();
   }
 
   #strike(fault: ComponentFault, stream: FaultStream): void {
@@ -98,13 +107,17 @@ export class Chaos {
         this.#twin.start();
         world.alarms.after(chance.exponential(5 * MINUTE), () => this.#twin.halt());
         return;
+      case 'twoLeaders':
+        if (chance.happens(0.7)) this.#schedulers.begin(stream);
+        if (chance.happens(0.7)) this.#controllers.begin(stream);
+        return;
       case 'skew':
         chance.pick(hosts).setClock(chance.pick([0, chance.between(-5_000, 5_000), chance.between(-HOUR, HOUR)]));
     }
   }
 
   #update(host: ComponentHost): void {
-    if (!host.isRunning) return;
+    if (!host.isRunning || host.isStopping) return;
     void host.stop().then(() => {
       if (!this.#over) host.start();
     });

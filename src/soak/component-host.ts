@@ -38,7 +38,7 @@ export class ComponentHost {
   /** Whether it is to be started again when it dies. */
   #wanted = false;
   /** The network between it and the API server. */
-  #cut = false;
+  #network: 'open' | 'cut' | 'holding' = 'open';
 
   constructor(world: Surroundings, name: string, make: (life: Life) => Program) {
     this.#world = world;
@@ -49,6 +49,11 @@ export class ComponentHost {
 
   get isRunning(): boolean {
     return this.#life !== undefined;
+  }
+
+  /** It was asked to end, and has not ended yet. */
+  get isStopping(): boolean {
+    return this.#life?.stopping === true;
   }
 
   /** Alarms that the present life has set. */
@@ -75,7 +80,8 @@ export class ComponentHost {
       onEndlessLoop: () => this.#world.onEndlessLoop(name),
     });
     const transport = new Transport(incarnation, {
-      api: { reach: () => api.reach(this.#cut) },
+      api: { reach: () => api.reach(this.#network === 'cut') },
+      isHeldBack: () => this.#network === 'holding',
       clock,
       recorder,
       stream: stream('requests'),
@@ -119,11 +125,16 @@ export class ComponentHost {
 
   /** It runs, but no request of it gets through. */
   cutOff(): void {
-    this.#cut = true;
+    this.#network = 'cut';
+  }
+
+  /** It runs, and gets no answer; what it sends is kept by the network and delivered some time later. */
+  holdBack(): void {
+    this.#network = 'holding';
   }
 
   reconnect(): void {
-    this.#cut = false;
+    this.#network = 'open';
   }
 
   /** What its clock is ahead of the world's from now on, ms. */

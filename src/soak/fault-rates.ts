@@ -47,9 +47,11 @@ export type StartFault = 'fail' | 'slow';
 export type DiskFault = 'full' | 'rot';
 /**
  * `kill`: at any time; comes back. `apiRestart`: the API server is away for a while. `twin`: a second controller believes
- * for a while that it is the leader. `skew`: its clock jumps.
+ * for a while that it is the leader. `twoLeaders`: for a while scheduler, controllers, or both have two replicas with a
+ * Lease, and whoever leads is stopped, cut off, or has what it sends held back, until the other one leads. `skew`: its clock
+ * jumps.
  */
-export type ComponentFault = 'kill' | 'apiRestart' | 'twin' | 'skew';
+export type ComponentFault = 'kill' | 'apiRestart' | 'twin' | 'twoLeaders' | 'skew';
 /**
  * `silent`: node and agent are frozen, or cut off, while the pods run on. `powerFail`: the machine loses power. `lost`: it is
  * gone for good with its disk, and another one takes its place.
@@ -96,6 +98,11 @@ const CRASHES: Pick<FaultRates, 'call' | 'component'> = {
 
 const NODES: Pick<FaultRates, 'node'> = { node: { silent: 0.2, powerFail: 0.1, lost: 0.02, kill: 1 } };
 
+const LEADERS: Pick<FaultRates, 'request' | 'component'> = {
+  request: { slow: 0.1, late: 0.01, lostAnswer: 0.01, twice: 0.01 },
+  component: { twoLeaders: 24 },
+};
+
 const ALL: FaultRates = {
   ...NOTHING,
   ...API,
@@ -125,6 +132,7 @@ const PROFILES = {
   api: () => ({ ...NOTHING, ...API }),
   crashes: () => ({ ...NOTHING, ...CRASHES }),
   runtime: () => ({ ...NOTHING, ...RUNTIME }),
+  leaders: () => ({ ...NOTHING, ...LEADERS }),
   nodes: () => ({ ...NOTHING, ...NODES }),
   all: () => ALL,
   storm: () => scaled(ALL, () => 5),

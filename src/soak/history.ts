@@ -91,14 +91,17 @@ export interface FaultEntry {
   directory?: string;
 }
 
-/** `crashed`: none of its calls has an effect from now on, and what it held in memory is gone. */
+/**
+ * `crashed`: none of its calls has an effect from now on, and what it held in memory is gone. `leads`: a replica has won its
+ * Lease.
+ */
 export interface ComponentEntry {
   kind: 'component';
   at: number;
   /** `scheduler`, `controller`, `node/<name>` (the node's loop and its agent). */
   component: string;
   incarnation: number;
-  what: 'started' | 'crashed' | 'stopped';
+  what: 'started' | 'crashed' | 'stopped' | 'leads';
 }
 
 /**

@@ -24,6 +24,8 @@ import { FaultyWatch } from './watch.ts';
 
 export interface TransportParts {
   api: ApiAccess;
+  /** Whether the network keeps what the process sends, to deliver it later, and lets nothing come back. */
+  isHeldBack: () => boolean;
   /** The world's, not the process's: what is on the way goes on when the process dies. */
   clock: Clock;
   recorder: Recorder;
@@ -35,6 +37,11 @@ export interface TransportParts {
 const SLOW_MILLISECONDS = 200;
 /** Mean delay of a request that was given up by its client, ms. */
 const LATE_MILLISECONDS = 3_000;
+
+/** How long the network may keep a request: beyond the time in which another replica takes over. */
+const LONGEST_HOLD_MILLISECONDS = 180_000;
+/** How long a client waits for an answer that does not come, ms. */
+const PATIENCE_MILLISECONDS = 30_000;
 
 /** The API server as one process reaches it: over a network that delays, loses and repeats, and only while it lives. */
 export class Transport implements ObjectStore {
@@ -89,6 +96,7 @@ export class Transport implements ObjectStore {
 
   #read<R>(options: CallOptions | undefined, act: (registry: Registry) => Promise<R>): Promise<R> {
     return this.#process.call(async () => {
+      if (this.#parts.isHeldBack()) await this.#waitInVain(options);
       const fault = this.#choose();
       if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, options);
       else if (fault === 'lostAnswer' || fault === 'late') throw noAnswer();
@@ -103,6 +111,10 @@ export class Transport implements ObjectStore {
     mayConflict = false,
   ): Promise<R> {
     return this.#process.call(async () => {
+      if (this.#parts.isHeldBack()) {
+        this.#deliver(act, this.#parts.stream.chance.between(0, LONGEST_HOLD_MILLISECONDS));
+        await this.#waitInVain(options);
+      }
       const fault = this.#choose();
       switch (fault) {
         case 'slow':
@@ -136,8 +148,11 @@ export class Transport implements ObjectStore {
 
   /** Nobody waits for this one any more. */
   #later(act: (registry: Registry) => Promise<unknown>): void {
-    const { clock, stream } = this.#parts;
-    clock.setTimer(stream.chance.exponential(LATE_MILLISECONDS), () => {
+    this.#deliver(act, this.#parts.stream.chance.exponential(LATE_MILLISECONDS));
+  }
+
+  #deliver(act: (registry: Registry) => Promise<unknown>, milliseconds: number): void {
+    this.#parts.clock.setTimer(milliseconds, () => {
       const refused = (error: unknown): void => {
         if (!(error instanceof Error)) throw error;
       };
@@ -147,6 +162,11 @@ export class Transport implements ObjectStore {
         refused(error); // there is no server to reach
       }
     });
+  }
+
+  async #waitInVain(options: CallOptions | undefined): Promise<never> {
+    await this.#parts.clock.sleep(PATIENCE_MILLISECONDS, options?.signal);
+    throw noAnswer();
   }
 
   async #pause(meanMilliseconds: number, options: CallOptions | undefined): Promise<void> {

@@ -33,7 +33,8 @@ export class Bookkeeper {
         this.#machines.node(entry);
         break;
       case 'component':
-        if (entry.what !== 'started') this.#facts.dead.add(`${entry.component}#${entry.incarnation}`);
+        if (entry.what === 'crashed' || entry.what === 'stopped')
+          this.#facts.dead.add(`${entry.component}#${entry.incarnation}`);
         break;
       case 'user':
         if (entry.action === 'submit' && entry.outcome === 'done') this.#facts.forgetWorkload(entry.target);

@@ -7,6 +7,7 @@ import { judgeLiveness } from './liveness.ts';
 import { progressRule } from './progress.ts';
 import { judgeRoom } from './room.ts';
 import type { Rule } from './rule.ts';
+import { successionRule } from './succession.ts';
 
 /** A world that breaks one promise breaks it again and again; the first ones tell why. */
 const MOST_VIOLATIONS = 100;
@@ -22,7 +23,14 @@ const MOST_VIOLATIONS = 100;
 export class Judge implements HistoryJudge {
   readonly #facts = new Facts();
   readonly #bookkeeper = new Bookkeeper(this.#facts);
-  readonly #rules: readonly Rule[] = [judgeRoom, progressRule(), judgeDumps, judgeDeletions, judgeLiveness];
+  readonly #rules: readonly Rule[] = [
+    judgeRoom,
+    progressRule(),
+    judgeDumps,
+    judgeDeletions,
+    judgeLiveness,
+    successionRule(),
+  ];
   readonly #violations: Violation[] = [];
   readonly #told = new Set<string>();
 
