@@ -99,3 +99,61 @@ test('amounts are written as the quantities of their resource', () => {
     { cpu: '1500m', memory: '1Gi', 'nvidia.com/gpu': '2' },
   );
 });
+
+describe('requests while containers are resized in place', () => {
+  type Statuses = NonNullable<NonNullable<Pod['status']>['containerStatuses']>;
+  const status = (name: string, requests: Record<string, string>, allocated?: Record<string, string>) =>
+    ({
+      name,
+      resources: { requests },
+      ...(allocated === undefined ? {} : { allocatedResources: allocated }),
+    }) as Statuses[number];
+  const running = (asked: string, of: Statuses[number], more: Partial<NonNullable<Pod['status']>> = {}) => ({
+    spec: { containers: [container('a', { cpu: asked })] },
+    status: { containerStatuses: [of], ...more },
+  });
+
+  test('the larger of what is asked and what is in effect counts', () => {
+    assert.equal(podRequests(running('1', status('a', { cpu: '2' }))).cpu, 2000);
+    assert.equal(podRequests(running('3', status('a', { cpu: '2' }))).cpu, 3000);
+  });
+
+  test('what the node has allocated counts before it is in effect', () => {
+    assert.equal(podRequests(running('1', status('a', { cpu: '2' }, { cpu: '4' }))).cpu, 4000);
+  });
+
+  test('what is asked does not count when the node calls the resize infeasible', () => {
+    const infeasible = { type: 'PodResizePending', status: 'True', reason: 'Infeasible' } as const;
+    assert.equal(podRequests(running('8', status('a', { cpu: '2' }), { conditions: [infeasible] })).cpu, 2000);
+    assert.equal(podRequests(running('8', status('a', { cpu: '2' }), { resize: 'Infeasible' })).cpu, 2000);
+    const deferred = { ...infeasible, reason: 'Deferred' };
+    assert.equal(podRequests(running('8', status('a', { cpu: '2' }), { conditions: [deferred] })).cpu, 8000);
+  });
+
+  test('a status without resources changes nothing', () => {
+    assert.equal(podRequests(running('1', { name: 'a' } as Statuses[number])).cpu, 1000);
+  });
+
+  test('a sidecar is resized like a container, a plain init container is not', () => {
+    const statuses = { initContainerStatuses: [status('i', { cpu: '5' })], containerStatuses: [] };
+    const init = container('i', { cpu: '1' });
+    const main = container('m', { cpu: '1' });
+    const spec = (initContainer: Spec['containers'][number]) => ({
+      containers: [main],
+      initContainers: [initContainer],
+    });
+    assert.equal(podRequests({ spec: spec({ ...init, restartPolicy: 'Always' }), status: statuses }).cpu, 6000);
+    assert.equal(podRequests({ spec: spec(init), status: statuses }).cpu, 1000);
+  });
+});
+
+test('containers without a request count with the defaults asked for, those with 0 do not', () => {
+  const defaults = { cpu: 100, memory: 200 };
+  const requests = (...containers: Spec['containers']) => podRequests({ spec: { containers } }, defaults);
+  assert.deepEqual(requests(container('a')), { cpu: 100, memory: 200, pods: 1 });
+  assert.deepEqual(requests(container('a', { cpu: '0' }), container('b', { cpu: '1', memory: '1' })), {
+    cpu: 1000,
+    memory: 201,
+    pods: 1,
+  });
+});

@@ -9,7 +9,7 @@ import {
   workloadOfPod,
 } from '../../model/index.ts';
 import type { PodRef } from '../contract.ts';
-import { type PodTemplate, PodTemplates } from './pod-template.ts';
+import { type Amounts, amountsOf, type PodTemplate, PodTemplates } from './pod-template.ts';
 import type { ResourceSpace } from './resource-space.ts';
 
 /** A pod with what decisions need of it worked out once. Times are ms since the epoch. */
@@ -65,9 +65,7 @@ export function podInfo(pod: Pod, space: ResourceSpace, templates = new PodTempl
     pod: kept(pod, template),
     template,
     priority: spec.priority ?? 0,
-    requests: template.requests,
-    scoredCpu: template.scoredCpu,
-    scoredMemory: template.scoredMemory,
+    ...resized(pod, template, space),
     workload: workloadOfPod(pod),
     startedAt,
     running,
@@ -81,6 +79,16 @@ export function podInfo(pod: Pod, space: ResourceSpace, templates = new PodTempl
     nodeName: spec.nodeName,
     assumed: false,
   };
+}
+
+/** What it takes while its containers are resized in place; else what its template says, in the same vector. */
+function resized(pod: Pod, { requests, scoredCpu, scoredMemory }: PodTemplate, space: ResourceSpace): Amounts {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  if ([...containerStatuses, ...initContainerStatuses].some(({ resources }) => resources !== undefined)) {
+    const now = amountsOf(pod, space);
+    if (now.requests.some((amount, index) => amount !== (requests[index] ?? 0))) return now;
+  }
+  return { requests, scoredCpu, scoredMemory };
 }
 
 const EVERY_POD = { apiVersion: 'v1', kind: 'Pod' } as const;

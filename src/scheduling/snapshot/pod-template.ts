@@ -1,9 +1,29 @@
-import { type Container, type PodSpec, podRequests, type Volume } from '../../model/index.ts';
+import { type Container, type Pod, type PodSpec, podRequests, type Volume } from '../../model/index.ts';
 import { DEFAULT_SCORED_CPU_MILLICORES, DEFAULT_SCORED_MEMORY_BYTES } from '../constants.ts';
-import { CPU, MEMORY, type ResourceSpace } from './resource-space.ts';
+import type { ResourceSpace } from './resource-space.ts';
+
+/** What a pod takes on its node. */
+export interface Amounts {
+  readonly requests: Float64Array;
+  /** Requests as scores see them: containers without a request count with a default. */
+  readonly scoredCpu: number;
+  readonly scoredMemory: number;
+}
+
+/** Throws `QuantityInvalid` when a request cannot be read. */
+export function amountsOf(pod: Pick<Pod, 'spec' | 'status'>, space: ResourceSpace): Amounts {
+  const scored = podRequests(pod, SCORED_DEFAULTS);
+  return {
+    requests: space.vector(podRequests(pod)),
+    scoredCpu: scored.cpu ?? 0,
+    scoredMemory: scored.memory ?? 0,
+  };
+}
+
+const SCORED_DEFAULTS = { cpu: DEFAULT_SCORED_CPU_MILLICORES, memory: DEFAULT_SCORED_MEMORY_BYTES };
 
 /** What pods made alike have in common: kept once for all of them, worked out once. */
-export interface PodTemplate {
+export interface PodTemplate extends Amounts {
   /**
    * Equal for pods that are alike to plugins that read one node only: everything in the spec but priority, volumes, topology
    * spread and affinity between pods.
@@ -11,10 +31,6 @@ export interface PodTemplate {
   readonly shape: number;
   /** What decisions read of the spec, without `nodeName`. */
   readonly spec: PodSpec;
-  readonly requests: Float64Array;
-  /** Requests as scores see them: containers without a request count with a default. */
-  readonly scoredCpu: number;
-  readonly scoredMemory: number;
 }
 
 /** Fields of the spec that decisions read; the rest (environment, probes, security …) is not kept. */
@@ -81,14 +97,7 @@ export class PodTemplates {
     const key = JSON.stringify(kept);
     const known = this.#bySpec.get(key);
     if (known !== undefined) return known;
-    const requests = this.#space.vector(podRequests({ spec }));
-    const template: PodTemplate = {
-      shape: this.#shapeOf(kept),
-      spec: kept,
-      requests,
-      scoredCpu: (requests[CPU] ?? 0) + DEFAULT_SCORED_CPU_MILLICORES * withoutRequest(spec.containers, 'cpu'),
-      scoredMemory: (requests[MEMORY] ?? 0) + DEFAULT_SCORED_MEMORY_BYTES * withoutRequest(spec.containers, 'memory'),
-    };
+    const template: PodTemplate = { shape: this.#shapeOf(kept), spec: kept, ...amountsOf({ spec }, this.#space) };
     if (this.#bySpec.size >= MOST_TEMPLATES) this.#bySpec.clear();
     this.#bySpec.set(key, template);
     return template;
@@ -128,12 +137,4 @@ function containerKept(container: Container): Container {
   if (restartPolicy !== undefined) kept.restartPolicy = restartPolicy;
   if (container.ports?.some(({ hostPort }) => hostPort !== undefined) === true) kept.ports = container.ports;
   return kept;
-}
-
-function withoutRequest(containers: readonly Container[], resource: 'cpu' | 'memory'): number {
-  let count = 0;
-  for (const { resources } of containers) {
-    if (resources?.requests?.[resource] === undefined && resources?.limits?.[resource] === undefined) count += 1;
-  }
-  return count;
 }
