@@ -1,12 +1,16 @@
 import type { Node, Pod, PodCheckpoint } from '../model/index.ts';
 import type { ClusterEvent, Decision } from './contract.ts';
-import { Engine } from './engine.ts';
+import { Engine, type EngineOptions } from './engine.ts';
 import { EPOCH } from './testing.ts';
 
 /** An engine at a time that moves only by {@link Story.after}. */
 export class Story {
-  readonly engine = new Engine();
+  readonly engine: Engine;
   now = EPOCH;
+
+  constructor(options: EngineOptions = {}) {
+    this.engine = new Engine(options);
+  }
 
   nodes(...nodes: { build(): Node }[]): this {
     for (const entry of nodes) this.engine.observe({ type: 'NodeChanged', node: entry.build() }, this.now);

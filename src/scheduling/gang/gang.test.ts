@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { POD_GROUP_LABEL, type PodGroup } from '../../model/index.ts';
-import { at, checkpoint, node, type PodBuilder, pod, policy } from '../testing.ts';
+import { POD_GROUP_LABEL } from '../../model/index.ts';
+import { checkpoint, node, type PodBuilder, pod, policy } from '../testing.ts';
 import { Story } from '../testing-story.ts';
-
-function podGroup(name: string, minMember: number, scheduleTimeoutSeconds?: number): PodGroup {
-  return {
-    apiVersion: 'scheduling.x-k8s.io/v1alpha1',
-    kind: 'PodGroup',
-    metadata: { name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: at(0) },
-    spec: { minMember, ...(scheduleTimeoutSeconds === undefined ? {} : { scheduleTimeoutSeconds }) },
-  };
-}
+import { groupIs } from './testing-group.ts';
 
 const member = (name: string, group: string, cpu: number): PodBuilder =>
   pod(name)
@@ -30,9 +22,6 @@ const running = (name: string, on: string, cpu: number): PodBuilder =>
 function story(...cpus: number[]): Story {
   return new Story().nodes(...cpus.map((cpu, index) => node(`n${index + 1}`).allocatable({ cpu: String(cpu) })));
 }
-
-const groupIs = (name: string, minMember: number, timeout?: number) =>
-  ({ type: 'ObjectChanged', object: podGroup(name, minMember, timeout) }) as const;
 
 test('a gang that fits is bound whole', () => {
   const bound = story(2, 2)
