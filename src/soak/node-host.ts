@@ -18,7 +18,7 @@ export interface NodeShape {
 
 /** Nobody reads Leases here, and a beat of each node every ten seconds would be most of what a run does. */
 const HEARTBEAT_MILLISECONDS = 10_800_000;
-const RESYNC_MILLISECONDS = 3_600_000;
+const RESYNC_MILLISECONDS = 7_200_000;
 const SYSTEM = {
   architecture: 'amd64',
   operatingSystem: 'linux',

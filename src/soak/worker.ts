@@ -14,6 +14,9 @@ export type WorkerReport =
   | { type: 'result'; result: SeedResult }
   | { type: 'broken'; reason: string };
 
+/** Many thousands of errors a run are thrown on purpose, and nobody reads where. */
+const STACK_FRAMES = { quiet: 0, telling: 20 } as const;
+
 /** One run after the other, as ordered. A promise that nobody handles would end a real process, so it ends a run. */
 let broken: string | undefined;
 
@@ -24,13 +27,22 @@ process.on('unhandledRejection', (error: unknown) => {
 
 parentPort?.on('message', ({ run }: WorkerOrder) => {
   const tell = (report: WorkerReport): void => parentPort?.postMessage(report);
-  broken = undefined;
-  runSeed(run, { progress: (days) => tell({ type: 'progress', days }) }).then(
-    (result) => {
-      if (broken !== undefined) tell({ type: 'broken', reason: broken });
-      // The list of what was injected is long, and only a failure needs it.
-      else tell({ type: 'result', result: result.violations.length === 0 ? { ...result, injected: [] } : result });
-    },
-    (error: unknown) => tell({ type: 'broken', reason: reasonOf(error) }),
-  );
+  carryOut(run, tell).then(tell, (error: unknown) => tell({ type: 'broken', reason: reasonOf(error) }));
 });
+
+async function carryOut(run: SeedRun, tell: (report: WorkerReport) => void): Promise<WorkerReport> {
+  const attempt = (): Promise<SeedResult> => {
+    broken = undefined;
+    return runSeed(run, { progress: (days) => tell({ type: 'progress', days }) });
+  };
+  Error.stackTraceLimit = STACK_FRAMES.quiet;
+  let result = await attempt();
+  if (broken !== undefined) {
+    // Once more, to hear from where.
+    Error.stackTraceLimit = STACK_FRAMES.telling;
+    result = await attempt();
+  }
+  if (broken !== undefined) return { type: 'broken', reason: broken };
+  // The list of what was injected is long, and only a failure needs it.
+  return { type: 'result', result: result.violations.length === 0 ? { ...result, injected: [] } : result };
+}
