@@ -24,11 +24,11 @@ export function register(program: Command): void {
   bench
     .command('engine')
     .description('decisions a second of the scheduling engine alone, one thread, no API server')
-    .option('--case <name>', 'basic or preemption', 'basic')
-    .option('--nodes <number>', 'nodes', '5000')
-    .option('--pods <number>', 'pods to decide on', '10000')
+    .option('--case <name>', 'one case of those listed without it (default: every case, each in its own process)')
+    .option('--nodes <number>', "nodes (default: the case's)")
+    .option('--pods <number>', "pods to decide on (default: the case's)")
     .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
-    .action(async (flags: { case: string; nodes: string; pods: string; output: string }) => {
+    .action(async (flags: { case?: string; nodes?: string; pods?: string; output: string }) => {
       const { benchScript } = await import('./bench-script.ts');
       await benchScript('engine', { ...flags });
     });
