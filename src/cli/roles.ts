@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Running } from '../roles/index.ts';
+import { UsageError } from './exit.ts';
 
 /** Runs a long-running role until it is told to stop, then stops it. */
 export async function runRole(start: () => Promise<Running>, options: { supervised?: boolean }): Promise<void> {
@@ -15,6 +16,8 @@ export function roleOptions(command: Command): Command {
   return command
     .option('--kubeconfig <file>', 'kubeconfig to use (default: $KUBECONFIG, ~/.kube/config, in-cluster)')
     .option('--context <name>', 'context of the kubeconfig')
+    .option('--kube-api-qps <number>', 'most requests a second to the API server (default: no limit)', positive)
+    .option('--kube-api-burst <number>', 'how many of them may come at once (default: those of a second)', positive)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .option('--supervised', 'stop when standard input ends, as a part of a sandbox does');
 }
@@ -29,4 +32,10 @@ export function leaderElectionOptions(command: Command): Command {
     .option('--leader-elect-retry-period <duration>', 'between two tries to acquire or renew', '2s')
     .option('--leader-elect-resource-namespace <name>', 'of the Lease (default: that of this pod, else kube-system)')
     .option('--leader-elect-resource-name <name>', 'of the Lease (default: fermata-scheduler, fermata-controller)');
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new UsageError(`${JSON.stringify(text)} is not a number above 0`);
+  return number;
 }

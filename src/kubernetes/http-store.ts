@@ -1,10 +1,20 @@
 import { randomInt } from 'node:crypto';
 import { type Clock, type Random, SystemClock } from '../clock/index.ts';
-import { apiVersionOf, type Draft, type KubeObject, PODS, type ResourceType } from '../model/index.ts';
+import {
+  apiVersionOf,
+  type Draft,
+  EVENTS,
+  type KubeObject,
+  LEASES,
+  POD_CHECKPOINTS,
+  PODS,
+  type ResourceType,
+} from '../model/index.ts';
 import { ApiError } from './api-error.ts';
 import { HttpTransport } from './http-transport.ts';
 import { jsonLines } from './json-lines.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
+import type { RequestLimits, RequestPriority } from './request-gate.ts';
 import { collectionPath, objectPath } from './resource-path.ts';
 import { statusError } from './status-error.ts';
 import type {
@@ -28,6 +38,8 @@ const WATCH_SLACK_MILLISECONDS = 30_000;
 export interface HttpStoreOptions {
   /** Default `fermata`. */
   userAgent?: string;
+  /** Of this client's requests; default: 128 at once, and as many a second as there are. */
+  limits?: RequestLimits;
   /** For waits the server asks for. Default: the machine's. */
   clock?: Clock;
   /** For the lifetimes of watches. Default: the machine's. */
@@ -41,7 +53,8 @@ export class HttpStore implements ObjectStore {
 
   constructor(access: ClusterAccess, options: HttpStoreOptions = {}) {
     const { userAgent = 'fermata', clock = new SystemClock() } = options;
-    this.#transport = new HttpTransport(access, { clock, userAgent });
+    const { limits } = options;
+    this.#transport = new HttpTransport(access, { clock, userAgent, ...(limits === undefined ? {} : { limits }) });
     this.#random = options.random ?? (() => randomInt(2 ** 32) / 2 ** 32);
   }
 
@@ -109,12 +122,14 @@ export class HttpStore implements ObjectStore {
       throw new ApiError('BadRequest', 'an empty namespace may not be set during creation');
     }
     const body = { apiVersion: apiVersionOf(type), kind: type.kind, ...object };
-    return this.#object(type, { method: 'POST', path: collectionPath(type, namespace), body, signal: options.signal });
+    const path = collectionPath(type, namespace);
+    return this.#object(type, { method: 'POST', path, body, signal: options.signal, priority: priorityOf(type) });
   }
 
   async replace<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions = {}): Promise<T> {
     const path = objectPath(type, object.metadata, options.subresource);
-    return this.#object(type, { method: 'PUT', path, body: object, signal: options.signal });
+    const priority = priorityOf(type, options.subresource);
+    return this.#object(type, { method: 'PUT', path, body: object, signal: options.signal, priority });
   }
 
   async patch<T extends KubeObject>(
@@ -129,6 +144,7 @@ export class HttpStore implements ObjectStore {
       body: patch,
       contentType: 'application/merge-patch+json',
       signal: options.signal,
+      priority: priorityOf(type, options.subresource),
     });
   }
 
@@ -158,6 +174,7 @@ export class HttpStore implements ObjectStore {
       path: objectPath(PODS, pod, 'binding'),
       body,
       signal: options.signal,
+      priority: 'urgent',
     });
   }
 
@@ -173,6 +190,13 @@ export class HttpStore implements ObjectStore {
     }
     return body;
   }
+}
+
+/** Somebody waits for a lease, and for the dump that a new checkpoint orders; what pods and events say is for people. */
+function priorityOf(type: ResourceType, subresource?: string): RequestPriority {
+  if (type.kind === EVENTS.kind || (type.kind === PODS.kind && subresource === 'status')) return 'low';
+  const isOrder = type.kind === POD_CHECKPOINTS.kind && subresource === undefined;
+  return isOrder || type.kind === LEASES.kind ? 'urgent' : 'normal';
 }
 
 function isObjectOf<T extends KubeObject>(type: ResourceType<T>, body: unknown): body is T {

@@ -3,6 +3,7 @@ import type { Clock } from '../clock/index.ts';
 import { reasonOf } from '../model/index.ts';
 import { ApiError, isApiError } from './api-error.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
+import { RequestGate, type RequestLimits, type RequestPriority } from './request-gate.ts';
 import { statusError } from './status-error.ts';
 import { TokenSource } from './token-source.ts';
 
@@ -25,6 +26,8 @@ export interface HttpCall {
   body?: unknown;
   contentType?: string;
   signal?: AbortSignal | undefined;
+  /** Default `normal`. */
+  priority?: RequestPriority;
   /** Default 30,000 between two parts of the body. */
   bodyTimeoutMilliseconds?: number;
 }
@@ -39,6 +42,7 @@ type Answer = Dispatcher.ResponseData;
 export class HttpTransport {
   /** Made at the first call: undici takes 100 ms to load. */
   #pool: Promise<Pool> | undefined;
+  readonly #gate: RequestGate;
   readonly #origin: string;
   readonly #access: ClusterAccess;
   readonly #basePath: string;
@@ -47,27 +51,33 @@ export class HttpTransport {
   readonly #userAgent: string;
   #closed = false;
 
-  constructor(access: ClusterAccess, parts: { clock: Clock; userAgent: string }) {
+  constructor(access: ClusterAccess, parts: { clock: Clock; userAgent: string; limits?: RequestLimits }) {
     const url = serverUrl(access.server);
     this.#access = access;
     this.#basePath = url.pathname.replace(/\/+$/, '');
     this.#clock = parts.clock;
     this.#userAgent = parts.userAgent;
+    this.#gate = new RequestGate(parts.clock, parts.limits);
     this.#tokens = access.tokenFile === undefined ? undefined : new TokenSource(access.tokenFile, parts.clock);
     this.#origin = url.origin;
   }
 
   /** The answer's JSON. */
   async json(call: HttpCall): Promise<unknown> {
-    const answer = await this.#patiently(call);
+    await this.#gate.enter(call.priority ?? 'normal', call.signal);
     try {
-      return await answer.body.json();
-    } catch (error) {
-      throw this.#failure(call, error, 'broke off');
+      const answer = await this.#patiently(call);
+      try {
+        return await answer.body.json();
+      } catch (error) {
+        throw this.#failure(call, error, 'broke off');
+      }
+    } finally {
+      this.#gate.leave();
     }
   }
 
-  /** The answer's body, to be read to the end or destroyed. */
+  /** The answer's body, to be read to the end or destroyed. Counts for no limit: it is under way for minutes. */
   async stream(call: HttpCall): Promise<AsyncIterable<Uint8Array> & { destroy(): unknown }> {
     return (await this.#patiently(call)).body;
   }
@@ -75,6 +85,7 @@ export class HttpTransport {
   /** Cuts what is under way and leaves no socket behind. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#gate.close();
     await (await this.#pool)?.destroy(new Error('the client was closed'));
   }
 

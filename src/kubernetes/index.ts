@@ -7,5 +7,6 @@ export { type ClusterAccess, IN_CLUSTER, type KubeconfigOptions, loadKubeconfig 
 export { type Backoff, ReconcileLoop, type ReconcileOptions, type Requeue } from './reconcile-loop.ts';
 export { Reflector, type ReflectorOptions } from './reflector.ts';
 export * from './registry/index.ts';
+export type { RequestLimits } from './request-gate.ts';
 export { statusError } from './status-error.ts';
 export type * from './store.ts';

@@ -1,5 +1,5 @@
 import { type Clock, type Random, SystemClock } from '../clock/index.ts';
-import { HttpStore, IN_CLUSTER, loadKubeconfig } from '../kubernetes/index.ts';
+import { HttpStore, IN_CLUSTER, loadKubeconfig, type RequestLimits } from '../kubernetes/index.ts';
 import type { Log } from '../model/index.ts';
 import { createLog, type LogLevel } from './log.ts';
 
@@ -26,6 +26,9 @@ export interface ClusterOptions {
   kubeconfig?: string;
   context?: string;
   logLevel?: LogLevel;
+  /** Requests a second, and how many of them at once; default: no limit. */
+  kubeApiQps?: number;
+  kubeApiBurst?: number;
 }
 
 /** The real clock, real chance, and the cluster the kubeconfig names. */
@@ -35,10 +38,17 @@ export async function connect(role: string, options: ClusterOptions): Promise<Co
     ...(options.context === undefined ? {} : { context: options.context }),
   });
   return {
-    store: new HttpStore(access, { userAgent: `fermata-${role}` }),
+    store: new HttpStore(access, { userAgent: `fermata-${role}`, limits: limitsOf(options) }),
     clock: new SystemClock(),
     random: Math.random,
     log: createLog(role, options.logLevel),
     podNamespace: access.context === IN_CLUSTER ? access.namespace : undefined,
+  };
+}
+
+function limitsOf({ kubeApiQps, kubeApiBurst }: ClusterOptions): RequestLimits {
+  return {
+    ...(kubeApiQps === undefined ? {} : { queriesPerSecond: kubeApiQps }),
+    ...(kubeApiBurst === undefined ? {} : { burst: kubeApiBurst }),
   };
 }
