@@ -16,20 +16,49 @@ export const MAX_NODE_SCORE = 100;
 export const EXPLAINED_ENTRIES = 5;
 
 /**
- * Dump and restore of a pod nobody measured yet: fixed part + memory ÷ bandwidth. Fixed: Podman around CRIU with an empty
- * process takes about 1 s to checkpoint and 0.5–1.3 s to restore. Bandwidth: plain `criu dump` of 1 GiB took 1.19–1.46 s on
- * ext4, `criu restore` 0.97–1.08 s.
+ * Fixed part of a dump and a restore: what Podman takes around CRIU with an empty process (about 1 s to checkpoint, 0.5–1.3 s
+ * to restore).
  */
 export const DUMP_FIXED_SECONDS = 1;
 export const RESTORE_FIXED_SECONDS = 0.8;
-export const DUMP_BYTES_PER_SECOND = 750 * 1024 * 1024;
-export const RESTORE_BYTES_PER_SECOND = 1024 * 1024 * 1024;
+const GIB = 1024 ** 3;
+/**
+ * What a dump's size adds where nobody measured yet: the curve through the ten applications of the SC23 talk, 0.27 s a GiB up
+ * to 10 GiB, 1.19 s a GiB beyond, 0.55 s a GiB of GPU memory (`scripts/fit-dump-model.ts` prints the fit). Other machines are
+ * slower or faster by a factor, which is learned.
+ */
+export const DUMP_CURVE = {
+  fixedSeconds: 0.215,
+  secondsPerByte: 0.2737 / GIB,
+  kneeBytes: 10 * GIB,
+  secondsPerByteBeyond: 1.194 / GIB,
+  secondsPerGpuByte: 0.5467 / GIB,
+};
+/** `criu restore` of 1 GiB took 0.97–1.08 s on ext4. Of GPU memory nothing was measured: taken like a dump's. */
+export const RESTORE_CURVE = {
+  fixedSeconds: 0.1,
+  secondsPerByte: 1 / GIB,
+  kneeBytes: Infinity,
+  secondsPerByteBeyond: 1 / GIB,
+  secondsPerGpuByte: 0.5467 / GIB,
+};
+/** What a checkpoint store takes and gives until it was measured, bytes a second: a disk or a network of 2 Gbit/s. */
+export const STORE_BYTES_PER_SECOND = 250 * 1024 * 1024;
 /** Memory of a pod with neither measured usage nor request nor limit. */
 export const UNKNOWN_MEMORY_BYTES = 256 * 1024 * 1024;
 /** Smaller dumps say nothing about bandwidth: the fixed part drowns it. */
 export const BANDWIDTH_SAMPLE_MIN_BYTES = 64 * 1024 * 1024;
-/** Weight of the newest sample in measured averages: follows a changed node within a few dumps. */
-export const HISTORY_WEIGHT = 0.3;
+/** Newest samples of a node, store or workload that count: their median follows a changed one within a few dumps. */
+export const NODE_SAMPLES = 9;
+export const WORKLOAD_SAMPLES = 5;
+/** Samples of the whole cluster behind what is expected of a node that was not measured. */
+export const CLUSTER_SAMPLES = 31;
+/** A single measurement is believed up to this factor from what was expected; more of them speak for themselves. */
+export const SINGLE_SAMPLE_TRUST = 32;
+/** What the cluster's nodes are expected to do is corrected once it is off by this share: every plan rests on it. */
+export const CLUSTER_CORRECTION = 0.1;
+/** Workloads whose dumps are remembered; the one measured longest ago goes first. */
+export const REMEMBERED_WORKLOADS = 20_000;
 /** What a terminated pod loses beyond its progress: scheduling again, starting its containers, initialising. */
 export const RESTART_SECONDS = 10;
 /** Share of a node that a pod without requests counts as, so that none is free to interrupt. */

@@ -70,7 +70,7 @@ export class Observer {
         queue.on({ type: 'ObjectDeleted', object: event.object }, now);
         break;
       case 'UsageObserved':
-        costs.observeUsage(event.uid, event.memoryBytes);
+        costs.observeUsage(event.uid, event.memoryBytes, event.gpuMemoryBytes);
         break;
       case 'BindFailed':
         this.#bindFailed(event, now);
@@ -124,9 +124,10 @@ export class Observer {
   }
 
   #boundPodChanged(info: PodInfo, nodeName: string, now: number): void {
-    const { cluster, queue, orders } = this.#state;
+    const { cluster, queue, orders, record } = this.#state;
     const { uid } = info;
     this.#leaveQueue(info, now);
+    record.terminated(info, now);
     const before = cluster.placed(uid);
     if (before?.assumed === true && before.nodeName === nodeName) {
       this.#state.profileOf(info).framework.postBind(info, nodeName);

@@ -1,12 +1,22 @@
 import { podLimits } from '../../model/index.ts';
-import { DUMP_FIXED_SECONDS, MINIMUM_SHARE, RESTORE_FIXED_SECONDS, UNKNOWN_MEMORY_BYTES } from '../constants.ts';
+import {
+  BANDWIDTH_SAMPLE_MIN_BYTES,
+  DUMP_FIXED_SECONDS,
+  MINIMUM_SHARE,
+  RESTORE_FIXED_SECONDS,
+  SINGLE_SAMPLE_TRUST,
+  UNKNOWN_MEMORY_BYTES,
+} from '../constants.ts';
 import type { VictimCosts } from '../contract.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { dominantShareOf, MEMORY } from '../snapshot/resource-space.ts';
-import type { DumpHistory } from './dump-history.ts';
+import type { DumpSize } from './dump-curve.ts';
+import type { DumpHistory, MeasuredDump } from './dump-history.ts';
 import { FactChanges, type FactListener } from './fact-changes.ts';
+import { medianOf } from './robust-median.ts';
 import { terminationCost } from './termination.ts';
+import type { TransferRates } from './transfer-rates.ts';
 import type { Permission } from './victim-rules.ts';
 
 export interface CostModelDependencies {
@@ -23,7 +33,7 @@ export interface CostModelDependencies {
 export class CostModel {
   readonly #history: DumpHistory;
   readonly #lastCheckpointOf: (workload: string) => number | undefined;
-  readonly #usage = new Map<string, number>();
+  readonly #usage = new Map<string, DumpSize>();
   readonly #changes: FactListener;
 
   constructor({ history, lastCheckpointOf, changes = new FactChanges() }: CostModelDependencies) {
@@ -32,9 +42,9 @@ export class CostModel {
     this.#changes = changes;
   }
 
-  /** Measured resident memory of a running pod, bytes. */
-  observeUsage(podUID: string, memoryBytes: number): void {
-    this.#usage.set(podUID, memoryBytes);
+  /** Measured resident memory of a running pod, and that of its GPUs where it has any, bytes. */
+  observeUsage(podUID: string, memoryBytes: number, gpuMemoryBytes = 0): void {
+    this.#usage.set(podUID, { memoryBytes, gpuMemoryBytes });
     this.#changes.podChanged(podUID);
   }
 
@@ -42,9 +52,22 @@ export class CostModel {
     this.#usage.delete(podUID);
   }
 
-  /** Bytes: measured, else requested, else allowed, else a documented guess. */
+  /** Bytes to write: measured, else requested, else allowed, else a documented guess. Of GPUs only what was measured. */
+  sizeOf(pod: PodInfo): DumpSize {
+    const memoryBytes = pod.requests[MEMORY] || podLimits(pod.pod).memory || UNKNOWN_MEMORY_BYTES;
+    return this.#usage.get(pod.uid) ?? { memoryBytes, gpuMemoryBytes: 0 };
+  }
+
+  /** All of it, bytes: what is compared with `maxCheckpointSize`. */
   memoryOf(pod: PodInfo): number {
-    return this.#usage.get(pod.uid) ?? (pod.requests[MEMORY] || podLimits(pod.pod).memory || UNKNOWN_MEMORY_BYTES);
+    const { memoryBytes, gpuMemoryBytes } = this.sizeOf(pod);
+    return memoryBytes + gpuMemoryBytes;
+  }
+
+  /** Seconds of a dump of the pod while `dumps` share the node's bandwidth, itself included. */
+  dumpSeconds(pod: PodInfo, node: NodeInfo, dumps: number): number {
+    const { dumpFixed, dumpTransfer } = this.#estimate(pod, node);
+    return dumpFixed + dumpTransfer * dumps;
   }
 
   shareOf(pod: PodInfo, node: NodeInfo): number {
@@ -56,7 +79,7 @@ export class CostModel {
    * @param dumps dumps that share the node's bandwidth, this one included
    */
   checkpointCost(victim: PodInfo, node: NodeInfo, dumps: number): { cost: number; perFurtherDump: number } {
-    const { dumpFixed, dumpTransfer, restoreSeconds } = this.#estimate(victim, node, this.memoryOf(victim));
+    const { dumpFixed, dumpTransfer, restoreSeconds } = this.#estimate(victim, node);
     const share = this.shareOf(victim, node);
     return { cost: (dumpFixed + dumpTransfer * dumps + restoreSeconds) * share, perFurtherDump: dumpTransfer * share };
   }
@@ -79,7 +102,7 @@ export class CostModel {
   ): VictimCosts {
     const { permission, dumps, preemptor, now } = context;
     const memoryBytes = this.memoryOf(victim);
-    const { dumpFixed, dumpTransfer, restoreSeconds } = this.#estimate(victim, node, memoryBytes);
+    const { dumpFixed, dumpTransfer, restoreSeconds } = this.#estimate(victim, node);
     const costs: VictimCosts = { memoryBytes, dumpSeconds: dumpFixed + dumpTransfer * dumps, restoreSeconds };
     if (permission.checkpoint) costs.checkpoint = this.checkpointCost(victim, node, dumps).cost;
     if (permission.terminate) costs.terminate = this.terminationCost(victim, node, now);
@@ -91,24 +114,58 @@ export class CostModel {
   }
 
   /** The fixed part is each dump's own; the transfer is bandwidth, shared by those that run at once. */
-  #estimate(victim: PodInfo, node: NodeInfo, memoryBytes: number) {
+  #estimate(victim: PodInfo, node: NodeInfo): { dumpFixed: number; dumpTransfer: number; restoreSeconds: number } {
+    const { dumps, restores } = this.#history;
+    const size = this.sizeOf(victim);
+    const expectedDump = dumps.secondsOn(node.name, size);
+    const expectedRestore = restores.secondsOn(node.name, size);
     const measured = this.#history.of(victim.workload);
-    const dumpTransfer = memoryBytes / this.#history.dumpBandwidthOf(node.name);
-    const restoreTransfer = memoryBytes / this.#history.restoreBandwidthOf(node.name);
-    if (measured === undefined) {
-      const restoreSeconds = RESTORE_FIXED_SECONDS + restoreTransfer;
-      return { dumpFixed: DUMP_FIXED_SECONDS, dumpTransfer, restoreSeconds };
+    if (measured.length === 0) {
+      const restoreSeconds = RESTORE_FIXED_SECONDS + expectedRestore;
+      return { dumpFixed: DUMP_FIXED_SECONDS, dumpTransfer: expectedDump, restoreSeconds };
     }
-    // Measured seconds, their transfer scaled to what the pod uses today where that is known.
-    const ratio = measured.sizeBytes > 0 && this.#usage.has(victim.uid) ? memoryBytes / measured.sizeBytes : 1;
-    const dumpFixed = Math.min(measured.dumpSeconds, DUMP_FIXED_SECONDS);
-    const restoreMeasured = measured.restoreSeconds;
-    const restoreFixed = Math.min(restoreMeasured ?? RESTORE_FIXED_SECONDS, RESTORE_FIXED_SECONDS);
+    const today = this.#usage.has(victim.uid) ? size : undefined;
+    const here = { nodeName: node.name, today };
+    const dumpSeconds = measured.map((one) => one.dumpSeconds);
+    const dumpFixed = Math.min(medianOf(dumpSeconds), DUMP_FIXED_SECONDS);
+    const restored = measured.filter(({ restoreSeconds }) => restoreSeconds !== undefined);
+    const restoreFixed = Math.min(medianOf(restored.map(secondsOfRestore)), RESTORE_FIXED_SECONDS);
+    const dumpTransfer = transferOf(measured, ({ dumpSeconds: seconds }) => seconds - dumpFixed, dumps, here);
+    const restoreTransfer = transferOf(restored, (one) => secondsOfRestore(one) - restoreFixed, restores, here);
     return {
       dumpFixed,
-      dumpTransfer: (measured.dumpSeconds - dumpFixed) * ratio,
+      dumpTransfer: trusted(dumpTransfer, expectedDump, measured.length),
       restoreSeconds:
-        restoreFixed + (restoreMeasured === undefined ? restoreTransfer : (restoreMeasured - restoreFixed) * ratio),
+        restored.length === 0
+          ? RESTORE_FIXED_SECONDS + expectedRestore
+          : restoreFixed + trusted(restoreTransfer, expectedRestore, restored.length),
     };
   }
+}
+
+function secondsOfRestore({ restoreSeconds = 0 }: MeasuredDump): number {
+  return restoreSeconds;
+}
+
+/** The median of the measured transfers, each scaled to today's size and to the node it would be on. */
+function transferOf(
+  measured: readonly MeasuredDump[],
+  secondsOf: (one: MeasuredDump) => number,
+  rates: TransferRates,
+  { nodeName, today }: { nodeName: string; today: DumpSize | undefined },
+): number {
+  const scaled = measured.map((one) => {
+    const seconds = Math.max(0, secondsOf(one));
+    const then = { memoryBytes: one.sizeBytes, gpuMemoryBytes: 0 };
+    // Of a small dump the fixed part is all there is to know: it does not scale.
+    if (one.sizeBytes < BANDWIDTH_SAMPLE_MIN_BYTES) return seconds;
+    return (seconds * rates.secondsOn(nodeName, today ?? then)) / rates.secondsOn(one.nodeName, then);
+  });
+  return scaled.length === 0 ? 0 : medianOf(scaled.map((seconds) => Math.max(seconds, Number.MIN_VALUE)));
+}
+
+/** One measurement may be a freak: it is believed within bounds. */
+function trusted(seconds: number, expected: number, samples: number): number {
+  if (samples > 1) return seconds;
+  return Math.min(Math.max(seconds, expected / SINGLE_SAMPLE_TRUST), Math.max(expected, 1) * SINGLE_SAMPLE_TRUST);
 }

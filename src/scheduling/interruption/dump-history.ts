@@ -1,28 +1,39 @@
-import { type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
+import { conditionOf, type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
 import {
-  BANDWIDTH_SAMPLE_MIN_BYTES,
-  DUMP_BYTES_PER_SECOND,
+  DUMP_CURVE,
   DUMP_FIXED_SECONDS,
-  HISTORY_WEIGHT,
-  RESTORE_BYTES_PER_SECOND,
+  REMEMBERED_WORKLOADS,
+  RESTORE_CURVE,
   RESTORE_FIXED_SECONDS,
+  WORKLOAD_SAMPLES,
 } from '../constants.ts';
+import { timeOf } from '../snapshot/pod-info.ts';
+import { DumpOverlaps } from './dump-overlaps.ts';
 import { FactChanges, type FactListener } from './fact-changes.ts';
+import { StoreRates } from './store-rates.ts';
+import { TransferRates } from './transfer-rates.ts';
 
-/** What a workload's latest measured checkpoint took. */
+/** One measured checkpoint of a workload. */
 export interface MeasuredDump {
+  readonly nodeName: string;
   readonly sizeBytes: number;
+  /** As if it had had the node's bandwidth for itself. */
   readonly dumpSeconds: number;
-  readonly restoreSeconds: number | undefined;
+  restoreSeconds: number | undefined;
 }
 
-/** Measured dumps and restores by workload, and the bandwidth of each node that follows from them. */
+const NONE: readonly MeasuredDump[] = [];
+
+/** Measured dumps and restores: by workload, and what follows from them for the bandwidth of nodes and stores. */
 export class DumpHistory {
-  readonly #workloads = new Map<string, MeasuredDump>();
-  readonly #dumpBandwidth = new Map<string, number>();
-  readonly #restoreBandwidth = new Map<string, number>();
+  readonly dumps = new TransferRates(DUMP_CURVE);
+  readonly restores = new TransferRates(RESTORE_CURVE);
+  readonly stores = new StoreRates();
+  /** Newest last, both of workloads and of a workload's dumps. */
+  readonly #workloads = new Map<string, MeasuredDump[]>();
+  readonly #overlaps = new DumpOverlaps();
   /** UID of a checkpoint → what of it was counted. */
-  readonly #counted = new Map<string, { dump: boolean; restore: boolean }>();
+  readonly #counted = new Map<string, { dump: MeasuredDump; stored: boolean }>();
   readonly #changes: FactListener;
 
   constructor(changes: FactListener = new FactChanges()) {
@@ -31,28 +42,20 @@ export class DumpHistory {
 
   observe(checkpoint: PodCheckpoint): void {
     const { status, metadata } = checkpoint;
-    if (status?.dumpMilliseconds === undefined) return;
-    const counted = this.#counted.get(metadata.uid) ?? { dump: false, restore: false };
-    this.#counted.set(metadata.uid, counted);
-    const sizeBytes = (status.checkpointedContainers ?? []).reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+    if (status?.dumpMilliseconds === undefined || status.nodeName === undefined) return;
     const workload = workloadOfCheckpoint(checkpoint);
-    if (!counted.dump) {
-      counted.dump = true;
-      const dumpSeconds = status.dumpMilliseconds / 1000;
-      const restoreSeconds = this.#workloads.get(workload)?.restoreSeconds;
-      this.#workloads.set(workload, { sizeBytes, dumpSeconds, restoreSeconds });
-      learn(this.#dumpBandwidth, status.nodeName, sizeBytes, dumpSeconds - DUMP_FIXED_SECONDS);
-    }
-    if (!counted.restore && status.restoreMilliseconds !== undefined) {
-      counted.restore = true;
-      const restoreSeconds = status.restoreMilliseconds / 1000;
-      const known = this.#workloads.get(workload);
-      if (known !== undefined) this.#workloads.set(workload, { ...known, restoreSeconds });
+    const counted = this.#counted.get(metadata.uid) ?? { dump: this.#countDump(checkpoint, workload), stored: false };
+    this.#counted.set(metadata.uid, counted);
+    const { dump } = counted;
+    if (dump.restoreSeconds === undefined && status.restoreMilliseconds !== undefined) {
+      dump.restoreSeconds = status.restoreMilliseconds / 1000;
       // Nearly every restore is on the node that holds the data; a bandwidth by pair of nodes would stay unlearned.
-      learn(this.#restoreBandwidth, status.nodeName, sizeBytes, restoreSeconds - RESTORE_FIXED_SECONDS);
+      const transfer = dump.restoreSeconds - RESTORE_FIXED_SECONDS;
+      if (this.restores.learn(status.nodeName, dump.sizeBytes, transfer)) this.#changes.everythingChanged();
+      this.#changes.nodeChanged(status.nodeName);
+      this.#changes.workloadChanged(workload);
     }
-    this.#changes.workloadChanged(workload);
-    if (status.nodeName !== undefined) this.#changes.nodeChanged(status.nodeName);
+    if (!counted.stored) counted.stored = this.#countStored(checkpoint);
   }
 
   /** The measurements of a workload outlive its checkpoint. */
@@ -60,27 +63,43 @@ export class DumpHistory {
     this.#counted.delete(checkpoint.metadata.uid);
   }
 
-  of(workload: string): MeasuredDump | undefined {
+  /** Newest last. */
+  of(workload: string): readonly MeasuredDump[] {
     // Looking up names costs more than anything else here, and most clusters have measured few or none.
-    return this.#workloads.size === 0 ? undefined : this.#workloads.get(workload);
+    return this.#workloads.size === 0 ? NONE : (this.#workloads.get(workload) ?? NONE);
   }
 
-  /** Bytes per second. */
-  dumpBandwidthOf(nodeName: string): number {
-    if (this.#dumpBandwidth.size === 0) return DUMP_BYTES_PER_SECOND;
-    return this.#dumpBandwidth.get(nodeName) ?? DUMP_BYTES_PER_SECOND;
+  #countDump({ status, metadata }: PodCheckpoint, workload: string): MeasuredDump {
+    const nodeName = status?.nodeName ?? '';
+    const sizeBytes = (status?.checkpointedContainers ?? []).reduce((sum, { sizeBytes: size = 0 }) => sum + size, 0);
+    const measured = (status?.dumpMilliseconds ?? 0) / 1000;
+    const end = timeOf(status?.completionTime) ?? timeOf(metadata.creationTimestamp) ?? 0;
+    const dumpsAtOnce = this.#overlaps.add(nodeName, { begin: end - measured * 1000, end });
+    const transfer = Math.max(0, measured - DUMP_FIXED_SECONDS) / dumpsAtOnce;
+    const dumpSeconds = Math.min(measured, DUMP_FIXED_SECONDS) + transfer;
+    const dump: MeasuredDump = { nodeName, sizeBytes, dumpSeconds, restoreSeconds: undefined };
+    const known = this.#workloads.get(workload) ?? [];
+    this.#workloads.delete(workload);
+    this.#workloads.set(workload, [...known, dump].slice(-WORKLOAD_SAMPLES));
+    if (this.#workloads.size > REMEMBERED_WORKLOADS) {
+      for (const oldest of this.#workloads.keys()) {
+        this.#workloads.delete(oldest);
+        break;
+      }
+    }
+    if (this.dumps.learn(nodeName, sizeBytes, transfer)) this.#changes.everythingChanged();
+    this.#changes.nodeChanged(nodeName);
+    this.#changes.workloadChanged(workload);
+    return dump;
   }
 
-  /** Bytes per second. */
-  restoreBandwidthOf(nodeName: string): number {
-    if (this.#restoreBandwidth.size === 0) return RESTORE_BYTES_PER_SECOND;
-    return this.#restoreBandwidth.get(nodeName) ?? RESTORE_BYTES_PER_SECOND;
+  #countStored({ status }: PodCheckpoint): boolean {
+    const stored = conditionOf(status?.conditions, 'Stored');
+    const store = status?.checkpointLocation?.store;
+    if (stored?.status !== 'True' || store === undefined) return false;
+    const begin = timeOf(status?.completionTime);
+    const end = timeOf(stored.lastTransitionTime);
+    if (begin !== undefined && end !== undefined) this.stores.learn(store.url, store.sizeBytes, (end - begin) / 1000);
+    return true;
   }
-}
-
-function learn(known: Map<string, number>, nodeName: string | undefined, bytes: number, seconds: number): void {
-  if (nodeName === undefined || bytes < BANDWIDTH_SAMPLE_MIN_BYTES || seconds <= 0) return;
-  const sample = bytes / seconds;
-  const before = known.get(nodeName);
-  known.set(nodeName, before === undefined ? sample : before + HISTORY_WEIGHT * (sample - before));
 }

@@ -6,7 +6,7 @@ import {
   MAX_DUMP_FAILURE_BACKOFF_MS,
   MAX_INTERRUPTION_PROTECTION_MS,
 } from '../constants.ts';
-import { timeOf } from '../snapshot/pod-info.ts';
+import { type PodInfo, timeOf } from '../snapshot/pod-info.ts';
 import { sourceUIDOf, stopPhaseOf } from './checkpoint-ledger.ts';
 import { FactChanges, type FactListener } from './fact-changes.ts';
 
@@ -50,6 +50,12 @@ export class InterruptionRecord {
       this.interrupted(workloadOfCheckpoint(checkpoint), checkpoint.metadata.uid, at);
     }
     return false;
+  }
+
+  /** A pod preempted by termination counts like one that was checkpointed. Known only as long as its deletion is seen. */
+  terminated({ workload, uid, preemptedByScheduler }: PodInfo, now: number): void {
+    if (!preemptedByScheduler || this.#interruptions.get(workload)?.has(uid) === true) return;
+    this.interrupted(workload, uid, now);
   }
 
   interrupted(workload: string, id: string, at: number): void {

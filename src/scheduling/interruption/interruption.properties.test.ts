@@ -2,12 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { podRequests } from '../../model/index.ts';
-import {
-  DUMP_BYTES_PER_SECOND,
-  DUMP_FIXED_SECONDS,
-  RESTORE_BYTES_PER_SECOND,
-  RESTORE_FIXED_SECONDS,
-} from '../constants.ts';
+import { DUMP_CURVE, DUMP_FIXED_SECONDS, RESTORE_CURVE, RESTORE_FIXED_SECONDS } from '../constants.ts';
 import type { Decision } from '../contract.ts';
 import { budget, node, pod } from '../testing.ts';
 import { Story } from '../testing-story.ts';
@@ -86,8 +81,8 @@ function rankOf(victims: readonly Resident[], nodeCpu: number): Rank {
   let cost = 0;
   for (const { cpu, memoryMiB } of victims) {
     const bytes = memoryMiB * 2 ** 20;
-    const dump = DUMP_FIXED_SECONDS + (bytes / DUMP_BYTES_PER_SECOND) * victims.length;
-    cost += (dump + RESTORE_FIXED_SECONDS + bytes / RESTORE_BYTES_PER_SECOND) * (cpu / nodeCpu);
+    const dump = DUMP_FIXED_SECONDS + bytes * DUMP_CURVE.secondsPerByte * victims.length;
+    cost += (dump + RESTORE_FIXED_SECONDS + bytes * RESTORE_CURVE.secondsPerByte) * (cpu / nodeCpu);
   }
   const violations = victims.filter(({ guarded }) => guarded).length;
   return [violations, Math.max(-Infinity, ...victims.map(({ priority }) => priority)), cost, victims.length];

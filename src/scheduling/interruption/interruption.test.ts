@@ -34,6 +34,7 @@ const low = (name: string, cpu = '2', priority = 1) => pod(name).priority(priori
 const urgent = (cpu = '2') => pod('p').priority(10).requests({ cpu }).preemption('CheckpointLowerPriority');
 const plain = (cpu = '2') => pod('p').priority(10).requests({ cpu });
 
+const PREEMPTED = { type: 'DisruptionTarget', status: 'True' as const, reason: 'PreemptionByScheduler' };
 const NINE = Array.from({ length: 9 }, (_, index) => `v${index}`);
 
 const CASES: Record<string, Case> = {
@@ -243,6 +244,29 @@ const CASES: Record<string, Case> = {
     ],
     wants: 'Interrupt Checkpoint a for p → n1',
   },
+  'an interruption by termination counts like one by checkpoint': {
+    placed: [
+      pod('a').uid('first').workload('w').on('n1').terminating(MINUTE).condition(PREEMPTED),
+      low('a')
+        .uid('second')
+        .workload('w')
+        .on('n1', 10 * MINUTE - 4_000),
+    ],
+    pod: plain(),
+    wants: /interrupted 1 time\(s\) in 24 h, protected for 6s more/,
+  },
+  'a pod whose dump would take longer than it may is not dumped': {
+    placed: [low('a')],
+    usage: { 'uid-a': 100 * 2 ** 30 },
+    policies: [policy('x', { timeoutSeconds: 60 })],
+    wants: /Left alone: default\/a \(a dump would take some 111 s and is given up after 60 s\)/,
+  },
+  'nor one that would take longer than the default timeout': {
+    placed: [low('a')],
+    usage: { 'uid-a': 300 * 2 ** 30 },
+    policies: [policy('x', { onPreemption: 'CheckpointElseTerminate' })],
+    wants: 'Interrupt Terminate a for p → n1',
+  },
   'a victim whose dump failed is passed over, and the message says so': {
     placed: [low('a', '1', 1), low('b', '1', 2)],
     pod: urgent('1'),
@@ -397,14 +421,14 @@ test('interruption: the explanation shows the costs, rests on measured memory, a
   const [decision] = story.after(MINUTE).decide();
   const [plan] = decision?.explanation.plans ?? [];
   const [victim] = plan?.victims ?? [];
-  // Two dumps at once: 1 s fixed + 2 × 1 s; restore 0.8 s + 0.732 s; half of the node each.
+  // Two dumps at once: 1 s fixed + 2 × 0.2 s; restore 0.8 s + 0.732 s; half of the node each.
   assert.deepEqual(victim, {
     pod: 'default/a',
     priority: 1,
     action: 'Checkpoint',
-    costs: { memoryBytes: 750 * 2 ** 20, dumpSeconds: 3, restoreSeconds: 1.532, checkpoint: 2.266 },
+    costs: { memoryBytes: 750 * 2 ** 20, dumpSeconds: 1.401, restoreSeconds: 1.532, checkpoint: 1.467 },
   });
-  assert.equal(plan?.cost, 4.532);
+  assert.equal(plan?.cost, 2.933);
 });
 
 test('interruption: costs follow what was measured of the workload', () => {

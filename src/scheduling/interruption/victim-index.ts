@@ -1,4 +1,4 @@
-import { MAX_CONCURRENT_DUMPS_PER_NODE } from '../constants.ts';
+import { DEFAULT_CHECKPOINT_TIMEOUT_SECONDS, MAX_CONCURRENT_DUMPS_PER_NODE } from '../constants.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
@@ -160,8 +160,15 @@ export class VictimIndex implements SnapshotListener, FactListener {
     { mode, dumping, now }: { mode: Mode; dumping: number; now: number },
   ): Permission {
     const permission = this.#dependencies.rules.permissionFor(pod, mode, now);
-    if (!permission.checkpoint || dumping < MAX_CONCURRENT_DUMPS_PER_NODE) return permission;
-    return { ...permission, checkpoint: false, excluded: `node ${node.name} writes ${dumping} dumps already` };
+    if (!permission.checkpoint) return permission;
+    if (dumping >= MAX_CONCURRENT_DUMPS_PER_NODE) {
+      return { ...permission, checkpoint: false, excluded: `node ${node.name} writes ${dumping} dumps already` };
+    }
+    const seconds = this.#dependencies.costs.dumpSeconds(pod, node, dumping + 1);
+    const timeout = permission.timeoutSeconds ?? DEFAULT_CHECKPOINT_TIMEOUT_SECONDS;
+    if (seconds <= timeout) return permission;
+    const excluded = `a dump would take some ${Math.round(seconds)} s and is given up after ${timeout} s`;
+    return { ...permission, checkpoint: false, excluded };
   }
 
   #victim(pod: PodInfo, node: NodeInfo, permission: Permission, dumping: number): PotentialVictim {
