@@ -328,3 +328,52 @@ test('a user name and password, and headers made for each call, are sent', async
     { userAgent: 'fermata-test' },
   );
 });
+
+test('binds pass status writes and other requests that wait', async () => {
+  const held: (() => void)[] = [];
+  const slow: Answer = (request, response) => held.push(() => json(200, MAP)(request, response));
+  const limits = { maxInFlight: 1 };
+  await withServer(
+    [slow],
+    async ({ store, requests }) => {
+      const pod = { namespace: 'default', name: 'p' };
+      const all = [
+        store.get(CONFIG_MAPS, KEY),
+        store.patch(PODS, pod, { status: {} }, { subresource: 'status' }),
+        store.get(CONFIG_MAPS, KEY),
+        store.bind({ ...pod, uid: 'u' }, 'n1'),
+      ];
+      const ended = Promise.allSettled(all);
+      for (let done = 0; done < all.length; done++) {
+        while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+        held.shift()?.();
+      }
+      await ended;
+      const order = requests.map(({ method, url }) => `${method} ${url.split('/').at(-1)}`);
+      assert.deepEqual(order, ['GET a', 'POST binding', 'GET a', 'PATCH status']);
+    },
+    {},
+    { limits },
+  );
+});
+
+test('requests go through the proxy of the cluster, and act as somebody else when told to', async () => {
+  const seen: string[] = [];
+  const proxy = createServer((message, response) => {
+    seen.push(`${message.method} ${message.url}`, String(message.headers['impersonate-user']));
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(MAP));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const access = { server: 'http://cluster.invalid:6443', proxyUrl, impersonation: { 'impersonate-user': 'jane' } };
+  const store = new HttpStore(access, { clock: new VirtualClock() });
+  try {
+    assert.equal((await store.get(CONFIG_MAPS, KEY)).metadata.name, 'a');
+    assert.deepEqual(seen, ['GET http://cluster.invalid:6443/api/v1/namespaces/default/configmaps/a', 'jane']);
+  } finally {
+    await store.close();
+    proxy.closeAllConnections();
+    await new Promise((resolve) => proxy.close(resolve));
+  }
+});

@@ -1,4 +1,4 @@
-import type { Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock/index.ts';
 import { reasonOf } from '../model/index.ts';
 import { ApiError, isApiError } from './api-error.ts';
@@ -41,7 +41,7 @@ type Answer = Dispatcher.ResponseData;
  */
 export class HttpTransport {
   /** Made at the first call: undici takes 100 ms to load. */
-  #pool: Promise<Pool> | undefined;
+  #connections: Promise<Dispatcher> | undefined;
   readonly #gate: RequestGate;
   readonly #origin: string;
   readonly #access: ClusterAccess;
@@ -86,25 +86,27 @@ export class HttpTransport {
   async close(): Promise<void> {
     this.#closed = true;
     this.#gate.close();
-    await (await this.#pool)?.destroy(new Error('the client was closed'));
+    await (await this.#connections)?.destroy(new Error('the client was closed'));
   }
 
-  async #connected(): Promise<Pool> {
-    const { Pool: ConnectionPool } = await import('undici');
-    const access = this.#access;
-    return new ConnectionPool(this.#origin, {
+  async #connected(): Promise<Dispatcher> {
+    const { Pool, ProxyAgent } = await import('undici');
+    const { ca, clientCert, clientKey, insecureSkipTLSVerify, proxyUrl, tlsServerName } = this.#access;
+    const options = {
       allowH2: false,
       keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
       headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MILLISECONDS,
-        rejectUnauthorized: access.insecureSkipTLSVerify !== true,
-        ...(access.ca === undefined ? {} : { ca: access.ca }),
-        ...(access.clientCert === undefined ? {} : { cert: access.clientCert }),
-        ...(access.clientKey === undefined ? {} : { key: access.clientKey }),
-        ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
-      },
-    });
+    };
+    const tls = {
+      timeout: CONNECT_TIMEOUT_MILLISECONDS,
+      rejectUnauthorized: insecureSkipTLSVerify !== true,
+      ...(ca === undefined ? {} : { ca }),
+      ...(clientCert === undefined ? {} : { cert: clientCert }),
+      ...(clientKey === undefined ? {} : { key: clientKey }),
+      ...(tlsServerName === undefined ? {} : { servername: tlsServerName }),
+    };
+    if (proxyUrl === undefined) return new Pool(this.#origin, { ...options, connect: tls });
+    return new ProxyAgent({ ...options, uri: proxyUrl, requestTls: tls });
   }
 
   async #patiently(call: HttpCall): Promise<Answer> {
@@ -130,10 +132,11 @@ export class HttpTransport {
     call.signal?.throwIfAborted();
     const headers = await this.#headers(call);
     if (this.#closed) throw this.#failure(call, new Error('the client was closed'), 'was not made');
-    this.#pool ??= this.#connected();
+    this.#connections ??= this.#connected();
     let answer: Answer;
     try {
-      answer = await (await this.#pool).request({
+      answer = await (await this.#connections).request({
+        origin: this.#origin,
         method: call.method,
         path: this.#basePath + call.path + queryText(call.query),
         headers,
@@ -169,9 +172,13 @@ export class HttpTransport {
     });
   }
 
-  async #headers({ body, contentType }: HttpCall): Promise<Record<string, string>> {
-    const { token, username, password, authorize } = this.#access;
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': this.#userAgent };
+  async #headers({ body, contentType }: HttpCall): Promise<Record<string, string | string[]>> {
+    const { token, username, password, authorize, impersonation } = this.#access;
+    const headers: Record<string, string | string[]> = {
+      ...impersonation,
+      accept: 'application/json',
+      'user-agent': this.#userAgent,
+    };
     if (body !== undefined) headers['content-type'] = contentType ?? 'application/json';
     const bearer = this.#tokens === undefined ? token : await this.#tokens.token();
     if (bearer !== undefined) headers.authorization = `Bearer ${bearer}`;

@@ -49,6 +49,22 @@ const FORMS: Record<string, { user: string; cluster?: string; access: object }> 
     cluster: `server: "https://one.example:6443", certificate-authority-data: ${DATA}, tls-server-name: inner`,
     access: { ca: PEM, tlsServerName: 'inner' },
   },
+  'a proxy': {
+    user: '',
+    cluster: 'server: "https://one.example:6443", proxy-url: "http://proxy.example:3128"',
+    access: { proxyUrl: 'http://proxy.example:3128' },
+  },
+  'somebody to act as': {
+    user: 'token: t, as: jane, as-groups: [dev, ops], as-user-extra: { "example.org/scope": [view] }',
+    access: {
+      token: 't',
+      impersonation: {
+        'impersonate-user': 'jane',
+        'impersonate-group': ['dev', 'ops'],
+        'impersonate-extra-example.org%2Fscope': ['view'],
+      },
+    },
+  },
   'a server that is not to be verified': {
     user: '',
     cluster: 'server: "https://one.example:6443", insecure-skip-tls-verify: true',

@@ -22,6 +22,10 @@ export interface ClusterAccess {
   clientKey?: string;
   username?: string;
   password?: string;
+  /** An HTTP proxy on the way to the server, e.g. `http://proxy.example:3128`. */
+  proxyUrl?: string;
+  /** Whom to act as (`as`, `as-uid`, `as-groups`, `as-user-extra`), as the headers that say so. */
+  impersonation?: Readonly<Record<string, string | string[]>>;
   /** Namespace of the context. */
   namespace?: string;
   /** Name of the context, or `in-cluster`. */
@@ -170,7 +174,7 @@ function referred(context: Entry, member: 'cluster' | 'user', entries: Map<strin
   throw invalid(context.file, `${context.at}.${member}`, why);
 }
 
-async function clusterAccess(cluster: Entry): Promise<Pick<ClusterAccess, 'server' | 'ca'>> {
+async function clusterAccess(cluster: Entry): Promise<ClusterAccess> {
   const server = text(cluster, 'server');
   const url = server === undefined ? null : URL.parse(server);
   if (server === undefined || url === null || !['http:', 'https:'].includes(url.protocol)) {
@@ -180,19 +184,57 @@ async function clusterAccess(cluster: Entry): Promise<Pick<ClusterAccess, 'serve
       `must be an http or https URL, and is ${JSON.stringify(server)}`,
     );
   }
-  const proxy = text(cluster, 'proxy-url');
-  if (proxy) throw invalid(cluster.file, `${cluster.at}.proxy-url`, 'is set, and proxies are not supported');
+  const proxyUrl = text(cluster, 'proxy-url');
+  if (proxyUrl !== undefined && !/^https?:$/.test(URL.parse(proxyUrl)?.protocol ?? '')) {
+    throw invalid(
+      cluster.file,
+      `${cluster.at}.proxy-url`,
+      'must be an http or https URL; other proxies are not supported',
+    );
+  }
   const ca = await inlineOrFile(cluster, 'certificate-authority');
   const tlsServerName = text(cluster, 'tls-server-name');
   return {
     server,
     ...(ca === undefined ? {} : { ca }),
     ...(tlsServerName === undefined ? {} : { tlsServerName }),
+    ...(proxyUrl === undefined ? {} : { proxyUrl }),
     ...(cluster.fields['insecure-skip-tls-verify'] === true ? { insecureSkipTLSVerify: true } : {}),
   };
 }
 
 async function userAccess(user: Entry, cluster: Entry): Promise<Partial<ClusterAccess>> {
+  const impersonation = impersonationHeaders(user);
+  return {
+    ...(await credentials(user, cluster)),
+    ...(Object.keys(impersonation).length === 0 ? {} : { impersonation }),
+  };
+}
+
+/** Kubernetes' documentation, "User impersonation". */
+function impersonationHeaders(user: Entry): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  const [name, uid] = [text(user, 'as'), text(user, 'as-uid')];
+  const { 'as-groups': groups, 'as-user-extra': extra } = user.fields;
+  if (name !== undefined) headers['impersonate-user'] = name;
+  if (uid !== undefined) headers['impersonate-uid'] = uid;
+  if (groups !== undefined) headers['impersonate-group'] = texts(user, 'as-groups', groups);
+  if (extra !== undefined && !isFields(extra)) throw invalid(user.file, `${user.at}.as-user-extra`, 'must hold fields');
+  for (const [key, values] of Object.entries(extra ?? {})) {
+    headers[`impersonate-extra-${encodeURIComponent(key)}`] = texts(user, `as-user-extra.${key}`, values);
+  }
+  if (name === undefined && Object.keys(headers).length > 0) {
+    throw invalid(user.file, `${user.at}.as`, 'must be set where as-uid, as-groups or as-user-extra is');
+  }
+  return headers;
+}
+
+function texts({ file, at }: Entry, field: string, value: unknown): string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+  throw invalid(file, `${at}.${field}`, 'must be a list of texts');
+}
+
+async function credentials(user: Entry, cluster: Entry): Promise<Partial<ClusterAccess>> {
   if (user.fields.exec !== undefined || user.fields['auth-provider'] !== undefined) {
     const { externalCredentials } = await import('./external-credentials.ts');
     return externalCredentials(user.fields, cluster.fields, `${user.file}: ${user.at}`);
