@@ -63,7 +63,7 @@ export class Interruption implements PostFilterPlugin {
     }
     const plans: [ExplainedPlan, ...ExplainedPlan[]] = [best, ...others];
     if (best.victims.length === 0) return this.#awaitLeaving(best, plans);
-    if (mode === 'CheckpointLowerPriority') {
+    if (mode === 'CheckpointLowerPriority' && this.#dependencies.victims.hasTimedPods) {
       const wait = this.#cheaperWait(cycle, impasse, best, plans);
       if (wait !== undefined) return wait;
     }

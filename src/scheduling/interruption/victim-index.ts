@@ -64,6 +64,7 @@ export class VictimIndex implements SnapshotListener, FactListener {
   };
   /** Nodes on which a workload was seen: normally one. */
   readonly #nodesByWorkload = new Map<string, NodeInfo[]>();
+  #timedPods = 0;
 
   constructor(dependencies: VictimIndexDependencies) {
     this.#dependencies = dependencies;
@@ -81,11 +82,18 @@ export class VictimIndex implements SnapshotListener, FactListener {
     return this.#dependencies.nodeOf(pod.uid);
   }
 
-  podPlaced(_pod: PodInfo, node: NodeInfo): void {
+  /** Whether any running pod has a known natural end. */
+  get hasTimedPods(): boolean {
+    return this.#timedPods > 0;
+  }
+
+  podPlaced(pod: PodInfo, node: NodeInfo): void {
+    if (pod.endsAt !== undefined) this.#timedPods += 1;
     this.#forget(node);
   }
 
   podDisplaced(pod: PodInfo, node: NodeInfo): void {
+    if (pod.endsAt !== undefined) this.#timedPods -= 1;
     this.#forget(node);
     const others = this.#nodesByWorkload.get(pod.workload)?.filter((other) => other !== node);
     if (others === undefined || others.length === 0) this.#nodesByWorkload.delete(pod.workload);
