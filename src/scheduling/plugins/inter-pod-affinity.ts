@@ -155,9 +155,10 @@ export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScore
   normalize(_cycle: Cycle, scores: Float64Array): void {
     let low = 0;
     let high = 0;
-    for (const score of scores) {
-      low = Math.min(low, score);
-      high = Math.max(high, score);
+    for (let index = 0; index < scores.length; index++) {
+      const score = scores[index] ?? 0;
+      if (score < low) low = score;
+      if (score > high) high = score;
     }
     for (let index = 0; index < scores.length; index++) {
       scores[index] = high > low ? Math.trunc(MAX_NODE_SCORE * (((scores[index] ?? 0) - low) / (high - low))) : 0;

@@ -18,7 +18,7 @@ import { untolerated } from './tolerations.ts';
 import { namespaceSet } from './topology/namespaces.ts';
 import type { NodeSet } from './topology/node-set.ts';
 import type { DomainCounts, Tally } from './topology/tally.ts';
-import { NO_DOMAIN } from './topology/topology-column.ts';
+import { NO_DOMAIN, type TopologyColumn } from './topology/topology-column.ts';
 import type { Census, TopologyIndex } from './topology/topology-index.ts';
 import { TrialCounts } from './topology/trial-counts.ts';
 
@@ -60,6 +60,10 @@ interface Preferred {
 
 interface PreferredState {
   readonly constraints: readonly Preferred[];
+  /** Of the nodes that can take the pod, in their order. */
+  readonly slots: Int32Array;
+  /** 1 for each of those that is left out. */
+  readonly ignored: Uint8Array;
   /** Whether nodes that lack one of the labels are left out. */
   readonly requiresAll: boolean;
 }
@@ -141,11 +145,16 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
       const view = this.#index.viewOf(tally, constraint.topologyKey, this.#countedNodes(constraint, keys, pod));
       return { constraint, tally, view };
     });
-    const sizes = domainSizes(counted, nodes, requiresAll);
-    cycle.write(PREFERRED, {
-      requiresAll,
-      constraints: counted.map((entry, index) => ({ ...entry, weight: Math.log((sizes[index] ?? 0) + 2) })),
+    const slots = slotsOf(nodes);
+    const columns = counted.map(({ view }) => view.column);
+    const ignored = requiresAll ? lackingLabels(columns, slots) : new Uint8Array(slots.length);
+    const weighted = counted.map((entry): Preferred => {
+      // By host name every node is a domain.
+      const isByHost = entry.constraint.topologyKey === HOSTNAME;
+      const size = isByHost ? zeros(ignored) : domainsAmong(entry.view.column, slots, ignored);
+      return { ...entry, weight: Math.log(size + 2) };
     });
+    cycle.write(PREFERRED, { slots, ignored, requiresAll, constraints: weighted });
     return undefined;
   }
 
@@ -164,13 +173,37 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
     return Math.round(score);
   }
 
+  /** The same as `score`, constraint by constraint over arrays: this is asked about every node for every pod. */
+  scoreAll(cycle: Cycle, _nodes: readonly NodeInfo[], scores: Float64Array): void {
+    const state = cycle.read(PREFERRED);
+    if (state === undefined) return;
+    const { slots, ignored, constraints } = state;
+    for (const { constraint, view, tally, weight } of constraints) {
+      const { domains } = view.column;
+      const { counts } = view;
+      const tolerance = constraint.maxSkew - 1;
+      const isByHost = constraint.topologyKey === HOSTNAME;
+      for (let index = 0; index < slots.length; index++) {
+        const slot = slots[index] ?? 0;
+        const domain = domains[slot] ?? NO_DOMAIN;
+        if (domain === NO_DOMAIN) continue;
+        const count = isByHost ? tally.on(slot) : (counts[domain] ?? 0);
+        scores[index] = (scores[index] ?? 0) + count * weight + tolerance;
+      }
+    }
+    for (let index = 0; index < slots.length; index++) {
+      scores[index] = ignored[index] === 1 ? IGNORED : Math.round(scores[index] ?? 0);
+    }
+  }
+
   normalize(_cycle: Cycle, scores: Float64Array): void {
     let lowest = Infinity;
     let highest = 0;
-    for (const score of scores) {
+    for (let index = 0; index < scores.length; index++) {
+      const score = scores[index] ?? IGNORED;
       if (score === IGNORED) continue;
-      lowest = Math.min(lowest, score);
-      highest = Math.max(highest, score);
+      if (score < lowest) lowest = score;
+      if (score > highest) highest = score;
     }
     for (let index = 0; index < scores.length; index++) {
       const score = scores[index] ?? IGNORED;
@@ -227,28 +260,38 @@ function censusOf({ selector }: SpreadConstraint, { namespace }: PodInfo): Censu
   return { queries: [{ namespaces, selector }], withoutTerminating: true };
 }
 
-/** How many domains of each constraint the nodes are in; by host name every node is one. */
-function domainSizes(
-  constraints: readonly { readonly constraint: SpreadConstraint; readonly view: DomainCounts }[],
-  nodes: readonly NodeInfo[],
-  requiresAll: boolean,
-): number[] {
-  const columns = constraints.map(({ view }) => view.column);
-  const seen = columns.map((column) => new Uint8Array(column.size + 1));
-  let compared = 0;
-  for (const { slot } of nodes) {
-    if (requiresAll && columns.some((column) => (column.domains[slot] ?? NO_DOMAIN) === NO_DOMAIN)) continue;
-    compared += 1;
-    for (let index = 0; index < columns.length; index++) {
-      const marks = seen[index];
-      // Nodes without the label are in one domain together, as upstream counts them.
-      if (marks !== undefined) marks[(columns[index]?.domains[slot] ?? NO_DOMAIN) + 1] = 1;
+function slotsOf(nodes: readonly NodeInfo[]): Int32Array {
+  const slots = new Int32Array(nodes.length);
+  for (let index = 0; index < slots.length; index++) slots[index] = nodes[index]?.slot ?? 0;
+  return slots;
+}
+
+/** 1 for each node that lacks one of the labels. */
+function lackingLabels(columns: readonly TopologyColumn[], slots: Int32Array): Uint8Array {
+  const lacking = new Uint8Array(slots.length);
+  for (const { domains } of columns) {
+    for (let index = 0; index < slots.length; index++) {
+      if ((domains[slots[index] ?? 0] ?? NO_DOMAIN) === NO_DOMAIN) lacking[index] = 1;
     }
   }
-  return constraints.map(({ constraint }, index) => {
-    if (constraint.topologyKey === HOSTNAME) return compared;
-    let size = 0;
-    for (const mark of seen[index] ?? []) size += mark;
-    return size;
-  });
+  return lacking;
+}
+
+/** How many domains of the column the nodes are in; those without the label are in one together, as upstream counts them. */
+function domainsAmong({ domains, size }: TopologyColumn, slots: Int32Array, ignored: Uint8Array): number {
+  const seen = new Uint8Array(size + 1);
+  let count = 0;
+  for (let index = 0; index < slots.length; index++) {
+    const place = (domains[slots[index] ?? 0] ?? NO_DOMAIN) + 1;
+    if (ignored[index] === 1 || seen[place] === 1) continue;
+    seen[place] = 1;
+    count += 1;
+  }
+  return count;
+}
+
+function zeros(bytes: Uint8Array): number {
+  let count = 0;
+  for (let index = 0; index < bytes.length; index++) if (bytes[index] === 0) count += 1;
+  return count;
 }

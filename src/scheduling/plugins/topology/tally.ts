@@ -1,28 +1,57 @@
 import type { NodeSet } from './node-set.ts';
 import { NO_DOMAIN, type TopologyColumn } from './topology-column.ts';
 
+/** Nodes with a count beyond which an array over all nodes is used: most counts are of few nodes, the others are asked often. */
+const MOST_SPARSE = 128;
+
 /** How many of something each node has, with sums over the domains of topology keys kept up to date. */
 export class Tally {
-  readonly #bySlot = new Map<number, number>();
+  readonly #sparse = new Map<number, number>();
+  /** By slot, once there are many. */
+  #dense: Int32Array | undefined;
+  #occupied = 0;
   readonly #views = new Map<string, DomainCounts>();
 
   get isEmpty(): boolean {
-    return this.#bySlot.size === 0;
+    return this.#occupied === 0;
   }
 
   on(slot: number): number {
-    return this.#bySlot.get(slot) ?? 0;
+    return (this.#dense === undefined ? this.#sparse.get(slot) : this.#dense[slot]) ?? 0;
   }
 
   add(slot: number, delta: number): void {
-    const count = this.on(slot) + delta;
-    if (count === 0) this.#bySlot.delete(slot);
-    else this.#bySlot.set(slot, count);
+    const before = this.on(slot);
+    const after = before + delta;
+    if (before === 0 && after !== 0) this.#occupied += 1;
+    else if (before !== 0 && after === 0) this.#occupied -= 1;
+    this.#set(slot, after);
     for (const view of this.#views.values()) view.add(slot, delta);
   }
 
   dropViews(): void {
     this.#views.clear();
+  }
+
+  #set(slot: number, count: number): void {
+    if (this.#dense === undefined) {
+      if (count === 0) this.#sparse.delete(slot);
+      else this.#sparse.set(slot, count);
+      if (this.#sparse.size > MOST_SPARSE) this.#makeDense();
+      return;
+    }
+    if (slot >= this.#dense.length) {
+      const longer = new Int32Array(Math.max(slot + 1, this.#dense.length * 2));
+      longer.set(this.#dense);
+      this.#dense = longer;
+    }
+    this.#dense[slot] = count;
+  }
+
+  #makeDense(): void {
+    this.#dense = new Int32Array(Math.max(...this.#sparse.keys()) + 1);
+    for (const [slot, count] of this.#sparse) this.#dense[slot] = count;
+    this.#sparse.clear();
   }
 
   /** The sums over the domains of a column, of all nodes or of a set of them. */
