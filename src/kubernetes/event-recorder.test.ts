@@ -81,11 +81,30 @@ test('an event that has expired meanwhile is made anew', async () => {
 
 test('one object that causes too many is cut off, and others are not', async () => {
   const { recorder, events } = world();
-  for (let index = 0; index < 100; index++) recorder.record(POD, 'Normal', 'Noise', `number ${index}`);
+  for (let index = 0; index < 100; index++) recorder.record(POD, 'Normal', `Noise${index}`, 'again');
   const other = { ...POD, metadata: { ...POD.metadata, name: 'q', uid: 'uid-of-q' } };
   recorder.record(other, 'Normal', 'Quiet', 'once');
   await recorder.flush();
   assert.equal((await events()).length, 26);
+});
+
+test('events that differ in their message only are combined from the tenth on, and counted', async () => {
+  const { clock, recorder, events } = world();
+  for (let index = 0; index < 14; index++) {
+    recorder.record(POD, 'Warning', 'FailedScheduling', `${index} of 20 nodes are full`);
+    await recorder.flush();
+    await clock.advance(1_000);
+  }
+  const combined = (await events()).filter(({ message }) => message?.startsWith('(combined'));
+  assert.equal((await events()).length, 10);
+  assert.deepEqual(
+    combined.map(({ message, count }) => [message, count]),
+    [['(combined from similar events): 13 of 20 nodes are full', 5]],
+  );
+  await clock.advance(700_000);
+  recorder.record(POD, 'Warning', 'FailedScheduling', 'after a while it is news again');
+  await recorder.flush();
+  assert.equal((await events()).length, 11);
 });
 
 test('a server that is away for a moment is waited for, and one that stays away loses events but hurts nobody', async () => {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { type Clock, type Random, rfc3339 } from '../clock/index.ts';
 import { type Draft, EVENTS, type KubeEvent, type KubeObject, type Log, reasonOf } from '../model/index.ts';
 import { isApiError } from './api-error.ts';
+import { SimilarEvents } from './similar-events.ts';
 import type { ObjectStore } from './store.ts';
 
 /** Events that wait to be written; what comes beyond is dropped. */
@@ -13,6 +14,8 @@ const REFILL_MILLISECONDS = 300_000;
 const MEMORY_LIMIT = 4_096;
 const ATTEMPTS = 4;
 const RETRY_MILLISECONDS = 500;
+/** client-go's words. */
+const COMBINED = '(combined from similar events): ';
 /** Kubernetes refuses longer messages. */
 const MESSAGE_LIMIT = 1_024;
 
@@ -25,7 +28,8 @@ interface Waiting {
 /**
  * Records core/v1 Events about objects. Never throws and never blocks: events are written one after the other in the
  * background; equal ones are counted up in one object (`count`, `lastTimestamp`) whose name follows from its content, also
- * across restarts; when the server cannot keep up or one object causes too many, they are dropped.
+ * across restarts; ones that differ in nothing but their message are combined from the tenth on (client-go's
+ * `EventCorrelator`); when the server cannot keep up or one object causes too many, they are dropped.
  */
 export class EventRecorder {
   readonly #store: ObjectStore;
@@ -36,6 +40,7 @@ export class EventRecorder {
   readonly #queue = new Map<string, Waiting>();
   /** How often each event is known to have been counted. */
   readonly #counts = new Map<string, number>();
+  readonly #similar = new SimilarEvents();
   readonly #budgets = new Map<string, { tokens: number; at: number }>();
   #writing: Promise<void> | undefined;
   #abort = new AbortController();
@@ -54,11 +59,11 @@ export class EventRecorder {
   /** @param reason one CamelCase word; @param message for people, cut at 1,024 characters */
   record(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     const { uid, namespace = 'default', name } = object.metadata;
-    const text = message.length > MESSAGE_LIMIT ? `${message.slice(0, MESSAGE_LIMIT - 1)}…` : message;
-    const digest = hash(
-      'sha256',
-      JSON.stringify([this.#source, object.kind, namespace, name, uid, type, reason, text]),
-    );
+    const group = JSON.stringify([this.#source, object.kind, namespace, name, uid, type, reason]);
+    const isCombined = this.#similar.isToBeCombined(group, message, this.#clock.monotonic());
+    const whole = isCombined ? `${COMBINED}${message}` : message;
+    const text = whole.length > MESSAGE_LIMIT ? `${whole.slice(0, MESSAGE_LIMIT - 1)}…` : whole;
+    const digest = hash('sha256', `${group} ${isCombined ? COMBINED : text}`);
     const eventName = `${name.slice(0, 200)}.${digest.slice(0, 16)}`;
     const key = `${namespace}/${eventName}`;
     const last = rfc3339(this.#clock.now());
@@ -66,6 +71,7 @@ export class EventRecorder {
     if (waiting !== undefined) {
       waiting.count++;
       waiting.last = last;
+      waiting.draft = { ...waiting.draft, message: text };
       return;
     }
     if (this.#queue.size >= QUEUE_LIMIT || !this.#spend(uid)) {
@@ -161,7 +167,9 @@ export class EventRecorder {
     signal: AbortSignal,
   ): Promise<boolean> {
     try {
-      await this.#store.patch(EVENTS, draft.metadata, { count, lastTimestamp: last }, { signal });
+      // Of combined events the last one's message stands.
+      const { message } = draft;
+      await this.#store.patch(EVENTS, draft.metadata, { count, lastTimestamp: last, message }, { signal });
       remember(this.#counts, key, count);
       return true;
     } catch (error) {
