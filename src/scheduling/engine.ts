@@ -38,6 +38,7 @@ export class Engine implements SchedulingEngine {
 
   observe(event: ClusterEvent, now: number): void {
     this.#lastNow = now;
+    this.#state.strategies.advance(now);
     this.#observer.observe(event, now);
   }
 
@@ -46,6 +47,7 @@ export class Engine implements SchedulingEngine {
     const { queue } = this.#state;
     this.#observer.expireOrders(now);
     queue.flush(now);
+    this.#state.strategies.begin(now);
     const decisions: Decision[] = this.#cycle.settleWaiting(now);
     for (let looked = 0; looked < limit; looked++) {
       const entry = queue.pop(now);

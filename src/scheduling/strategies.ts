@@ -46,6 +46,13 @@ export class Strategies {
     this.#now = now;
   }
 
+  /** Before a pass: promises that fell, and the order of the queue where it follows what was used. */
+  begin(now: number): void {
+    this.#now = now;
+    this.#backfill?.dropStale(now);
+    if (this.#fairShare !== undefined) this.#state.queue.reorder((pods) => this.#fairShare?.rank(pods, now));
+  }
+
   /** Whether gangs are decided about as such. */
   get hasGangs(): boolean {
     return this.#gang !== undefined;

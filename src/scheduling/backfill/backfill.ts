@@ -54,6 +54,8 @@ interface Constraint {
 
 const CONSTRAINT = new StateKey<Constraint>('Backfill');
 const DEFAULT_DUMP_SAFETY = 2;
+/** What should have happened by now is looked for again after this long. */
+const SOON_MS = 1_000;
 
 /**
  * Backfill by walltimes (annotation `fermata.dev/walltime`, else `activeDeadlineSeconds`). A pod that has to wait is promised
@@ -92,11 +94,11 @@ export class Backfill
   }
 
   preFilter(cycle: Cycle): 'skip' | undefined {
-    this.#dropStale(cycle.now);
+    this.dropStale(cycle.now);
     const entry = this.#dependencies.entryOf(cycle.pod.uid);
     if (entry === undefined || this.#reservations.size === 0) return 'skip';
     const ahead = new Map<string, Reservation[]>();
-    for (const reservation of this.#reservations.aheadOf(entry)) {
+    for (const reservation of this.#reservations.bindingFor(entry)) {
       const others = ahead.get(reservation.node.name);
       if (others === undefined) ahead.set(reservation.node.name, [reservation]);
       else others.push(reservation);
@@ -164,7 +166,15 @@ export class Backfill
     // A gang would need its places at one time: promises to some of its members would help nobody.
     if (entry === undefined || podGroupOf(pod.pod) !== undefined || !this.#reservations.admits(entry)) return none;
     const known = this.#reservations.delete(pod.uid);
-    const found = this.#earliestStart(cycle, impasse, entry);
+    // What it was promised holds, or gets better, at nobody's cost; if it cannot be kept, those behind it make way.
+    const kept =
+      known === undefined
+        ? undefined
+        : this.#earliestStart(cycle, impasse, entry, this.#reservations.othersThan(entry));
+    const found =
+      kept !== undefined && kept.at <= (known?.at ?? 0)
+        ? kept
+        : this.#earliestStart(cycle, impasse, entry, this.#reservations.aheadOf(entry));
     if (found === undefined) {
       if (known !== undefined) this.#wakeKeptAway(now);
       return none;
@@ -180,23 +190,27 @@ export class Backfill
     const seconds = Math.ceil((found.at - now) / 1_000);
     return {
       type: 'None',
-      message: `backfill: is to start on node ${found.node.name} in ${formatDuration(seconds * 1_000)} at the latest, by the walltimes of the pods there.`,
+      message: `backfill: node ${found.node.name} is reserved for it in ${formatDuration(seconds * 1_000)}, by the walltimes of the pods there.`,
       retryAt: Math.min(found.at, vacated.at),
     };
   }
 
-  /** The first start on any node that known ends allow, and promises to pods ahead. */
-  #earliestStart(cycle: Cycle, { nodes, rejections, filters }: Impasse, entry: QueuedPod): Reservation | undefined {
+  /** The first start on any node that known ends allow, and the promises in `respected`. */
+  #earliestStart(
+    cycle: Cycle,
+    { nodes, rejections, filters }: Impasse,
+    entry: QueuedPod,
+    respected: readonly Reservation[],
+  ): Reservation | undefined {
     const { pod, now } = cycle;
     const duration = STARTUP_MS + durationOf(pod);
-    const ahead = this.#reservations.aheadOf(entry);
     let best: Reservation | undefined;
     for (let index = 0; index < nodes.length; index++) {
       const node = nodes[index];
       const rejection = rejections[index];
       if (node === undefined || (rejection?.resolvable !== true && rejection?.plugin !== this.name)) continue;
       const occupancies = this.#occupanciesOf(node, now, { exceptUID: pod.uid, forEntry: entry });
-      for (const { node: reserved, holder, at, until } of ahead) {
+      for (const { node: reserved, holder, at, until } of respected) {
         if (reserved === node) occupancies.push({ requests: holder.info.requests, from: at, until });
       }
       const timeline = new NodeTimeline(node.allocatable, occupancies);
@@ -204,8 +218,9 @@ export class Backfill
         if (at <= now) continue;
         if (best !== undefined && at >= best.at) break;
         if (!timeline.fits(pod.requests, at, at + duration)) continue;
-        if (!this.#fitsOnceEnded(cycle, node, filters, at)) continue;
-        best = { holder: entry, node, at, until: at + duration };
+        const start = { holder: entry, node, at, until: at + duration };
+        if (!this.#fitsOnceEnded(cycle, start, filters)) continue;
+        best = start;
         break;
       }
     }
@@ -213,19 +228,19 @@ export class Backfill
   }
 
   /** Whether the other filters let the pod in once those are gone that end until then. */
-  #fitsOnceEnded(cycle: Cycle, node: NodeInfo, filters: readonly FilterPlugin[], at: number): boolean {
-    const trial = new Trial(
-      this.#dependencies.frameworkOf(cycle.pod),
-      cycle,
-      filters.filter((plugin) => plugin !== this),
-      node,
-    );
+  #fitsOnceEnded(cycle: Cycle, { node, at, holder }: Reservation, filters: readonly FilterPlugin[]): boolean {
+    const trial = this.#trial(cycle, node, filters);
     try {
-      for (const pod of node.pods.values()) if (this.#endOf(pod, cycle.now) <= at) trial.remove(pod);
+      for (const pod of node.pods.values()) if (this.#endFor(pod, cycle.now, holder) <= at) trial.remove(pod);
       return trial.rejection() === undefined;
     } finally {
       trial.restore();
     }
+  }
+
+  #trial(cycle: Cycle, node: NodeInfo, filters: readonly FilterPlugin[]): Trial {
+    const others = filters.filter((plugin) => plugin !== this);
+    return new Trial(this.#dependencies.frameworkOf(cycle.pod), cycle, others, node);
   }
 
   /** Time to dump those who were let in until the promised start: an interruption; else when that time comes. */
@@ -244,16 +259,11 @@ export class Backfill
       const permission = this.#vacating.permissionFor(guest, now);
       return permission.checkpoint ? [{ pod: guest, permission }] : [];
     });
-    const trial = new Trial(
-      this.#dependencies.frameworkOf(cycle.pod),
-      cycle,
-      filters.filter((plugin) => plugin !== this),
-      node,
-    );
+    const trial = this.#trial(cycle, node, filters);
     try {
       // Who ends by itself until then is as good as gone; the guests go one by one until there is room, the youngest first.
       for (const other of node.pods.values()) {
-        if (!guests.includes(other) && this.#endOf(other, now) <= at) trial.remove(other);
+        if (!guests.includes(other) && this.#endFor(other, now) <= at) trial.remove(other);
       }
       const chosen: typeof movable = [];
       for (const guest of movable.sort(
@@ -263,7 +273,7 @@ export class Backfill
         trial.remove(guest.pod);
         chosen.push(guest);
       }
-      if (chosen.length === 0 || trial.rejection() !== undefined) return { type: 'Later', at: now + 1_000 };
+      if (chosen.length === 0 || trial.rejection() !== undefined) return { type: 'Later', at: now + SOON_MS };
       const units = chosen.map(({ pod: guest, permission }) =>
         singleUnit({
           pod: guest,
@@ -331,10 +341,7 @@ export class Backfill
       void occupancies.push({ requests: pod.requests, from: -Infinity, until });
     for (const pod of node.pods.values()) {
       if (pod.uid === exceptUID || constraint?.removed.has(pod.uid) === true) continue;
-      const end = this.#endOf(pod, now);
-      const away =
-        forEntry !== undefined && this.#isGuestOf(pod, forEntry) ? this.#vacating.deadlineOf(pod) : undefined;
-      take(pod, away === undefined ? end : Math.min(end, Math.max(away, now + 1_000)));
+      take(pod, this.#endFor(pod, now, forEntry));
     }
     for (const { pod, node: at } of constraint?.added.values() ?? []) if (at === node) take(pod, Infinity);
     if (constraint !== undefined) return occupancies;
@@ -344,12 +351,20 @@ export class Backfill
     return occupancies;
   }
 
-  #endOf(pod: PodInfo, now: number): number {
-    return expectedEndOf(pod, now, this.#placedAt.get(pod.uid));
+  /**
+   * When the pod gives its room back: by itself, or because it was let in until then only. That counts for `waiting`, if given,
+   * only where the pod is to make way for it; it may be overdue, and can be made to go even so.
+   */
+  #endFor(pod: PodInfo, now: number, waiting?: QueuedPod): number {
+    const end = expectedEndOf(pod, now, this.#placedAt.get(pod.uid));
+    const by = this.#vacating.deadlineOf(pod);
+    if (by === undefined) return end;
+    if (waiting === undefined) return by > now ? Math.min(end, by) : end;
+    return this.#isGuestOf(pod, waiting) ? Math.min(end, Math.max(by, now + SOON_MS)) : end;
   }
 
-  /** Promises to pods that wait no longer, and on nodes that are gone. */
-  #dropStale(now: number): void {
+  /** Forgets promises to pods that wait no longer, and on nodes that are gone; those they kept away are tried again. */
+  dropStale(now: number): void {
     let dropped = false;
     for (const { holder, node } of [...this.#reservations.all()]) {
       const { uid } = holder.info;

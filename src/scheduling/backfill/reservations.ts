@@ -43,13 +43,20 @@ export class Reservations {
     return this.#byHolder.values();
   }
 
-  /** Those that the pod must respect: of pods that come before it. */
+  /**
+   * Those that the pod must respect: of pods that come before it; and, when it is promised a start itself, all others: it may
+   * only start earlier than that where it delays nobody.
+   */
+  bindingFor(pod: QueuedPod): Reservation[] {
+    return this.#byHolder.has(pod.info.uid) ? this.othersThan(pod) : this.aheadOf(pod);
+  }
+
   aheadOf(pod: QueuedPod): Reservation[] {
-    const ahead: Reservation[] = [];
-    for (const reservation of this.#byHolder.values()) {
-      if (reservation.holder !== pod && !this.#less(pod, reservation.holder)) ahead.push(reservation);
-    }
-    return ahead;
+    return this.othersThan(pod).filter(({ holder }) => !this.#less(pod, holder));
+  }
+
+  othersThan(pod: QueuedPod): Reservation[] {
+    return [...this.#byHolder.values()].filter(({ holder }) => holder !== pod);
   }
 
   /** Whether the pod may have one: there are fewer than allowed, or one of them is held by somebody behind it. */

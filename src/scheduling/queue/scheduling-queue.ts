@@ -77,6 +77,15 @@ export class SchedulingQueue {
     else if (changed) this.#enter(known, now);
   }
 
+  /** Puts those to be tried in order anew: `rank` settles what the order goes by. */
+  reorder(rank: (pods: Iterable<QueuedPod>) => void): void {
+    const active: QueueEntry[] = [];
+    for (const entry of this.#entries.values()) if (entry.state === 'active') active.push(entry);
+    for (const { info } of active) this.#active.remove(info.uid);
+    rank(active);
+    for (const entry of active) this.#active.push(entry);
+  }
+
   /** The order in which waiting pods have their turn. */
   comesBefore(one: QueuedPod, other: QueuedPod): boolean {
     return this.#rules.less(one, other);
