@@ -42,6 +42,8 @@ export class DecisionExecutor {
   readonly #log: Log;
   readonly #events: EventRecorder;
   readonly #context: ExecutorContext;
+  /** Pod UID → what was decided on last and is not being carried out yet. */
+  readonly #latest = new Map<string, Decision>();
   readonly #lanes = new WriteLanes();
   readonly #binder: PodBinder;
   readonly #unseen: UnseenOrders;
@@ -66,8 +68,13 @@ export class DecisionExecutor {
   }
 
   execute(decision: Decision): void {
-    void this.#lanes.run(decision.pod.uid, async () => {
-      if (this.#context.signal.aborted) return;
+    const { uid } = decision.pod;
+    this.#latest.set(uid, decision);
+    void this.#lanes.run(uid, async () => {
+      const latest = this.#latest.get(uid);
+      if (latest === decision) this.#latest.delete(uid);
+      // A status that waited while a newer one was decided on says nothing any more.
+      if (this.#context.signal.aborted || (latest !== undefined && isSupersededBy(decision, latest))) return;
       try {
         await this.#carryOut(decision);
       } catch (error) {
@@ -295,6 +302,13 @@ export class DecisionExecutor {
     const pod = this.#context.podOf(nameOf(ref));
     if (pod?.metadata.uid === ref.uid) this.#events.record(pod, type, reason, message);
   }
+}
+
+/** Whether the one only tells the pod why it waits, and the other, which came after it, tells all of that anew. */
+function isSupersededBy(decision: Decision, latest: Decision): boolean {
+  if (decision === latest) return false;
+  if (decision.type === 'Unschedulable') return !decision.clearNomination;
+  return decision.type === 'Wait' && latest.type !== 'Unschedulable';
 }
 
 function nameOf(pod: { namespace: string; name: string }): string {
