@@ -53,18 +53,27 @@ export class KnownBounds {
   }
 }
 
+export interface BoundRequest {
+  /** Undefined: nothing is kept. */
+  readonly known: Bounds | undefined;
+  readonly bounds: PlanBounds;
+  readonly preemptor: PodInfo;
+  /** Whether plans are compared by cost. */
+  readonly costCounts: boolean;
+}
+
 /** The node's bound, taken from `known` where nothing changed since. */
 export function boundOn(
   node: NodeInfo,
   offered: NodeVictims,
-  { known, bounds, preemptor }: { known: Bounds | undefined; bounds: PlanBounds; preemptor: PodInfo },
+  { known, bounds, preemptor, costCounts }: BoundRequest,
 ): BoundedNode {
   const before = known?.[node.slot];
   if (before?.node === node && before.offered === offered && before.generation === node.generation) return before;
   const { generation } = node;
   const fresh: BoundedNode = { node, offered, generation, bound: bounds.of(node, offered) };
   // What is promised to the preemptor itself is room to it alone; what termination costs changes by the second.
-  const isLasting = offered.isTimeless && !node.nominated.some(({ uid }) => uid === preemptor.uid);
+  const isLasting = (offered.isTimeless || !costCounts) && !node.nominated.some(({ uid }) => uid === preemptor.uid);
   if (known !== undefined) known[node.slot] = isLasting ? fresh : undefined;
   return fresh;
 }

@@ -17,6 +17,8 @@ export interface PlanBoundContext {
   readonly groups: PlanGroups;
   /** Whether NodeResourcesFit is among the filters: else nothing is known of what must go. */
   readonly resourcesCount: boolean;
+  /** Whether plans are compared by cost; else bounds say nothing of it, and do not depend on the time. */
+  readonly costCounts: boolean;
 }
 
 /** Indexes of the resources of which the node has too little even with every possible victim gone. */
@@ -57,16 +59,30 @@ export class PlanBounds {
     const lacking = this.#lacking();
     if (lacking !== undefined || this.#rows === 0) return { lacking: lacking ?? [] };
     const highest = this.#table.priority(this.#lowestLevel());
-    let among = 0;
-    let latestStart = -Infinity;
-    for (; among < this.#rows && this.#table.priority(among) <= highest; among++) {
-      if (this.#table.priority(among) < highest) continue;
-      latestStart = Math.max(latestStart, this.#table.startedAt(among));
-    }
-    const victims = this.#fewestOf(among);
+    let below = 0;
+    while (this.#table.priority(below) < highest) below += 1;
+    let among = below;
+    while (among < this.#rows && this.#table.priority(among) === highest) among += 1;
+    const victims = this.#fewest(0, among, this.#deficits);
     let prioritySum = shifted(highest);
     for (let row = 0; row < victims - 1; row++) prioritySum += shifted(this.#table.priority(row));
-    return rank(node, this.#violations(), highest, this.#leastCost(among, victims), prioritySum, victims, latestStart);
+    const cost = this.#context.costCounts ? this.#leastCost(among, victims) : 0;
+    const latestStart = this.#latestStart(below, among);
+    return rank(node, this.#violations(), highest, cost, prioritySum, victims, latestStart);
+  }
+
+  /** Of the victims of the highest priority so many must go that the longest-running of them started no later. */
+  #latestStart(below: number, among: number): number {
+    const left = this.#deficits.map((deficit, need) => {
+      let open = deficit;
+      for (let row = 0; row < below; row++) open -= this.#table.request(row, this.#resources[need] ?? 0);
+      return open;
+    });
+    const count = this.#fewest(below, among, left);
+    const starts: number[] = [];
+    for (let row = below; row < among; row++) starts.push(this.#table.startedAt(row));
+    starts.sort((one, other) => other - one);
+    return starts[count - 1] ?? 0;
   }
 
   /** What the node lacks, promised room taken and room on its way counted on. Returns how many pods are counted on. */
@@ -168,14 +184,16 @@ export class PlanBounds {
     return level;
   }
 
-  /** How many of the first `among` must go at least: the largest first, resource by resource. */
-  #fewestOf(among: number): number {
+  /** How many of those from `first` to before `end` must go at least: the largest first, resource by resource. */
+  #fewest(first: number, end: number, deficits: readonly number[]): number {
     let fewest = 1;
-    for (let need = 0; need < this.#deficits.length; need++) {
+    for (let need = 0; need < deficits.length; need++) {
+      const deficit = deficits[need] ?? 0;
+      if (deficit <= 0) continue;
       const resource = this.#resources[need] ?? 0;
       this.#scratch.length = 0;
-      for (let row = 0; row < among; row++) this.#scratch.push(this.#table.request(row, resource));
-      fewest = Math.max(fewest, countToCover(this.#deficits[need] ?? 0, this.#scratch));
+      for (let row = first; row < end; row++) this.#scratch.push(this.#table.request(row, resource));
+      fewest = Math.max(fewest, countToCover(deficit, this.#scratch));
     }
     return fewest;
   }

@@ -27,8 +27,8 @@ export type PlanOrder = (one: PlanRank, other: PlanRank) => number;
 
 /**
  * Kube-scheduler's choice of node (`pickOneNodeForPreemption`): fewest budget violations; lowest highest victim priority;
- * smallest sum of victim priorities; fewest victims; latest start of the most important victims. Then what it leaves to
- * chance: lowest cost, then the node's name.
+ * smallest sum of victim priorities; fewest victims; latest start of the most important victims. What it leaves to chance
+ * goes by the node's name.
  */
 export function upstreamOrder(one: PlanRank, other: PlanRank): number {
   return (
@@ -37,7 +37,6 @@ export function upstreamOrder(one: PlanRank, other: PlanRank): number {
     one.prioritySum - other.prioritySum ||
     one.victimCount - other.victimCount ||
     difference(other.earliestStart, one.earliestStart) ||
-    one.cost - other.cost ||
     byName(one, other)
   );
 }

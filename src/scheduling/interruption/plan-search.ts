@@ -95,8 +95,9 @@ export class PlanSearch {
     const { budgets, space, victims } = this.#dependencies;
     const { pod: preemptor, now } = cycle;
     const { nodes, rejections, filters } = impasse;
+    const costCounts = mode === 'CheckpointLowerPriority';
     const resourcesCount = filters.some(({ name }) => name === RESOURCES);
-    const bounds = new PlanBounds({ preemptor, now, budgets, groups, resourcesCount });
+    const bounds = new PlanBounds({ preemptor, now, budgets, groups, resourcesCount, costCounts });
     // With groups a bound depends on other nodes too.
     const known = groups.isEmpty ? this.#known.of(preemptor, `${mode} ${resourcesCount}`) : undefined;
     const possible: PossibleNode[] = [];
@@ -113,7 +114,7 @@ export class PlanSearch {
         if (hindered.pod.priority >= preemptor.priority) break;
         hindrances.note(hindered);
       }
-      const bounded = boundOn(node, offered, { known, bounds, preemptor });
+      const bounded = boundOn(node, offered, { known, bounds, preemptor, costCounts });
       const { bound } = bounded;
       if (isPossible(bounded)) possible.push(bounded);
       else if (!('lacking' in bound)) continue;
