@@ -141,7 +141,7 @@ export class Observer {
     if (before?.nodeName !== undefined && (before.nodeName !== nodeName || takesLess(info, before))) {
       this.#roomFreed(before.nodeName, before, now);
     }
-    if (before === undefined || before.running !== info.running || before.priority !== info.priority) {
+    if (before === undefined || changedForOthers(info, before)) {
       queue.on({ type: 'PlacedPodChanged', pod: info, before }, now);
     }
     if (info.terminatingUntil !== undefined && orders.actionOn(uid) === 'Terminate') this.#settle(uid, now);
@@ -199,7 +199,9 @@ export class Observer {
 
   #nodeGone(name: string, now: number): void {
     const { cluster, queue } = this.#state;
+    const node = cluster.node(name);
     cluster.removeNode(name);
+    if (node !== undefined) queue.on({ type: 'NodeDeleted', node }, now);
     // They find out that their node is gone, and plan anew.
     for (const pod of cluster.nominatedTo(name)) queue.activate(pod.uid, now);
   }
@@ -322,6 +324,16 @@ export class Observer {
 /** Images and annotations make a node better or worse; no pod waits for them. */
 function concernsQueue({ added, allocatable, labels, taints, unschedulable, conditions }: NodeChange): boolean {
   return added || allocatable || labels || taints || unschedulable || conditions;
+}
+
+/** Whether a placed pod became something else to pods that wait: a victim, a neighbour, one on its way out. */
+function changedForOthers(now: PodInfo, before: PodInfo): boolean {
+  return (
+    before.running !== now.running ||
+    before.priority !== now.priority ||
+    (before.terminatingUntil === undefined) !== (now.terminatingUntil === undefined) ||
+    JSON.stringify(before.pod.metadata.labels) !== JSON.stringify(now.pod.metadata.labels)
+  );
 }
 
 function takesLess(now: PodInfo, before: PodInfo): boolean {

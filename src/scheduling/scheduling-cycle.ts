@@ -149,6 +149,7 @@ export class SchedulingCycle {
     else this.#observer.clearNomination(info, cycle.now);
     info.assumed = true;
     cluster.place(info, node.name);
+    queue.on({ type: 'PodAssumed', pod: info }, cycle.now);
     const summary =
       feasible === 1
         ? `node ${node.name} fits`
@@ -230,14 +231,21 @@ export class SchedulingCycle {
       waitDeadline: entry.waitDeadline,
     });
     const plugins = new Set<string>();
-    for (const rejection of rejections) if (rejection !== undefined) plugins.add(rejection.plugin);
+    let isResolvable = false;
+    for (const rejection of rejections) {
+      if (rejection === undefined) continue;
+      plugins.add(rejection.plugin);
+      isResolvable ||= rejection.resolvable;
+    }
+    // Where taking pods away could not help, news of possible victims does not either.
+    if (isResolvable) plugins.add(INTERRUPTION);
     switch (remedy.type) {
       case 'Interrupt':
         return this.#interrupt(cycle, entry, remedy, rejections);
       case 'Wait':
-        return this.#wait(cycle, entry, remedy, rejections, [...plugins, INTERRUPTION]);
+        return this.#wait(cycle, entry, remedy, rejections, [...plugins]);
       case 'None':
-        return this.#refuse(cycle, entry, remedy, rejections, [...plugins, INTERRUPTION], nodes.length);
+        return this.#refuse(cycle, entry, remedy, rejections, [...plugins], nodes.length);
     }
   }
 

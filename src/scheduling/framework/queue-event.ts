@@ -6,10 +6,14 @@ import type { PodInfo } from '../snapshot/pod-info.ts';
 export type QueueEvent =
   /** A node came, or changed in something decisions depend on; `change` says in what. */
   | { type: 'NodeChanged'; node: NodeInfo; change: NodeChange }
+  /** A node went: its domain may have gone with it. */
+  | { type: 'NodeDeleted'; node: NodeInfo }
   /** A pod gave its room back, or a promise of room was withdrawn. */
   | { type: 'RoomFreed'; node: NodeInfo; pod: PodInfo }
   /** A pod came onto a node, began to run, or changed what it is (labels, requests): `before` is what it was. */
   | { type: 'PlacedPodChanged'; pod: PodInfo; before?: PodInfo | undefined }
+  /** A pod of ours got its node, which the API does not show yet: those who want to be near it may follow. */
+  | { type: 'PodAssumed'; pod: PodInfo }
   /** A pod entered the queue: it may complete a group. */
   | { type: 'PodPending'; pod: PodInfo }
   /** A namespace, claim, volume, class, group or other object came or changed; by `object.kind`. */

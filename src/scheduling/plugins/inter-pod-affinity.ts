@@ -1,7 +1,8 @@
+import type { KubeObject } from '../../model/index.ts';
 import { MAX_NODE_SCORE } from '../constants.ts';
 import { type Cycle, StateKey } from '../framework/cycle.ts';
 import type { FilterPlugin, PreFilterPlugin, PreScorePlugin, Rejection, ScorePlugin } from '../framework/phases.ts';
-import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { NodeChange, NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { AffinityTerms } from './topology/affinity-terms.ts';
 import type { DomainCounts } from './topology/tally.ts';
@@ -56,6 +57,16 @@ const PREFERRED = new StateKey<readonly Weighted[]>('InterPodAffinity/score');
  */
 export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScorePlugin, ScorePlugin {
   readonly name = 'InterPodAffinity';
+  readonly hints = {
+    NodeChanged: (_pod: PodInfo, { change }: { change: NodeChange }) => change.added || change.labels,
+    NodeDeleted: (pod: PodInfo) => this.#termsOf(pod).required.length > 0,
+    RoomFreed: (pod: PodInfo, { pod: gone }: { pod: PodInfo }) => this.#mayHelpGone(pod, gone),
+    PodAssumed: (pod: PodInfo, { pod: placed }: { pod: PodInfo }) => this.#attracts(pod, placed),
+    PlacedPodChanged: (pod: PodInfo, { pod: placed, before }: { pod: PodInfo; before?: PodInfo | undefined }) =>
+      this.#attracts(pod, placed) || (before !== undefined && this.#mayHelpGone(pod, before)),
+    ObjectChanged: (pod: PodInfo, { object }: { object: KubeObject }) => this.#heedsNamespace(pod, object),
+    ObjectDeleted: (pod: PodInfo, { object }: { object: KubeObject }) => this.#heedsNamespace(pod, object),
+  };
   readonly #index: TopologyIndex;
   readonly #hardPodAffinityWeight: number;
   readonly #ignorePreferredTermsOfExistingPods: boolean;
@@ -75,7 +86,7 @@ export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScore
   preFilter(cycle: Cycle): 'skip' | undefined {
     const index = this.#index;
     const { pod } = cycle;
-    const terms = index.carried.reader.termsOf(pod.pod);
+    const terms = this.#termsOf(pod);
     const repelling = index.carried.repelling(pod);
     this.#cycle = undefined;
     if (terms.required.length === 0 && terms.requiredAnti.length === 0 && repelling.length === 0) return 'skip';
@@ -113,7 +124,7 @@ export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScore
 
   preScore(cycle: Cycle): 'skip' | undefined {
     const index = this.#index;
-    const { preferred } = index.carried.reader.termsOf(cycle.pod.pod);
+    const { preferred } = this.#termsOf(cycle.pod);
     const weighted: Weighted[] = preferred.map((term) => ({
       view: index.count({ queries: [term] }, term.topologyKey),
       weight: term.weight,
@@ -165,6 +176,38 @@ export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScore
     }
   }
 
+  #termsOf(pod: PodInfo): AffinityTerms {
+    return this.#index.carried.reader.termsOf(pod.pod);
+  }
+
+  /** Whether the pod wants to be near the other one. */
+  #attracts(pod: PodInfo, other: PodInfo): boolean {
+    const { required } = this.#termsOf(pod);
+    return required.length > 0 && this.#index.matches({ queries: required }, other);
+  }
+
+  /**
+   * Whether one or the other kept its distance; or whether the pod, with the last of its group gone, may now be the first
+   * anywhere.
+   */
+  #mayHelpGone(pod: PodInfo, gone: PodInfo): boolean {
+    const index = this.#index;
+    return (
+      this.#termsOf(pod).requiredAnti.some((term) => index.concerns(term, gone)) ||
+      this.#termsOf(gone).requiredAnti.some((term) => index.concerns(term, pod)) ||
+      (this.#attracts(pod, gone) && this.#attracts(pod, pod))
+    );
+  }
+
+  /** Terms that select namespaces speak of other pods once labels of a namespace change. */
+  #heedsNamespace(pod: PodInfo, { kind, metadata }: KubeObject): boolean {
+    if (kind !== 'Namespace') return false;
+    const { required, requiredAnti } = this.#termsOf(pod);
+    // A term of a placed pod may have spoken of this pod by the labels of its namespace.
+    if (metadata.name === pod.namespace) return true;
+    return [...required, ...requiredAnti].some(({ namespaces }) => namespaces.selector !== undefined);
+  }
+
   #change(cycle: Cycle, pod: PodInfo, { slot }: NodeInfo, delta: 1 | -1): void {
     const state = this.#stateOf(cycle);
     if (state === undefined) return;
@@ -173,7 +216,7 @@ export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScore
       for (const counts of state.affinity) counts.add(slot, delta);
     }
     for (const { census, counts } of state.antiAffinity) if (index.matches(census, pod)) counts.add(slot, delta);
-    for (const term of index.carried.reader.termsOf(pod.pod).requiredAnti) {
+    for (const term of this.#termsOf(pod).requiredAnti) {
       if (!index.concerns(term, cycle.pod)) continue;
       let counts = state.repelling.get(term.text);
       if (counts === undefined) {

@@ -33,6 +33,7 @@ const PREFERRED = new StateKey<Affinity['preferredDuringSchedulingIgnoredDuringE
 export class NodeAffinity implements PreFilterPlugin, FilterPlugin, PreScorePlugin, ScorePlugin {
   readonly name = 'NodeAffinity';
   readonly reads = 'node';
+  readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node, change }: { node: NodeInfo; change: NodeChange }) =>
       (change.added || change.labels) && this.#isEnforced(node) && matchesNodeAffinity(pod.pod.spec, node),

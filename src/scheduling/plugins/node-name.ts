@@ -13,6 +13,7 @@ const OTHER_NODE: Rejection = {
 export class NodeName implements PreFilterPlugin, FilterPlugin {
   readonly name = 'NodeName';
   readonly reads = 'node';
+  readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => pod.nodeName === node.name,
   };

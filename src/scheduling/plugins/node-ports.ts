@@ -35,6 +35,7 @@ const WANTED = new StateKey<Wanted>('NodePorts');
 export class NodePorts implements PreFilterPlugin, FilterPlugin {
   readonly name = 'NodePorts';
   readonly reads = 'node';
+  readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (_pod: PodInfo, { change }: { change: NodeChange }) => change.added,
     RoomFreed: (pod: PodInfo, { pod: gone }: { pod: PodInfo }) => conflict(portsOf(pod), portsOf(gone)),

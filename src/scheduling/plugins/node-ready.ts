@@ -11,6 +11,7 @@ const NOT_READY: Rejection = { plugin: 'NodeReady', reasons: ['node(s) were not 
 export class NodeReady implements FilterPlugin {
   readonly name = 'NodeReady';
   readonly reads = 'node';
+  readonly hintsRead = 'template';
   readonly hints = { NodeChanged: (_pod: unknown, { node }: { node: NodeInfo }) => node.ready };
 
   filter(_cycle: Cycle, node: NodeInfo): Rejection | undefined {

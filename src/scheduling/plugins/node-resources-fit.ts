@@ -30,6 +30,7 @@ export interface NodeResourcesFitArgs {
 export class NodeResourcesFit implements FilterPlugin, ScorePlugin {
   readonly name = 'NodeResourcesFit';
   readonly reads = 'node';
+  readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node, change }: { node: NodeInfo; change: NodeChange }) =>
       (change.added || change.allocatable) && withinCapacity(this.#counted(pod), node),

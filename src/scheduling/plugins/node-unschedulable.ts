@@ -14,6 +14,7 @@ const CORDON = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'No
 export class NodeUnschedulable implements FilterPlugin {
   readonly name = 'NodeUnschedulable';
   readonly reads = 'node';
+  readonly hintsRead = 'template';
   readonly hints = { NodeChanged: (_pod: unknown, { node }: { node: NodeInfo }) => !node.unschedulable };
 
   filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {

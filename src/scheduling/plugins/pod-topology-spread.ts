@@ -1,7 +1,8 @@
+import type { KubeObject } from '../../model/index.ts';
 import { MAX_NODE_SCORE } from '../constants.ts';
 import { type Cycle, StateKey } from '../framework/cycle.ts';
 import type { FilterPlugin, PreFilterPlugin, PreScorePlugin, Rejection, ScorePlugin } from '../framework/phases.ts';
-import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { NodeChange, NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { matchesNodeAffinity } from './node-selector-terms.ts';
 import type { DefaultSelectors } from './spread/default-selector.ts';
@@ -39,6 +40,8 @@ const NO_LABEL: Rejection = {
   reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"],
   resolvable: false,
 };
+/** Kinds whose selectors default constraints go by. */
+const SELECTING = ['Service', 'ReplicaSet', 'StatefulSet', 'ReplicationController'];
 /** Raw score of a node without the labels: it is left out of the comparison. */
 const IGNORED = -1;
 
@@ -77,6 +80,17 @@ const PREFERRED = new StateKey<PreferredState>('PodTopologySpread/score');
  */
 export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScorePlugin, ScorePlugin {
   readonly name = 'PodTopologySpread';
+  readonly hints = {
+    NodeChanged: (_pod: PodInfo, { change }: { change: NodeChange }) => change.added || change.labels || change.taints,
+    // With a domain gone, the emptiest one that is left may be fuller.
+    NodeDeleted: () => true,
+    RoomFreed: (pod: PodInfo, { pod: gone }: { pod: PodInfo }) => this.#counts(pod, gone),
+    PodAssumed: (pod: PodInfo, { pod: placed }: { pod: PodInfo }) => this.#counts(pod, placed),
+    PlacedPodChanged: (pod: PodInfo, { pod: placed, before }: { pod: PodInfo; before?: PodInfo | undefined }) =>
+      this.#counts(pod, placed) || (before !== undefined && this.#counts(pod, before)),
+    ObjectChanged: (pod: PodInfo, { object }: { object: KubeObject }) =>
+      (pod.pod.spec.topologySpreadConstraints ?? []).length === 0 && SELECTING.includes(object.kind),
+  };
   readonly #index: TopologyIndex;
   readonly #selectors: DefaultSelectors;
   readonly #defaults: readonly DefaultConstraint[];
@@ -211,6 +225,14 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
       else if (highest === 0) scores[index] = MAX_NODE_SCORE;
       else scores[index] = Math.trunc((MAX_NODE_SCORE * (highest + lowest - score)) / highest);
     }
+  }
+
+  /** Whether the other pod is among those that the pod is spread among, in any domain. */
+  #counts(pod: PodInfo, other: PodInfo): boolean {
+    return (
+      pod.namespace === other.namespace &&
+      this.#constraintsOf(pod, 'DoNotSchedule').some(({ selector }) => selector.matches(other.pod.metadata.labels))
+    );
   }
 
   #constraintsOf(pod: PodInfo, when: WhenUnsatisfiable): readonly SpreadConstraint[] {

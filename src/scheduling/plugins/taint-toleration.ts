@@ -10,6 +10,7 @@ import { tolerates, untolerated } from './tolerations.ts';
 export class TaintToleration implements FilterPlugin, ScorePlugin {
   readonly name = 'TaintToleration';
   readonly reads = 'node';
+  readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) =>
       untolerated(pod.pod.spec.tolerations ?? [], node.hardTaints) === undefined,

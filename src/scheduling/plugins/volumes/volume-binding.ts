@@ -9,6 +9,7 @@ import {
 import { type Cycle, StateKey } from '../../framework/cycle.ts';
 import type {
   FilterPlugin,
+  PostBindPlugin,
   PreBindPlugin,
   PreBindStep,
   PreFilterPlugin,
@@ -66,7 +67,7 @@ const CLAIMS = new StateKey<Claims>(NAME);
  * first consumer by a free volume there, or by the topologies their class may provision in. Before the bind the volume is
  * given to the claim, or the claim is told its node, and waited for.
  */
-export class VolumeBinding implements PreFilterPlugin, FilterPlugin, ReservePlugin, PreBindPlugin {
+export class VolumeBinding implements PreFilterPlugin, FilterPlugin, ReservePlugin, PreBindPlugin, PostBindPlugin {
   readonly name = NAME;
   readonly hints = {
     NodeChanged: (_pod: PodInfo, { change }: { change: NodeChange }) => change.added || change.labels,
@@ -151,6 +152,11 @@ export class VolumeBinding implements PreFilterPlugin, FilterPlugin, ReservePlug
     this.#reserved.delete(pod.uid);
     for (const { volume } of binding.matches) this.#available.giveBack(volume.metadata.name);
     for (const claim of binding.provisions) this.#available.deselect(keyOfClaim(claim));
+  }
+
+  /** What was promised is on its way to the API: its own events end the promise. */
+  postBind(pod: PodInfo): void {
+    this.#reserved.delete(pod.uid);
   }
 
   preBind(cycle: Cycle, node: NodeInfo): readonly PreBindStep[] | Rejection {
