@@ -100,6 +100,22 @@ describe('podman runtime: checkpoint and restore', { skip: missing ?? false }, (
     await elsewhere.removePod(again.pod.metadata.uid, 0);
   });
 
+  test("Podman's work on a dumped container waits until the pod is removed, and is then done", async () => {
+    const work = await ground.directory('monitor');
+    const uid = await begin(runtime, ground.pod([counter()], {}, { work }));
+    await started(work);
+    await runtime.checkpointPod(uid, options('monitor-checkpoint'));
+    const monitors = async (): Promise<string[]> => {
+      const listing = await runProgram('ps', ['-eo', 'stat=,args=']);
+      return listing.split('\n').filter((line) => line.includes('/conmon ') && line.includes(`.${uid}.`));
+    };
+    const [monitor = '', ...others] = await monitors();
+    assert.match(monitor, /^T/);
+    assert.deepEqual(others, []);
+    await runtime.removePod(uid, 0);
+    await until('conmon has ended', async () => (await monitors()).length === 0);
+  });
+
   test('a copy is taken of a running pod, which goes on', async () => {
     const work = await ground.directory('copy');
     const made = ground.pod([counter()], {}, { work });

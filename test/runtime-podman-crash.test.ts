@@ -110,6 +110,23 @@ describe('podman runtime: killed at any moment', { skip: missing ?? false }, () 
     }
   }
 
+  test('the service killed at any moment while it makes a pod: it is made when asked again', async () => {
+    for (let moment = 4; moment < 52; moment += 4) {
+      const made = ground.pod([counter()], {}, { work: await ground.directory(`making-${moment}`) });
+      const outcome = runtime.createPod(made).then(
+        () => 'made',
+        (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
+      );
+      await ground.clock.sleep(moment);
+      process.kill(Number(await readFile(ground.service.layout.pidFile, 'utf8')), 'SIGKILL');
+      assert.ok(['made', 'PodmanUnreachable'].includes(String(await outcome)), String(await outcome));
+      await ground.service.start();
+      await runtime.createPod(made);
+      assert.equal((await observed(runtime, made.pod.metadata.uid))?.state, 'created');
+      await runtime.removePod(made.pod.metadata.uid, 0);
+    }
+  });
+
   for (const delay of [0, 5, 15]) {
     test(`the service killed ${delay} ms after the restored process runs: what it did is neither lost nor done again`, async () => {
       const work = await ground.directory(`split-${delay}`);

@@ -8,7 +8,6 @@ import { type PodmanClient, PodmanError } from './client.ts';
 import { ensureOwnImages, inspectImage, PAUSE_IMAGE } from './images.ts';
 import type { PodmanLayout } from './layout.ts';
 import {
-  containerName,
   containerSpecification,
   containersOf,
   type Mount,
@@ -123,10 +122,14 @@ export class PodMaker {
       return made.Id;
     } catch (error) {
       if (isConflict(error)) {
-        const name = containerName(this.#node, run.pod.metadata.uid, container.name);
-        return (
-          await this.#client.call<{ Id: string }>('GET', `/containers/${name}/json`, { ...(signal && { signal }) })
-        ).Id;
+        const known = await this.#idOf(specification.name, signal);
+        if (known !== undefined) return known;
+        // Killed while it made the container, Podman has its name in the store and no such container in its database.
+        await this.#client.call('DELETE', `/containers/${specification.name}`, {
+          query: { force: true, timeout: 0 },
+          ...(signal && { signal }),
+        });
+        return this.#create(run, container, specification, signal);
       }
       this.#present.delete(container.image ?? '');
       if (!(error instanceof PodmanError) || error.status === 0) throw error;
@@ -135,6 +138,16 @@ export class PodMaker {
         `Container ${container.name} of pod ${keyOf(run.pod)} cannot be made: ${error.message}`,
         { cause: error },
       );
+    }
+  }
+
+  async #idOf(name: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      return (await this.#client.call<{ Id: string }>('GET', `/containers/${name}/json`, { ...(signal && { signal }) }))
+        .Id;
+    } catch (error) {
+      if (error instanceof PodmanError && error.status === 404) return undefined;
+      throw error;
     }
   }
 

@@ -8,6 +8,7 @@ import { runCommand } from './command.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { type PodmanLayout, type PodmanTools, RUNC_ROOT } from './layout.ts';
 import { awaitsRestore, type ContainerMarks, readMarks } from './marks.ts';
+import { resumeMonitors } from './monitor.ts';
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { endRestores, removeRuncState } from './restore-orphans.ts';
 import { podmanPodName } from './specification.ts';
@@ -159,6 +160,7 @@ export class PodRemover {
   }
 
   async #removeContainer(id: string, signal: AbortSignal | undefined): Promise<void> {
+    if (readMarks(this.#layout.userdata(id)).dump !== undefined) resumeMonitors((args) => args.includes(id));
     for (let tries = 1; ; tries++) {
       try {
         await this.#client.call('DELETE', `/containers/${id}`, {

@@ -8,6 +8,7 @@ import { ContainerCgroup, removeCgroupTree } from './cgroup.ts';
 import { PodmanClient, PodmanError } from './client.ts';
 import { ensureOwnImages, PAUSE_IMAGE } from './images.ts';
 import { PodmanLayout, type PodmanTools, SYSTEM_PATH } from './layout.ts';
+import { resumeMonitors } from './monitor.ts';
 import { detachMountsBelow } from './mounts.ts';
 import { removeUnusedChains } from './netavark-chains.ts';
 import { processIds } from './processes.ts';
@@ -166,6 +167,7 @@ export class PodmanService {
   async #removeContainers(): Promise<void> {
     const stored = await readFile(this.layout.containersConf, 'utf8').catch(() => undefined);
     if (stored === undefined) return;
+    resumeMonitors((args) => args.includes(this.layout.exits));
     const client = new PodmanClient(this.layout.socket);
     try {
       await this.start();
