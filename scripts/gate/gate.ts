@@ -6,6 +6,7 @@ import { runChild } from './child.ts';
 import { cleanUp } from './cleanup.ts';
 import { findViolations } from './doors.ts';
 import { findLeaks, takeSnapshot } from './leaks.ts';
+import { soakStage } from './soak.ts';
 import { findFiles, readDeclaredPackages, readSources } from './source-files.ts';
 import { oneCheck, type Stage, type StageContext, type StageResult } from './stage.ts';
 import { summarize, totalLine } from './summary.ts';
@@ -37,6 +38,7 @@ const STAGES: readonly Stage[] = [
     testTimeoutMilliseconds: 600_000,
     timeoutMilliseconds: 1_200_000,
   }),
+  soakStage,
 ];
 /** Tests run between the two looks of this stage. */
 const LEAKS = 'leaks';

@@ -16,11 +16,12 @@ import { Progress } from './progress.ts';
 import type { SoakFlags } from './soak.ts';
 import { SoakPool } from './soak-pool.ts';
 
-const RANDOM_SEEDS = 8;
 const LARGEST_SEED = 2 ** 31;
 /** Failures of one invocation that are looked into; the others are only counted. */
 const MOST_FAILURES = 3;
 const VIOLATIONS_SHOWN = 10;
+/** How often a run that no terminal shows says how far it is, ms. */
+const REPORT_MILLISECONDS = 10_000;
 /** Changes when an older failure's file cannot be run any more. */
 const FILE_FORMAT = 1;
 
@@ -54,7 +55,7 @@ export async function soak(flags: SoakFlags): Promise<void> {
   const progress = new Progress();
   const began = performance.now();
   try {
-    if (flags.replay === undefined) progress.line(`seeds ${runs.map(({ seed }) => seed).join(' ')}`);
+    if (flags.replay === undefined) progress.line(`seeds ${runs[0]?.seed}..${runs.at(-1)?.seed}`);
     const results = await runAll(runs, pool, progress);
     const seconds = (performance.now() - began) / 1000;
     const failed = results.filter(({ violations }) => violations.length > 0);
@@ -79,9 +80,15 @@ async function runAll(runs: readonly SeedRun[], pool: SoakPool, progress: Progre
   const days = runs.reduce((sum, run) => sum + (run.stopAfterDays ?? run.days), 0);
   const passed = new Map<SeedRun, number>();
   let violations = 0;
+  let saidAt = performance.now();
   const show = (): void => {
     const sum = [...passed.values()].reduce((one, other) => one + other, 0);
-    progress.step(`${Math.floor(sum)} of ${Math.ceil(days)} virtual days, ${violations} violations`);
+    const text = `${Math.floor(sum)} of ${Math.ceil(days)} virtual days, ${violations} violations`;
+    if (process.stderr.isTTY) progress.step(text);
+    else if (performance.now() - saidAt >= REPORT_MILLISECONDS) {
+      saidAt = performance.now();
+      progress.line(text);
+    }
   };
   show();
   return Promise.all(
@@ -126,6 +133,7 @@ async function tale(result: SeedResult, file: string | undefined): Promise<strin
     lines.push(...story.lines, '', story.timeline(process.stderr.columns ?? 120));
   }
   if (file !== undefined) lines.push(`run it again: ${replayCommand(file)}`);
+  if (run.onlyFaults === undefined && run.onlyWorkloads === undefined) lines.push(`or: ${seedCommand(run)}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -167,7 +175,10 @@ function describe(report: SoakReport): string {
   const { days, seeds, interruptions, restores, crashes, violations, daysPerSecond } = report;
   return [
     `${days} virtual days of ${seeds} seeds, ${daysPerSecond} days a second`,
-    `${report.events} events, ${interruptions} interruptions, ${restores} restores, ${crashes} crashes, ${faults} faults injected`,
+    `${report.events} events, ${interruptions} interruptions, ${restores} restores, ${crashes} crashes, ${faults} faults injected:`,
+    Object.entries(report.faultsInjected)
+      .map(([fault, count]) => `${fault} ${count}`)
+      .join(', '),
     violations.length === 0 ? 'no violation' : `${violations.length} violations`,
     '',
   ].join('\n');
@@ -184,11 +195,14 @@ function plannedRuns(flags: SoakFlags): SeedRun[] {
     workloadsPerDay: positive('--workloads-per-day', flags.workloadsPerDay),
     faults,
   };
-  return seedsOf(flags.seeds).map((seed) => ({ seed, ...base }));
+  return seedsOf(flags).map((seed) => ({ seed, ...base }));
 }
 
-function seedsOf(text: string | undefined): number[] {
-  if (text === undefined) return Array.from({ length: RANDOM_SEEDS }, () => randomInt(LARGEST_SEED));
+function seedsOf({ seeds: text, randomSeeds }: SoakFlags): number[] {
+  if (text === undefined) {
+    const base = randomInt(LARGEST_SEED);
+    return Array.from({ length: whole('--random-seeds', randomSeeds) }, (_, index) => base + index);
+  }
   const match = /^(\d+)(?:\.\.(\d+))?$/.exec(text);
   const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
   if (match === null || last < first) throw new UsageError(`--seeds takes A..B, such as 1..20, not "${text}"`);
@@ -233,6 +247,10 @@ function readFailure(file: string): SeedRun {
     throw new UsageError(`${file} is no failure saved by this version of fermata soak`);
   }
   return run;
+}
+
+function seedCommand({ seed, days, nodes, workloadsPerDay, faults }: SeedRun): string {
+  return `./fermata soak --seeds ${seed} --days ${days} --nodes ${nodes} --workloads-per-day ${workloadsPerDay} --faults ${faults}`;
 }
 
 function replayCommand(file: string): string {

@@ -4,6 +4,7 @@ import { type OutputFormat, outputOption } from './output.ts';
 export interface SoakFlags {
   days: string;
   seeds?: string;
+  randomSeeds: string;
   faults: string;
   nodes: string;
   workloadsPerDay: string;
@@ -21,7 +22,12 @@ export function register(program: Command): void {
       'run the whole control plane in virtual time, days in seconds, with everything going wrong that can, and judge it',
     )
     .option('--days <number>', 'virtual days of each seed', '5')
-    .option('--seeds <A..B>', 'seeds to run (default: 8 random ones)')
+    .option('--seeds <A..B>', 'seeds to run (default: random ones)')
+    .option(
+      '--random-seeds <number>',
+      'how many seeds, one after the other from a random one on, which is printed',
+      '8',
+    )
     .addOption(
       new Option('--faults <profile>', 'what goes wrong').default('swarm', 'swarm: each seed its own mixture of all'),
     )

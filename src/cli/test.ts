@@ -7,12 +7,12 @@ export function register(program: Command): void {
   program
     .command('test')
     .description(
-      'Run the gate: lint, types, doors, unit and property tests, end-to-end tests, and a look for what they left behind.\n' +
+      'Run the gate: lint, types, doors, unit and property tests, end-to-end tests, virtual days under faults, and a look for what they left behind.\n' +
         'The last line is "N passed, N failed, N skipped".',
     )
     .option(
       '--only <part...>',
-      'only these stages (lint, types, doors, unit, end-to-end), or the test files whose path contains this',
+      'only these stages (lint, types, doors, unit, end-to-end, soak), or the test files whose path contains this',
     )
     .action(async (options: { only?: string[] }) => {
       const { runGate, UnknownPart } = await import('../../scripts/gate/index.ts');

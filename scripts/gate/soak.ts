@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { runChild } from './child.ts';
+import { oneCheck, type Stage, type StageContext, type StageResult } from './stage.ts';
+import { testEnvironment } from './tests.ts';
+
+/**
+ * 2,000 virtual days: small clusters that never have enough room, each seed with its own mixture of faults (`swarm`). Many
+ * short runs see more different worlds than few long ones.
+ */
+const WORLDS = [
+  '--random-seeds',
+  '400',
+  '--days',
+  '5',
+  '--nodes',
+  '2',
+  '--workloads-per-day',
+  '12',
+  '--faults',
+  'swarm',
+];
+/** It takes two minutes where nothing else runs. */
+const TIMEOUT_MILLISECONDS = 900_000;
+const TAIL_LINES = 40;
+
+/** Virtual days on random seeds, which are printed: one check. */
+export const soakStage: Stage = { name: 'soak', run };
+
+async function run(context: StageContext): Promise<StageResult> {
+  const tail: string[] = [];
+  const deadline = AbortSignal.timeout(TIMEOUT_MILLISECONDS);
+  const status = await runChild(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', join(context.root, 'src/cli/main.ts'), 'soak', ...WORLDS, '--no-shrink'],
+    {
+      root: context.root,
+      environment: testEnvironment(context),
+      signal: AbortSignal.any([context.signal, deadline]),
+      onLine: (line) => {
+        tail.push(line);
+        if (tail.length > TAIL_LINES) tail.shift();
+        context.say(line);
+      },
+    },
+  );
+  context.signal.throwIfAborted();
+  if (deadline.aborted) return oneCheck([`not done after ${TIMEOUT_MILLISECONDS / 1000} s`]);
+  return oneCheck(status === 0 ? [] : [`exit status ${status}\n${tail.join('\n')}`]);
+}
