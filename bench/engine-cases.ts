@@ -85,7 +85,7 @@ const withClaim = (index: number): PodShape => ({
 });
 const EBS = { awsElasticBlockStore: { volumeID: 'aws', fsType: 'ext4' } };
 
-const LARGE: PodShape = { requests: { cpu: '9', memory: '500Mi' }, priority: 10 };
+const LARGE: PodShape = { requests: { cpu: '9', memory: '500Mi' } };
 const LOW = { count: 20_000, shape: always({ requests: { cpu: '900m', memory: '500Mi' } }) };
 const HIGH: PodShape = { requests: { cpu: '3', memory: '500Mi' }, priority: 10 };
 

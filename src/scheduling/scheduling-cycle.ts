@@ -279,6 +279,7 @@ export class SchedulingCycle {
       nodeName: plan.node.name,
       victims: victimDecisions(plan),
       ...groupDecisions(plan),
+      ...(remedy.reason === undefined ? {} : { reason: remedy.reason }),
       explanation,
     };
     return [decision, ...displaced];

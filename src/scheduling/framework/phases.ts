@@ -30,6 +30,8 @@ export interface Plugin {
   readonly name: string;
   /** Events after which a pod this plugin rejected, or gates, is worth another try; an event without hint is none. */
   readonly hints?: EventHints;
+  /** What hints read of the waiting pod: its template only, which is asked once for all of one template, or more (default). */
+  readonly hintsRead?: 'template' | 'pod';
   /**
    * What filter and score read besides the pod. `node`: nothing but that one NodeInfo, and of the pod nothing but its
    * template (spec; see `PodInfo.template`) and {@link shapeOf}; then verdicts and scores are kept per node and shape, and

@@ -31,6 +31,7 @@ export interface InterruptionDependencies extends PlanSearchDependencies {
  */
 export class Interruption implements PostFilterPlugin {
   readonly name = 'Interruption';
+  readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => hasLower(pod, node),
     RoomFreed: (pod: PodInfo, { node }: { node: NodeInfo }) => hasLower(pod, node),

@@ -1,4 +1,3 @@
-import { INITIAL_BACKOFF_MS, MAX_BACKOFF_MS } from '../constants.ts';
 import type { QueuedPod } from '../framework/phases.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 
@@ -14,15 +13,21 @@ export interface QueueEntry extends QueuedPod {
   lastAttemptAt: number;
   /** When time alone moves it on; Infinity: never. */
   dueAt: number;
-  /** Plugins whose events bring it back. */
+  /** Plugins whose events bring it back: those that turned it down, or the one that gates it. */
   rejectedBy: readonly string[];
   /** End of the time it may spend waiting for natural ends; then it interrupts. */
   waitDeadline: number | undefined;
 }
 
-/** When the pod may be tried again after its last attempt. */
-export function backoffEnd(entry: QueueEntry): number {
-  if (entry.attempts === 0) return 0;
-  const backoff = Math.min(INITIAL_BACKOFF_MS * 2 ** Math.min(entry.attempts - 1, 30), MAX_BACKOFF_MS);
-  return entry.lastAttemptAt + backoff;
+/** Backoff after the first attempt that found no node, and the longest it grows to; ms. */
+export interface Backoff {
+  readonly initialMilliseconds: number;
+  readonly maxMilliseconds: number;
+}
+
+/** When the pod may be tried again after its last attempt: the backoff doubles with each. */
+export function backoffEnd({ attempts, lastAttemptAt }: QueueEntry, backoff: Backoff): number {
+  if (attempts === 0) return 0;
+  const doubled = backoff.initialMilliseconds * 2 ** Math.min(attempts - 1, 30);
+  return lastAttemptAt + Math.min(doubled, backoff.maxMilliseconds);
 }

@@ -1,15 +1,22 @@
-import { UNSCHEDULABLE_FLUSH_MS } from '../constants.ts';
+import { INITIAL_BACKOFF_MS, MAX_BACKOFF_MS, UNSCHEDULABLE_FLUSH_MS } from '../constants.ts';
 import type { Gate, Plugin, QueuedPod } from '../framework/phases.ts';
-import type { EventHint, QueueEvent } from '../framework/queue-event.ts';
+import type { QueueEvent } from '../framework/queue-event.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
+import { AwaitingPods } from './awaiting-pods.ts';
 import { Heap } from './heap.ts';
-import { backoffEnd, type QueueEntry } from './queue-entry.ts';
+import { InFlightEvents } from './in-flight-events.ts';
+import { type Backoff, backoffEnd, type QueueEntry } from './queue-entry.ts';
 
 /** What the queue asks of the plugins. */
 export interface QueueRules {
   readonly plugins: readonly Plugin[];
   gateOf(pod: PodInfo, now: number): Gate | undefined;
   less(one: QueuedPod, other: QueuedPod): boolean;
+}
+
+export interface QueueOptions {
+  /** Default: 1 s doubling to 10 s. */
+  readonly backoff?: Backoff | undefined;
 }
 
 export interface QueueLengths {
@@ -34,12 +41,19 @@ export class SchedulingQueue {
     (one, other) => one.dueAt < other.dueAt || (one.dueAt === other.dueAt && one.sequence < other.sequence),
     (entry) => entry.info.uid,
   );
-  /** Unschedulable pods by the plugins that rejected them. */
-  readonly #rejected = new Map<string, Set<QueueEntry>>();
+  /** Unschedulable and gated pods. */
+  readonly #awaiting: AwaitingPods;
+  readonly #inFlight = new InFlightEvents();
+  readonly #backoff: Backoff;
   #sequence = 0;
 
-  constructor(rules: QueueRules) {
+  constructor(
+    rules: QueueRules,
+    { backoff = { initialMilliseconds: INITIAL_BACKOFF_MS, maxMilliseconds: MAX_BACKOFF_MS } }: QueueOptions = {},
+  ) {
     this.#rules = rules;
+    this.#backoff = backoff;
+    this.#awaiting = new AwaitingPods(rules.plugins);
     this.#active = new Heap<QueueEntry>(
       (one, other) => rules.less(one, other),
       (entry) => entry.info.uid,
@@ -70,8 +84,11 @@ export class SchedulingQueue {
       this.#enter(entry, now);
       return;
     }
+    const waits = known.state === 'unschedulable' || known.state === 'gated';
+    if (waits) this.#awaiting.delete(known);
     known.info = info;
     known.suspended = info.restoreFrom !== undefined;
+    if (waits) this.#awaiting.add(known);
     if (known.state === 'assumed') return;
     if (known.state === 'active') this.#active.push(known);
     else if (changed) this.#enter(known, now);
@@ -95,6 +112,7 @@ export class SchedulingQueue {
     const entry = this.#entries.get(uid);
     if (entry === undefined) return;
     this.#leave(entry);
+    this.#inFlight.arrive(uid);
     this.#entries.delete(uid);
   }
 
@@ -130,18 +148,31 @@ export class SchedulingQueue {
     return entry;
   }
 
-  /** No node took it: it waits for an event that one of `plugins` finds helpful, or for `dueAt`. */
+  /**
+   * No node took it: it waits for an event that one of `plugins` finds helpful, or for `dueAt`. If such an event came while
+   * it was in flight, it only backs off.
+   */
   reject(entry: QueueEntry, plugins: readonly string[], now: number, dueAt = Infinity): void {
+    const missed = this.#inFlight.arrive(entry.info.uid);
+    if (this.#missedHelp(entry, plugins, missed)) {
+      this.#enter(entry, now);
+      return;
+    }
     this.#leave(entry);
     entry.state = 'unschedulable';
     entry.rejectedBy = plugins;
     entry.dueAt = Math.min(dueAt, now + UNSCHEDULABLE_FLUSH_MS);
     this.#timed.push(entry);
-    for (const plugin of plugins) {
-      const rejected = this.#rejected.get(plugin);
-      if (rejected === undefined) this.#rejected.set(plugin, new Set([entry]));
-      else rejected.add(entry);
-    }
+    this.#awaiting.add(entry);
+  }
+
+  /** What the pod itself gave back is no help to it. */
+  #missedHelp(entry: QueueEntry, plugins: readonly string[], missed: readonly QueueEvent[] | undefined): boolean {
+    if (missed === undefined) return true;
+    return missed.some(
+      (event) =>
+        !('pod' in event && event.pod.uid === entry.info.uid) && this.#awaiting.isHelped(entry, plugins, event),
+    );
   }
 
   /**
@@ -156,12 +187,15 @@ export class SchedulingQueue {
   assume(entry: QueueEntry): void {
     this.#leave(entry);
     entry.state = 'assumed';
+    this.#inFlight.leave(entry.info.uid);
   }
 
   /** The bind failed: it is tried again after its backoff. */
   returnAssumed(uid: string, now: number): void {
     const entry = this.#entries.get(uid);
-    if (entry?.state === 'assumed') this.#enter(entry, now);
+    if (entry?.state !== 'assumed') return;
+    this.#inFlight.arrive(uid);
+    this.#enter(entry, now);
   }
 
   /** What an unschedulable pod waited for went wrong: it is tried again after a backoff. */
@@ -181,16 +215,12 @@ export class SchedulingQueue {
     this.#enter(entry, now);
   }
 
-  /** Brings back the pods that the event could help, by the hints of the plugins that rejected them. */
+  /** Brings back the pods that the event could help, by the hints of the plugins that rejected, or gate, them. */
   on(event: QueueEvent, now: number): void {
-    const helped: QueueEntry[] = [];
-    for (const plugin of this.#rules.plugins) {
-      const hint = plugin.hints?.[event.type] as EventHint<QueueEvent['type']> | undefined;
-      const rejected = hint === undefined ? undefined : this.#rejected.get(plugin.name);
-      if (hint === undefined || rejected === undefined) continue;
-      for (const entry of rejected) if (hint(entry.info, event)) helped.push(entry);
+    this.#inFlight.record(event);
+    for (const entry of this.#awaiting.helpedBy(event)) {
+      if (entry.state === 'unschedulable' || entry.state === 'gated') this.#enter(entry, now);
     }
-    for (const entry of helped) if (entry.state === 'unschedulable') this.#enter(entry, now);
   }
 
   get hasActive(): boolean {
@@ -219,10 +249,15 @@ export class SchedulingQueue {
     if (gate !== undefined) {
       entry.state = gate.until === undefined ? 'gated' : 'backoff';
       entry.dueAt = gate.until ?? Infinity;
-      if (gate.until !== undefined) this.#timed.push(entry);
+      if (gate.until !== undefined) {
+        this.#timed.push(entry);
+        return;
+      }
+      entry.rejectedBy = [gate.plugin];
+      this.#awaiting.add(entry);
       return;
     }
-    const until = backoffEnd(entry);
+    const until = backoffEnd(entry, this.#backoff);
     if (until > now) {
       entry.state = 'backoff';
       entry.dueAt = until;
@@ -238,8 +273,6 @@ export class SchedulingQueue {
     const { uid } = entry.info;
     this.#active.remove(uid);
     this.#timed.remove(uid);
-    if (entry.state === 'unschedulable') {
-      for (const plugin of entry.rejectedBy) this.#rejected.get(plugin)?.delete(entry);
-    }
+    if (entry.state === 'unschedulable' || entry.state === 'gated') this.#awaiting.delete(entry);
   }
 }
