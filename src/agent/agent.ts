@@ -5,9 +5,11 @@ import {
   keyOf,
   type Log,
   POD_CHECKPOINTS,
+  POD_GROUP_CHECKPOINTS,
   PODS,
   type Pod,
   type PodCheckpoint,
+  type PodGroupCheckpoint,
   reasonOf,
 } from '../model/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -23,6 +25,7 @@ import {
 } from './defaults.ts';
 import { diskStorage } from './disk-storage.ts';
 import { Dumper, folderOf } from './dumper.ts';
+import { GroupVotes, groupOf } from './group-votes.ts';
 import type { Journal } from './journal.ts';
 import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';
 import { type OpenedCheckpoint, Opener } from './opener.ts';
@@ -74,6 +77,8 @@ export class Agent {
   readonly #opener: Opener;
   readonly #keeper: Keeper;
   readonly #checkpoints: Reflector<PodCheckpoint>;
+  readonly #groups: Reflector<PodGroupCheckpoint>;
+  readonly #votes: GroupVotes;
   readonly #pods: Reflector<Pod>;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
@@ -88,12 +93,24 @@ export class Agent {
     this.#events = new EventRecorder(parts, { component: 'fermata-agent', host: nodeName });
     this.#writer = new CheckpointWriter(parts.store);
     const shared = { ...parts, storage: parts.storage ?? diskStorage, events: this.#events, counters: this.#counters };
+    this.#groups = new Reflector<PodGroupCheckpoint>(parts, POD_GROUP_CHECKPOINTS, {
+      onChange: (group) => {
+        votes.changed(group);
+        const { decision } = group.status ?? {};
+        const why = `the group ${group.metadata.name} was aborted: ${decision?.message ?? 'no reason given'}`;
+        if (decision?.verdict === 'Aborted') this.#dumper.cancel(group.metadata.uid, why);
+      },
+      onDelete: (group) => votes.changed(group),
+    });
+    const votes = new GroupVotes(parts, this.#groups);
+    this.#votes = votes;
     this.#dumper = new Dumper(
       {
         ...shared,
         writer: this.#writer,
         unsettled: this.#unsettled,
         slots: new Slots(options.concurrency ?? DEFAULT_CONCURRENCY),
+        votes,
       },
       { nodeName, directory, podsDirectory: options.podsDirectory },
     );
@@ -128,6 +145,7 @@ export class Agent {
   start(): void {
     (this.#parts.storage ?? diskStorage).files.prepareDigests?.();
     this.#checkpoints.start();
+    this.#groups.start();
     this.#pods.start();
     this.#background = this.#run(this.#stopping.signal).catch((error: unknown) => {
       if (this.#stopping.signal.aborted) return;
@@ -138,7 +156,7 @@ export class Agent {
   /** A dump under way is undone; the next start takes it up again. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error(`the agent of node ${this.#nodeName} stops`));
-    await Promise.all([this.#checkpoints.stop(), this.#pods.stop(), this.#loop.stop()]);
+    await Promise.all([this.#checkpoints.stop(), this.#groups.stop(), this.#pods.stop(), this.#loop.stop()]);
     await this.#background;
     await this.#keeper.stop();
     await this.#events.flush();
@@ -182,7 +200,7 @@ export class Agent {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#checkpoints.synced(signal), this.#pods.synced(signal)]);
+    await Promise.all([this.#checkpoints.synced(signal), this.#groups.synced(signal), this.#pods.synced(signal)]);
     for (const { namespace, name } of this.#parts.journal.entries()) this.#loop.enqueue(`${namespace}/${name}`);
     this.#loop.start();
     await Promise.all([
@@ -314,6 +332,8 @@ export class Agent {
       source === undefined
         ? `pod ${name} is gone`
         : `pod ${name} is another one now (${source.metadata.uid}) than the one to checkpoint`;
+    const group = groupOf(checkpoint);
+    if (group !== undefined) await this.#votes.abort(group, message, signal);
     const failure = { reason: 'SourcePodReplaced', message } as const;
     const now = this.#parts.clock.now();
     const written = await this.#writer.status(

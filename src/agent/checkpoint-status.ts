@@ -4,6 +4,7 @@ import {
   isConditionTrue,
   type PodCheckpoint,
   type PodCheckpointStatus,
+  PREPARED_CONDITION,
   withCondition,
 } from '../model/index.ts';
 import type { JournalEntry } from './journal.ts';
@@ -60,6 +61,17 @@ export function failed(
       rfc3339(now),
     ),
   };
+}
+
+/** The member of a group votes for the commit: its images are verified, and its processes stand still until the decision. */
+export function prepared(current: PodCheckpoint, now: number): PodCheckpointStatus {
+  const condition = {
+    type: PREPARED_CONDITION,
+    status: 'True',
+    reason: 'ImagesVerified',
+    message: 'the images are verified; the processes stand still until the group is decided',
+  } as const;
+  return { ...current.status, conditions: withCondition(current.status?.conditions, condition, rfc3339(now)) };
 }
 
 /** The dump is verified and sealed. */

@@ -2,8 +2,8 @@
 export const DEFAULT_TIMEOUT_SECONDS = 300;
 /** Dumps at once on a node: more share one disk and make every freeze window longer. */
 export const DEFAULT_CONCURRENCY = 2;
-/** PodCheckpoints worked on at once, most of them waiting for something. */
-export const RECONCILE_CONCURRENCY = 64;
+/** PodCheckpoints worked on at once, most of them waiting for something: all members of a group that run here must find a place. */
+export const RECONCILE_CONCURRENCY = 256;
 /** What a dump needs on the disk beyond the memory of the processes: page maps, file system difference, manifest. */
 export const DISK_MARGIN_BYTES = 32 * 1024 * 1024;
 /** How soon to look again whether the runtime has let go of a pod whose object is gone; its own reports come sooner. */
@@ -18,5 +18,9 @@ export const RESYNC_MILLISECONDS = 30_000;
 export const FLUSH_DELAY_MILLISECONDS = 1_000;
 /** How soon to look again what CRIU has written meanwhile. */
 export const FOLLOW_MILLISECONDS = 10;
+/** How soon the server is asked what was decided for a group when the watch says nothing; the processes stand still until then. */
+export const GROUP_POLL_MILLISECONDS = 1_000;
+/** How much longer than a member's dump may take its group's decision is waited for before the agent itself aborts the group. */
+export const GROUP_GRACE_MILLISECONDS = 10_000;
 /** How soon to listen again to a runtime whose reports broke off. */
 export const CHANGES_RETRY_MILLISECONDS = 1_000;

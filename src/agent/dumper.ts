@@ -2,12 +2,24 @@ import { join } from 'node:path';
 import { type DigestsAhead, type Manifest, sealCheckpoint } from '../checkpoint/index.ts';
 import { type Clock, rfc3339 } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
-import { adviceOf, FermataError, keyOf, type Log, type Pod, type PodCheckpoint, reasonOf } from '../model/index.ts';
-import type { PodObservation, Runtime } from '../runtime/index.ts';
+import {
+  adviceOf,
+  FermataError,
+  isConditionTrue,
+  keyOf,
+  type Log,
+  type Pod,
+  type PodCheckpoint,
+  PREPARED_CONDITION,
+  reasonOf,
+} from '../model/index.ts';
+import type { HeldDump, PodObservation, Runtime } from '../runtime/index.ts';
 import { completed, failed, hasFailed, inProgress, isReady, isStopped } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import { DEFAULT_TIMEOUT_SECONDS, DISK_MARGIN_BYTES, FOLLOW_MILLISECONDS } from './defaults.ts';
+import { GroupBallot } from './group-ballot.ts';
+import { type GroupVotes, groupOf } from './group-votes.ts';
 import { describeImages, statisticsOf, verifyImages } from './images.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { podTemplate } from './pod-template.ts';
@@ -26,6 +38,7 @@ export interface DumperParts {
   counters: AgentCounters;
   unsettled: UnsettledPods;
   slots: Slots;
+  votes: GroupVotes;
 }
 
 export interface DumperOptions {
@@ -37,7 +50,7 @@ export interface DumperOptions {
 }
 
 /** Failures of the dump itself, after which the pod runs on; anything else leaves open what became of it. */
-const DUMP_FAILURES = new Set(['DumpFailed', 'DumpTimeout', 'CheckpointUnsupported', 'PodNotRunning']);
+const DUMP_FAILURES = new Set(['DumpFailed', 'DumpRefused', 'DumpTimeout', 'CheckpointUnsupported', 'PodNotRunning']);
 /** What says that the images are not a checkpoint. */
 const IMAGE_FAILURES = new Set(['CheckpointIncomplete', 'CheckpointCorrupt']);
 
@@ -50,17 +63,17 @@ export class Dumper {
   readonly #parts: DumperParts;
   readonly #options: DumperOptions;
   /** By UID of the PodCheckpoint: cuts its dump short, as long as it is one. */
-  readonly #cancels = new Map<string, { podUid: string; controller: AbortController }>();
+  readonly #cancels = new Map<string, { podUid: string; groupUid: string | undefined; controller: AbortController }>();
 
   constructor(parts: DumperParts, options: DumperOptions) {
     this.#parts = parts;
     this.#options = options;
   }
 
-  /** Stops the dump of that PodCheckpoint, or of that pod, while the pod can still run on. */
+  /** Stops the dump of that PodCheckpoint, of that pod, or those of that group, while the pods can still run on. */
   cancel(uid: string, reason: string): void {
-    for (const [checkpointUid, { podUid, controller }] of this.#cancels) {
-      if (checkpointUid === uid || podUid === uid) controller.abort(new Error(reason));
+    for (const [checkpointUid, { podUid, groupUid, controller }] of this.#cancels) {
+      if (checkpointUid === uid || podUid === uid || groupUid === uid) controller.abort(new Error(reason));
     }
   }
 
@@ -69,7 +82,11 @@ export class Dumper {
     const { clock, runtime, writer, storage, journal, unsettled } = this.#parts;
     const podUid = pod.metadata.uid;
     const present = (await runtime.list(signal)).find(({ uid }) => uid === podUid);
-    const refusal = refusalFor(pod, present) ?? (await this.#lackOfSpace(pod, present));
+    const group = groupOf(checkpoint);
+    const refusal =
+      refusalFor(pod, present) ??
+      (await this.#decidedWithout(checkpoint, signal)) ??
+      (await this.#lackOfSpace(pod, present));
     if (refusal !== undefined) return this.#fail(checkpoint, refusal, signal);
     const facts = { nodeName: this.#options.nodeName, podUid };
     const claimed = await writer.status(
@@ -95,6 +112,7 @@ export class Dumper {
       orderedAt: clock.now(),
       template: podTemplate(pod, clock.now()),
       emptyDirs: emptyDirsOf(pod),
+      ...(group !== undefined && { group }),
     };
     await storage.ensure(this.#options.directory);
     await storage.files.remove(this.#path(entry));
@@ -119,8 +137,15 @@ export class Dumper {
     if (entry.step === 'failed') return this.#fail(checkpoint, entry.failure ?? 'the dump failed', signal, entry);
     if (entry.step === 'sealed') return this.#report(checkpoint, entry, signal);
     if (entry.step === 'dumped') return this.#seal(checkpoint, entry, signal);
-    const found = await this.#parts.runtime.recoverDump(entry.podUid, this.#orderOf(entry, signal));
+    const ballot = this.#ballot(checkpoint, entry, { stop: signal, cancel: new AbortController().signal });
+    const found = await this.#parts.runtime.recoverDump(entry.podUid, {
+      ...this.#orderOf(entry, signal),
+      ...(ballot !== undefined && { decide: (held) => ballot.decide(held) }),
+    });
     this.#parts.log.info({ checkpoint: keyOf(checkpoint), found }, 'recovering a dump that was cut off');
+    if (ballot?.refusal !== undefined && found === 'running') {
+      return this.#fail(checkpoint, ballot.refusal, signal, entry);
+    }
     if (found === 'lost') {
       return this.#fail(
         checkpoint,
@@ -130,10 +155,15 @@ export class Dumper {
       );
     }
     if (found === 'dumped') {
+      const denial = await this.#denial(entry, signal);
+      if (denial !== undefined) return this.#fail(checkpoint, denial, signal, entry);
       this.#parts.counters.dumpsRecovered++;
       const containers = await describeImages(this.#path(entry), containersOf(entry), this.#parts.storage.files);
-      return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers }), signal);
+      const committed = entry.group === undefined ? {} : { committed: true };
+      return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers, ...committed }), signal);
     }
+    const decided = await this.#decidedWithout(checkpoint, signal);
+    if (decided !== undefined) return this.#fail(checkpoint, decided, signal, entry);
     await this.#parts.storage.files.remove(this.#path(entry));
     if (pod === undefined) return this.#fail(checkpoint, 'the pod is being deleted, or gone', signal, entry);
     if (checkpoint.metadata.deletionTimestamp !== undefined) {
@@ -145,14 +175,15 @@ export class Dumper {
   async #dump(checkpoint: PodCheckpoint, entry: JournalEntry, pod: Pod, signal: AbortSignal): Promise<void> {
     const { runtime, slots, storage, clock, counters } = this.#parts;
     const cancel = new AbortController();
-    this.#cancels.set(entry.checkpointUid, { podUid: entry.podUid, controller: cancel });
+    this.#cancels.set(entry.checkpointUid, { podUid: entry.podUid, groupUid: entry.group?.uid, controller: cancel });
     const either = AbortSignal.any([signal, cancel.signal]);
     const { files } = storage;
     let ahead: DigestsAhead | undefined;
     let dumped: JournalEntry;
     let ended: Promise<void> | undefined;
+    let ballot: GroupBallot | undefined;
     try {
-      dumped = await slots.run(either, async () => {
+      dumped = await slots.run(either, async (release) => {
         const ordered = this.#advance(entry, { orderedAt: clock.now(), template: podTemplate(pod, clock.now()) });
         counters.dumpsStarted++;
         const after = ordered.leaveRunning ? 'runs on' : 'is stopped by it';
@@ -162,24 +193,36 @@ export class Dumper {
           const pause = (): Promise<void> => clock.sleep(FOLLOW_MILLISECONDS, either);
           ahead = files.digestsAhead?.(this.#path(entry), { signal: either, pause });
         }
+        ballot = this.#ballot(checkpoint, ordered, { stop: signal, cancel: cancel.signal });
         const report = await runtime.checkpointPod(entry.podUid, {
           ...this.#orderOf(ordered, either),
           onImages: () => ahead?.complete(),
+          ...(ballot !== undefined && {
+            decide: async (held) => {
+              // Another member of the group may be waiting for it.
+              release();
+              return (await ballot?.decide(held)) === true;
+            },
+          }),
         });
         ahead?.complete();
         ended = report.ended;
-        return { ...ordered, step: 'dumped', containers: report.containers, dumpedAt: clock.now() };
+        const committed = ballot === undefined ? {} : { committed: true };
+        return { ...ordered, ...committed, step: 'dumped', containers: report.containers, dumpedAt: clock.now() };
       });
     } catch (error) {
       ahead?.abandon();
-      if (signal.aborted) throw error;
+      // Held, and to be taken up again: what becomes of it is decided elsewhere.
+      if (signal.aborted || ballot?.isOpen === true) throw error;
       const known = error instanceof FermataError && DUMP_FAILURES.has(error.code);
       if (!known && !cancel.signal.aborted) throw error;
-      const reason = cancel.signal.aborted ? reasonOf(cancel.signal.reason) : adviceOf(error);
+      const reason = ballot?.refusal ?? (cancel.signal.aborted ? reasonOf(cancel.signal.reason) : adviceOf(error));
       return this.#undo(checkpoint, entry, reason, signal);
     } finally {
       this.#cancels.delete(entry.checkpointUid);
     }
+    // The group was committed although this dump was to be cut short: so were its digests.
+    if (cancel.signal.aborted) ahead = undefined;
     // While the kernel takes back the memory of the killed processes, what they left is digested.
     const sealing = this.#writeManifest(dumped, signal, { ahead, ended });
     const [lie] = await Promise.allSettled([this.#disproof(dumped, signal, ended), sealing]);
@@ -187,6 +230,50 @@ export class Dumper {
     if (lie.value !== undefined) return this.#undo(checkpoint, entry, lie.value, signal);
     this.#parts.journal.put(dumped);
     await this.#seal(checkpoint, dumped, signal, sealing);
+  }
+
+  #ballot(
+    checkpoint: PodCheckpoint | undefined,
+    entry: JournalEntry,
+    signals: { stop: AbortSignal; cancel: AbortSignal },
+  ): GroupBallot | undefined {
+    if (entry.group === undefined) return undefined;
+    const { votes, writer, clock } = this.#parts;
+    const defect = async ({ report }: HeldDump): Promise<string | undefined> => {
+      const { files } = this.#parts.storage;
+      const containers = report?.containers ?? (await describeImages(this.#path(entry), containersOf(entry), files));
+      return this.#defectOf({ ...entry, containers });
+    };
+    const commit = (): void => {
+      this.#advance(entry, { committed: true });
+    };
+    return new GroupBallot({ votes, writer, clock, defect, commit }, entry.group, entry, checkpoint, signals);
+  }
+
+  /** Why there is nothing to dump for any more: its group was decided without it. */
+  async #decidedWithout(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<string | undefined> {
+    const group = groupOf(checkpoint);
+    // Its vote may be counted at any moment, so it must not begin anew.
+    if (group !== undefined && isConditionTrue(checkpoint.status?.conditions, PREPARED_CONDITION)) {
+      return 'it had stood still for its group, and does no more';
+    }
+    const decision = group === undefined ? undefined : await this.#parts.votes.decided(group, signal);
+    if (decision === undefined) return undefined;
+    const verdict = decision.verdict === 'Aborted' ? 'aborted' : 'committed without it';
+    return `the group ${group?.name} was ${verdict}: ${decision.message ?? 'no reason given'}`;
+  }
+
+  /** Why a complete dump of a stopped pod does not count: it was never voted for, and its group is not committed. */
+  async #denial(entry: JournalEntry, signal: AbortSignal): Promise<string | undefined> {
+    const { journal, votes } = this.#parts;
+    if (entry.group === undefined) return undefined;
+    if (journal.entries().some((one) => one.checkpointUid === entry.checkpointUid && one.committed === true)) {
+      return undefined;
+    }
+    const decision = await votes.abort(entry.group, 'a member was stopped before the group was decided', signal);
+    return decision.verdict === 'Committed'
+      ? undefined
+      : `the group ${entry.group.name} was aborted: ${decision.message}`;
   }
 
   /** Success is believed only when what is seen fits it. */
@@ -247,7 +334,7 @@ export class Dumper {
       if (signal.aborted) throw error;
       const invalid = error instanceof FermataError && IMAGE_FAILURES.has(error.code);
       if (invalid) return this.#undo(checkpoint, { ...entry, step: 'dumping' }, error.message, signal);
-      if (entry.leaveRunning) return this.#fail(checkpoint, adviceOf(error), signal, entry);
+      if (entry.leaveRunning && entry.committed !== true) return this.#fail(checkpoint, adviceOf(error), signal, entry);
       // The images are all there is of the pod: they are sealed as soon as that can be done.
       events.record(
         checkpoint,
@@ -318,9 +405,12 @@ export class Dumper {
 
   /** Says that it failed, and why; then nothing of it is left. */
   async #fail(checkpoint: PodCheckpoint, message: string, signal: AbortSignal, entry?: JournalEntry): Promise<void> {
-    const { writer, clock, counters, log } = this.#parts;
+    const { writer, clock, counters, log, votes } = this.#parts;
     // Said once, it stays: when no answer comes the server may have heard it all the same, and may still be going to.
     if (entry !== undefined) this.#advance(entry, { step: 'failed', failure: message });
+    const group = entry?.group ?? groupOf(checkpoint);
+    // First: from then on the group cannot be committed without this member.
+    if (group !== undefined) await votes.abort(group, `pod ${checkpoint.spec.sourcePod.name}: ${message}`, signal);
     const failure = { reason: 'CheckpointFailed', message, nodeName: this.#options.nodeName } as const;
     const current = await writer.status(checkpoint, (one) => failed(one, failure, clock.now()), signal);
     counters.dumpsFailed++;
@@ -352,8 +442,14 @@ export class Dumper {
    */
   async #abandon(entry: JournalEntry, signal: AbortSignal): Promise<void> {
     const { runtime, storage, log } = this.#parts;
+    const ballot = this.#ballot(undefined, entry, { stop: signal, cancel: new AbortController().signal });
     const found =
-      entry.step === 'dumping' ? await runtime.recoverDump(entry.podUid, this.#orderOf(entry, signal)) : 'dumped';
+      entry.step === 'dumping'
+        ? await runtime.recoverDump(entry.podUid, {
+            ...this.#orderOf(entry, signal),
+            ...(ballot !== undefined && { decide: (held) => ballot.decide(held) }),
+          })
+        : 'dumped';
     const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
     if (found === 'dumped' && isFrozen(present)) {
       log.error(

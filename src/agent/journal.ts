@@ -26,6 +26,10 @@ export interface JournalEntry {
   template: { metadata: unknown; spec: unknown };
   /** `emptyDir` volumes whose content belongs to the checkpoint. */
   emptyDirs: string[];
+  /** It is a member of this PodGroupCheckpoint: its dump counts only when the group is committed. */
+  group?: { namespace: string; name: string; uid: string };
+  /** The group is. */
+  committed?: boolean;
   /** From `dumped` on. */
   containers?: CheckpointedContainer[];
   dumpedAt?: number;

@@ -7,15 +7,21 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Runs `work` once there is a slot; rejects with the signal's reason when aborted while waiting. */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Runs `work` once there is a slot, which it may give back before its end; rejects with the signal's reason when aborted while waiting. */
+  async run<T>(signal: AbortSignal, work: (release: () => void) => Promise<T>): Promise<T> {
     await this.#take(signal);
-    try {
-      return await work();
-    } finally {
+    let released = false;
+    const release = (): void => {
+      if (released) return;
+      released = true;
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;
       else next();
+    };
+    try {
+      return await work(release);
+    } finally {
+      release();
     }
   }
 

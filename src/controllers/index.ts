@@ -1,3 +1,4 @@
+export { GroupController } from './group/group-controller.ts';
 export { nextIncarnation } from './interruption/incarnation.ts';
 export { InterruptionController } from './interruption/interruption-controller.ts';
 export { RetentionController } from './retention/retention-controller.ts';

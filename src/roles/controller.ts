@@ -1,4 +1,4 @@
-import { InterruptionController, RetentionController } from '../controllers/index.ts';
+import { GroupController, InterruptionController, RetentionController } from '../controllers/index.ts';
 import { EventRecorder } from '../kubernetes/index.ts';
 import { type LeaderElectionFlags, startLed } from './election.ts';
 import { type ClusterOptions, connect, type Running } from './role.ts';
@@ -13,6 +13,7 @@ export async function startController(options: ControllerRoleOptions): Promise<R
     const parts = { ...dependencies, store };
     const events = new EventRecorder(parts, { component: NAME });
     const controllers = [
+      new GroupController({ ...parts, events }),
       new InterruptionController({ ...parts, events }),
       new RetentionController({ ...parts, events }),
     ];

@@ -1,4 +1,4 @@
-import { InterruptionController, RetentionController, Scheduler } from '../controllers/index.ts';
+import { GroupController, InterruptionController, RetentionController, Scheduler } from '../controllers/index.ts';
 import { EventRecorder, LeaderElector, type LedProgram, type Term } from '../kubernetes/index.ts';
 import { Engine } from '../scheduling/index.ts';
 import { ComponentHost, type Life, type Program } from './component-host.ts';
@@ -59,6 +59,7 @@ const scheduler: Component = (life, term) => {
 const controller: Component = (life) => {
   const events = new EventRecorder(life, { component: 'fermata-controller' });
   return withEvents(events, [
+    new GroupController({ ...life, events }),
     new InterruptionController({ ...life, events }),
     new RetentionController({ ...life, events }),
   ]);

@@ -1,7 +1,7 @@
 import { Agent, MemoryJournal, MemoryStorage } from '../../src/agent/index.ts';
 import { MemoryFiles } from '../../src/checkpoint/index.ts';
 import { seededRandom, VirtualClock } from '../../src/clock/index.ts';
-import { InterruptionController } from '../../src/controllers/index.ts';
+import { GroupController, InterruptionController } from '../../src/controllers/index.ts';
 import { EventRecorder, isApiError, MemoryBacking, type ObjectStore, Registry } from '../../src/kubernetes/index.ts';
 import {
   conditionOf,
@@ -71,7 +71,7 @@ export class NodeWorld {
   /** Names of pods that were ever seen with a container that had failed. */
   readonly failedPods: string[] = [];
   readonly #options: WorldOptions;
-  readonly #controller: InterruptionController | undefined;
+  readonly #controllers: readonly (InterruptionController | GroupController)[];
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
@@ -88,11 +88,12 @@ export class NodeWorld {
       lives: [],
     }));
     for (const node of this.nodes) this.#begin(node);
+    this.#controllers = [];
     if (options.controller === true) {
       const parts = { store: this.store, clock, random, log: SILENT_LOG };
       const events = new EventRecorder(parts, { component: 'test' });
-      this.#controller = new InterruptionController({ ...parts, events });
-      this.#controller.start();
+      this.#controllers = [new InterruptionController({ ...parts, events }), new GroupController({ ...parts, events })];
+      for (const controller of this.#controllers) controller.start();
     }
   }
 
@@ -202,7 +203,7 @@ export class NodeWorld {
 
   /** Ends the living and shows that no timer is left of them. */
   async stop(): Promise<void> {
-    await this.#controller?.stop();
+    await Promise.all(this.#controllers.map((controller) => controller.stop()));
     for (const { lives } of this.nodes) {
       const life = lives.at(-1);
       if (life === undefined || life.death.dead) continue;

@@ -6,13 +6,16 @@ import {
   conditionOf,
   FermataError,
   isConditionTrue,
+  isMemberOf,
   keyOf,
   type Log,
   POD_CHECKPOINTS,
+  POD_GROUP_CHECKPOINTS,
   PODS,
   type Pod,
   type PodCheckpoint,
   type PodCheckpointStatus,
+  type PodGroupCheckpoint,
   RESTORE_FROM_ANNOTATION,
   RESTORED_CONDITION,
   SUSPENDED_GATE,
@@ -53,6 +56,7 @@ export class InterruptionController {
   readonly #events: EventRecorder;
   readonly #checkpoints: Reflector<PodCheckpoint>;
   readonly #pods: Reflector<Pod>;
+  readonly #groups: Reflector<PodGroupCheckpoint>;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
 
@@ -69,6 +73,13 @@ export class InterruptionController {
     this.#checkpoints = new Reflector<PodCheckpoint>(dependencies, POD_CHECKPOINTS, {
       onChange: (checkpoint) => this.#loop.enqueue(keyOf(checkpoint)),
     });
+    this.#groups = new Reflector<PodGroupCheckpoint>(dependencies, POD_GROUP_CHECKPOINTS, {
+      onChange: ({ metadata: { namespace }, status }) => {
+        for (const { podCheckpointName: name } of status?.members ?? []) {
+          this.#loop.enqueue(keyOf({ metadata: { namespace, name } }));
+        }
+      },
+    });
     this.#pods = new Reflector<Pod>(dependencies, PODS, {
       onChange: (pod) => this.#enqueueCheckpointsOf(pod),
       onDelete: (pod) => this.#enqueueCheckpointsOf(pod),
@@ -78,7 +89,9 @@ export class InterruptionController {
   start(): void {
     this.#checkpoints.start();
     this.#pods.start();
-    Promise.all([this.#checkpoints.synced(this.#stopping.signal), this.#pods.synced(this.#stopping.signal)]).then(
+    this.#groups.start();
+    const all = [this.#checkpoints, this.#pods, this.#groups];
+    Promise.all(all.map((each) => each.synced(this.#stopping.signal))).then(
       () => this.#loop.start(),
       () => undefined, // only when stopped before the first list came
     );
@@ -86,7 +99,7 @@ export class InterruptionController {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the interruption controller stops'));
-    await Promise.all([this.#checkpoints.stop(), this.#pods.stop(), this.#loop.stop()]);
+    await Promise.all([this.#checkpoints.stop(), this.#pods.stop(), this.#groups.stop(), this.#loop.stop()]);
   }
 
   #enqueueCheckpointsOf(pod: Pod): void {
@@ -113,7 +126,24 @@ export class InterruptionController {
     if (restored?.reason === 'RestoreFailed' && (await this.#removeFailedIncarnation(checkpoint, signal))) {
       return undefined;
     }
+    if (!(await this.#isGroupReleased(checkpoint, signal))) return undefined;
     return this.#createIncarnation(checkpoint, signal);
+  }
+
+  /** The pods of a group come back together: not while one of them is still on its way out. */
+  async #isGroupReleased(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<boolean> {
+    const { group: name } = checkpoint.spec;
+    if (name === undefined) return true;
+    const { namespace } = checkpoint.metadata;
+    const seen = this.#groups.get(keyOf({ metadata: { namespace, name } }));
+    try {
+      const group = seen ?? (await this.#store.get(POD_GROUP_CHECKPOINTS, { namespace, name }, { signal }));
+      return !isMemberOf(checkpoint, group) || isConditionTrue(group.status?.conditions, 'Released');
+    } catch (error) {
+      // It goes only when all its members are over.
+      if (isApiError(error, 'NotFound')) return true;
+      throw error;
+    }
   }
 
   /** Step 4: only the very pod that was dumped, and only now that its dump is verified. */

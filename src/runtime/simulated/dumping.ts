@@ -88,7 +88,7 @@ export class Dumping {
     const { dump } = pod;
     if (dump !== undefined) {
       try {
-        if (dump.held !== true) await this.#wait(pod, dump, options);
+        if (dump.held === undefined) await this.#wait(pod, dump, options);
         await this.#complete(pod, dump, dump.endsAt ?? this.#parts.clock.now(), options);
         if (leaveRunning && options.decide !== undefined) return 'dumped';
       } catch (error) {
@@ -148,14 +148,15 @@ export class Dumping {
     const { files, machine } = this.#parts;
     const { fault, directory } = dump;
     const share = fault?.kind === 'half-written' ? 0.5 : fault?.kind === 'no-image' ? 0 : 1;
-    const containers = await writeDump(files, directory, pod, at - dump.startedAt, share);
+    const containers =
+      dump.held === undefined ? await writeDump(files, directory, pod, at - dump.startedAt, share) : undefined;
     this.#parts.waits.checkAlive();
     if (pod.dump !== dump) throw dumpFailed(pod, 'the pod was removed while it was dumped');
     if (decide !== undefined) {
       if (fault?.kind === 'run-on') throw dumpFailed(pod, 'a process of it does not stand still');
-      dump.held = true;
+      dump.held ??= pod.containers.filter(({ state }) => state === 'running').map(({ name }) => name);
       this.#parts.changed(pod.uid);
-      await this.#hold(pod, decide, { containers });
+      await this.#hold(pod, decide, containers);
       at = this.#parts.clock.now();
       if (pod.dump !== dump) throw dumpFailed(pod, 'the pod was removed while it was dumped');
     }
@@ -164,22 +165,35 @@ export class Dumping {
       machine.thaw(pod, at);
     } else {
       for (const container of pod.containers) {
-        if (container.state === 'running') container.state = 'frozen';
+        const wasDumped = dump.held?.includes(container.name) ?? container.state === 'running';
+        if (wasDumped) container.state = 'frozen';
       }
       pod.dumpedTo = directory;
     }
     this.#parts.changed(pod.uid);
-    return { containers };
+    return { containers: containers ?? [] };
   }
 
   /** Throws `DumpRefused`, or {@link Undecided} while it stays held. */
-  async #hold(pod: SimulatedPod, decide: NonNullable<CheckpointOptions['decide']>, report: DumpReport): Promise<void> {
+  async #hold(
+    pod: SimulatedPod,
+    decide: NonNullable<CheckpointOptions['decide']>,
+    containers: DumpReport['containers'] | undefined,
+  ): Promise<void> {
+    const { waits } = this.#parts;
+    const name = `hold ${pod.uid}`;
+    // Until this runtime ends: whoever was to decide may be gone with it.
+    const lifetime = waits.pass(Number.POSITIVE_INFINITY, undefined, name).then(() => false);
     let counts: boolean;
     try {
-      counts = await decide({ still: true, report });
-      this.#parts.waits.checkAlive();
+      const asked = decide({ still: true, ...(containers !== undefined && { report: { containers } }) });
+      counts = await Promise.race([asked, lifetime]);
+      waits.checkAlive();
     } catch (error) {
       throw new Undecided(error);
+    } finally {
+      lifetime.catch(() => undefined); // ended here
+      waits.cancel(name, dumpFailed(pod, 'it is decided'));
     }
     if (counts) return;
     throw new FermataError('DumpRefused', `pod ${pod.namespace}/${pod.name}: the dump was not to count, and is undone`);

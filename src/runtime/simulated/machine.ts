@@ -43,8 +43,8 @@ export interface DumpUnderWay {
   /** When CRIU is done, one way or the other; absent: it hangs. */
   endsAt?: number;
   fault?: DumpFault;
-  /** The images are complete, and what becomes of them is being decided elsewhere. */
-  held?: boolean;
+  /** The images of these containers are complete, and what becomes of them is being decided elsewhere. */
+  held?: string[];
 }
 
 export interface RestoreUnderWay {
@@ -164,7 +164,8 @@ export class SimulatedMachine {
    */
   powerFail(now: number): void {
     for (const pod of this.pods(now)) {
-      pod.dump = undefined;
+      // A held dump is all that is left of its processes.
+      if (pod.dump?.held === undefined) pod.dump = undefined;
       pod.restore = undefined;
       this.kill(pod, now, KILLED_EXIT_CODE);
     }

@@ -1,0 +1,132 @@
+import type { Clock } from '../clock/index.ts';
+import { rfc3339 } from '../clock/index.ts';
+import { isApiError, type ObjectStore, type Reflector } from '../kubernetes/index.ts';
+import {
+  type GroupDecision,
+  keyOf,
+  POD_GROUP_CHECKPOINTS,
+  type PodCheckpoint,
+  type PodGroupCheckpoint,
+} from '../model/index.ts';
+import { GROUP_POLL_MILLISECONDS } from './defaults.ts';
+
+/** The PodGroupCheckpoint a checkpoint was made for; another one of the same name is not it. */
+export interface GroupRef {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** Undefined: the checkpoint is of no group. */
+export function groupOf(checkpoint: PodCheckpoint): GroupRef | undefined {
+  const { group } = checkpoint.spec;
+  if (group === undefined) return undefined;
+  const owner = checkpoint.metadata.ownerReferences?.find(
+    ({ kind, name }) => kind === POD_GROUP_CHECKPOINTS.kind && name === group,
+  );
+  // Made by hand for a group that does not know it: nothing will ever be decided for it.
+  return { namespace: checkpoint.metadata.namespace ?? '', name: group, uid: owner?.uid ?? '' };
+}
+
+/**
+ * The agent's part in the commit of a group: it reads the decision, and may itself decide one thing, that the group is aborted.
+ * The decision stands in the PodGroupCheckpoint's status and is written once, tied to the version it was made from; so of two that
+ * decide at the same time one does, and everybody hears the same. A group that is gone was not committed: its finalizer keeps it
+ * until all have acted.
+ */
+export class GroupVotes {
+  readonly #parts: { store: ObjectStore; clock: Clock };
+  readonly #groups: Reflector<PodGroupCheckpoint>;
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(parts: { store: ObjectStore; clock: Clock }, groups: Reflector<PodGroupCheckpoint>) {
+    this.#parts = parts;
+    this.#groups = groups;
+  }
+
+  /** To be called with every change of a group. */
+  changed(group: PodGroupCheckpoint): void {
+    for (const wake of this.#waiting.get(group.metadata.uid) ?? []) wake();
+  }
+
+  /** What was decided, as far as is known; the server is asked only where the watch has told nothing. */
+  async decided(ref: GroupRef, signal: AbortSignal): Promise<GroupDecision | undefined> {
+    const seen = this.#groups.get(keyOf({ metadata: ref }));
+    if (seen?.metadata.uid === ref.uid && seen.status?.decision !== undefined) return seen.status.decision;
+    const group = await this.#current(ref, signal);
+    return group === undefined ? this.#gone(ref) : group.status?.decision;
+  }
+
+  /** Waits for the decision. Rejects with the signal's reason, or when the server does not answer. */
+  async decision(ref: GroupRef, signal: AbortSignal): Promise<GroupDecision> {
+    for (;;) {
+      const over = new AbortController();
+      const told = this.#change(ref, over.signal);
+      try {
+        const decision = await this.decided(ref, signal);
+        if (decision !== undefined) return decision;
+        // A watch may stall: after a while the server is asked all the same.
+        const either = AbortSignal.any([signal, over.signal]);
+        const poll = this.#parts.clock.sleep(GROUP_POLL_MILLISECONDS, either).catch((error: unknown) => {
+          if (!over.signal.aborted) throw error;
+        });
+        await Promise.race([told, poll]);
+      } finally {
+        over.abort();
+      }
+    }
+  }
+
+  /** Aborts the group unless it is decided; returns what holds then. */
+  async abort(ref: GroupRef, message: string, signal: AbortSignal): Promise<GroupDecision> {
+    for (;;) {
+      const group = await this.#current(ref, signal);
+      if (group === undefined) return this.#gone(ref);
+      if (group.status?.decision !== undefined) return group.status.decision;
+      const { uid, resourceVersion } = group.metadata;
+      const decision: GroupDecision = { verdict: 'Aborted', message, time: rfc3339(this.#parts.clock.now()) };
+      try {
+        await this.#parts.store.patch(
+          POD_GROUP_CHECKPOINTS,
+          { namespace: ref.namespace, name: ref.name },
+          { metadata: { uid, resourceVersion }, status: { decision } },
+          { subresource: 'status', signal },
+        );
+        return decision;
+      } catch (error) {
+        if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
+      }
+    }
+  }
+
+  #gone(ref: GroupRef): GroupDecision {
+    const message = `PodGroupCheckpoint ${ref.name} is gone`;
+    return { verdict: 'Aborted', message, time: rfc3339(this.#parts.clock.now()) };
+  }
+
+  async #current(ref: GroupRef, signal: AbortSignal): Promise<PodGroupCheckpoint | undefined> {
+    const { namespace, name, uid } = ref;
+    try {
+      const group = await this.#parts.store.get(POD_GROUP_CHECKPOINTS, { namespace, name }, { signal });
+      return group.metadata.uid === uid ? group : undefined;
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Resolves at the next change the watch tells of, and when nobody waits for it any more. */
+  #change(ref: GroupRef, over: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wakers = this.#waiting.get(ref.uid) ?? new Set();
+      this.#waiting.set(ref.uid, wakers);
+      wakers.add(resolve);
+      const done = (): void => {
+        wakers.delete(resolve);
+        if (wakers.size === 0 && this.#waiting.get(ref.uid) === wakers) this.#waiting.delete(ref.uid);
+        resolve();
+      };
+      over.addEventListener('abort', done, { once: true });
+    });
+  }
+}

@@ -1,0 +1,268 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
+import { type EventRecorder, isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
+import {
+  conditionOf,
+  GROUP_FINALIZER,
+  type GroupDecision,
+  isConditionTrue,
+  isMemberOf,
+  keyOf,
+  type Log,
+  matchesLabelSelector,
+  POD_CHECKPOINTS,
+  POD_GROUP_CHECKPOINTS,
+  PODS,
+  type Pod,
+  type PodCheckpoint,
+  type PodGroupCheckpoint,
+  type PodGroupCheckpointStatus,
+  withCondition,
+} from '../../model/index.ts';
+import { failureOf, isPrepared, memberCheckpoint, membersOf } from './group-members.ts';
+import { groupConditions } from './group-status.ts';
+
+interface GroupDependencies {
+  store: ObjectStore;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  events: EventRecorder;
+}
+
+type Requeue = { requeueAfterMilliseconds: number } | undefined;
+
+/** Seconds a PodCheckpoint may take when it does not say (KEP-5823); members have the same. */
+const DEFAULT_TIMEOUT_SECONDS = 300;
+/** How much longer than its members' dumps a group may take: their orders have to arrive. */
+const GROUP_SLACK_MILLISECONDS = 5_000;
+/** How soon to look again when somebody else has written the object; the watch tells of it before, usually. */
+const CONFLICT_RETRY_MILLISECONDS = 200;
+
+/**
+ * Carries out PodGroupCheckpoints: resolves the selector once, orders a checkpoint of every member, and decides. Members hold
+ * their verified dumps, processes standing still, until the decision is in the group's status: `Committed` when every
+ * member has voted (`Prepared`), `Aborted` when one has failed, is gone or is late. The decision is tied to the version of the group
+ * it was made from; a member that cannot keep its vote aborts the group before it says that it failed. So whoever dies
+ * where, at the end all are checkpointed or all run on. Every step follows from the objects alone.
+ */
+export class GroupController {
+  readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #events: EventRecorder;
+  readonly #groups: Reflector<PodGroupCheckpoint>;
+  readonly #checkpoints: Reflector<PodCheckpoint>;
+  readonly #loop: ReconcileLoop;
+  readonly #stopping = new AbortController();
+
+  constructor(dependencies: GroupDependencies) {
+    this.#store = dependencies.store;
+    this.#clock = dependencies.clock;
+    this.#log = dependencies.log;
+    this.#events = dependencies.events;
+    this.#loop = new ReconcileLoop(dependencies, {
+      name: 'group',
+      concurrency: 8,
+      reconcile: (key, signal) => this.#reconcile(key, signal),
+    });
+    this.#groups = new Reflector<PodGroupCheckpoint>(dependencies, POD_GROUP_CHECKPOINTS, {
+      onChange: (group) => this.#loop.enqueue(keyOf(group)),
+    });
+    const enqueueGroup = ({ metadata: { namespace }, spec: { group } }: PodCheckpoint): void => {
+      if (group !== undefined) this.#loop.enqueue(keyOf({ metadata: { namespace, name: group } }));
+    };
+    this.#checkpoints = new Reflector<PodCheckpoint>(dependencies, POD_CHECKPOINTS, {
+      onChange: enqueueGroup,
+      onDelete: enqueueGroup,
+    });
+  }
+
+  start(): void {
+    this.#groups.start();
+    this.#checkpoints.start();
+    Promise.all([this.#groups.synced(this.#stopping.signal), this.#checkpoints.synced(this.#stopping.signal)]).then(
+      () => this.#loop.start(),
+      () => undefined, // only when stopped before the first list came
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the group controller stops'));
+    await Promise.all([this.#groups.stop(), this.#checkpoints.stop(), this.#loop.stop()]);
+  }
+
+  async #reconcile(key: string, signal: AbortSignal): Promise<Requeue> {
+    const group = this.#groups.get(key);
+    if (group === undefined) return undefined;
+    try {
+      return await this.#advance(group, signal);
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return undefined;
+      if (isApiError(error, 'Conflict')) return { requeueAfterMilliseconds: CONFLICT_RETRY_MILLISECONDS };
+      throw error;
+    }
+  }
+
+  async #advance(group: PodGroupCheckpoint, signal: AbortSignal): Promise<Requeue> {
+    const { decision, members } = group.status ?? {};
+    const { deletionTimestamp, finalizers = [] } = group.metadata;
+    if (deletionTimestamp !== undefined && !finalizers.includes(GROUP_FINALIZER)) return undefined;
+    if (decision !== undefined) return this.#settle(group, signal);
+    if (deletionTimestamp !== undefined) return this.#decide(group, 'Aborted', 'it is being deleted', signal);
+    if (!finalizers.includes(GROUP_FINALIZER)) {
+      await this.#patch(group, { metadata: { finalizers: [...finalizers, GROUP_FINALIZER] } }, signal);
+      return undefined; // the watch brings it back, with the version to go on from
+    }
+    if (members === undefined) return this.#resolve(group, signal);
+    return this.#follow(group, signal);
+  }
+
+  /** Once: from then on the group is the pods named in the status. */
+  async #resolve(group: PodGroupCheckpoint, signal: AbortSignal): Promise<Requeue> {
+    const { namespace } = group.metadata;
+    const pods = await this.#store.list(PODS, { signal, ...(namespace !== undefined && { namespace }) });
+    const selected = pods.items.filter(({ metadata }) => matchesLabelSelector(group.spec.selector, metadata.labels));
+    const resolved = membersOf(group, selected);
+    if ('reason' in resolved) return this.#decide(group, 'Aborted', resolved.reason, signal);
+    const { members } = resolved;
+    const message = `${members.length} pods are checkpointed together`;
+    await this.#status(
+      group,
+      {
+        ...group.status,
+        members,
+        conditions: withCondition(
+          group.status?.conditions,
+          { type: 'Ready', status: 'False', reason: 'CheckpointInProgress', message },
+          rfc3339(this.#clock.now()),
+        ),
+      },
+      signal,
+    );
+    this.#events.record(group, 'Normal', 'Checkpointing', message);
+    return undefined;
+  }
+
+  /** Undecided: orders what is not ordered, and looks whether there is a decision to take. */
+  async #follow(group: PodGroupCheckpoint, signal: AbortSignal): Promise<Requeue> {
+    const named = group.status?.members ?? [];
+    const members = this.#membersOf(group);
+    const failure = members.map(failureOf).find((reason) => reason !== undefined);
+    if (failure !== undefined) return this.#decide(group, 'Aborted', failure, signal);
+    const deleted = members.find(({ metadata }) => metadata.deletionTimestamp !== undefined);
+    if (deleted !== undefined) {
+      return this.#decide(group, 'Aborted', `PodCheckpoint ${deleted.metadata.name} is being deleted`, signal);
+    }
+    if (members.length === named.length && members.every(isPrepared)) {
+      return this.#decide(group, 'Committed', `all ${named.length} members are prepared`, signal);
+    }
+    const left = this.#deadlineOf(group) - this.#clock.now();
+    if (left <= 0) {
+      const ready = new Set(members.filter(isPrepared).map(({ metadata }) => metadata.name));
+      const late = named.filter(({ podCheckpointName }) => !ready.has(podCheckpointName)).map(({ name }) => name);
+      return this.#decide(group, 'Aborted', `not in time: ${late.join(', ')}`, signal);
+    }
+    const known = new Set(members.map(({ metadata }) => metadata.name));
+    const missing = named.filter(({ podCheckpointName }) => !known.has(podCheckpointName));
+    const refusals = await Promise.all(missing.map((member) => this.#order(group, member.podCheckpointName, signal)));
+    const refusal = refusals.find((reason) => reason !== undefined);
+    if (refusal !== undefined) return this.#decide(group, 'Aborted', refusal, signal);
+    return { requeueAfterMilliseconds: left };
+  }
+
+  /** Why the order cannot be given; undefined: it is given. */
+  async #order(group: PodGroupCheckpoint, checkpointName: string, signal: AbortSignal): Promise<string | undefined> {
+    const member = group.status?.members?.find(({ podCheckpointName }) => podCheckpointName === checkpointName);
+    if (member === undefined) return undefined;
+    const { namespace } = group.metadata;
+    let pod: Pod;
+    try {
+      pod = await this.#store.get(PODS, { namespace, name: member.name }, { signal });
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return `pod ${member.name} is gone`;
+      throw error;
+    }
+    if (pod.metadata.uid !== member.uid) return `pod ${member.name} is another one now`;
+    try {
+      await this.#store.create(POD_CHECKPOINTS, memberCheckpoint(group, member, pod), { signal });
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+      const existing = await this.#store.get(POD_CHECKPOINTS, { namespace, name: checkpointName }, { signal });
+      if (!isMemberOf(existing, group)) return `PodCheckpoint ${checkpointName} exists and is of something else`;
+    }
+    return undefined;
+  }
+
+  async #decide(
+    group: PodGroupCheckpoint,
+    verdict: GroupDecision['verdict'],
+    message: string,
+    signal: AbortSignal,
+  ): Promise<undefined> {
+    const now = this.#clock.now();
+    const decision: GroupDecision = { verdict, message, time: rfc3339(now) };
+    const decided = { ...group, status: { ...group.status, decision } };
+    const conditions = groupConditions(decided, this.#membersOf(group), now);
+    await this.#status(group, { ...decided.status, conditions }, signal);
+    const isCommitted = verdict === 'Committed';
+    this.#events.record(group, isCommitted ? 'Normal' : 'Warning', verdict, message);
+    this.#log.info({ group: keyOf(group), verdict, reason: message }, 'group decided');
+    return undefined;
+  }
+
+  /** Decided: says how far the members are, and lets the object go when none of them needs the decision any more. */
+  async #settle(group: PodGroupCheckpoint, signal: AbortSignal): Promise<Requeue> {
+    const members = this.#membersOf(group);
+    const conditions = groupConditions(group, members, this.#clock.now());
+    if (!isDeepStrictEqual(conditions, group.status?.conditions)) {
+      await this.#status(group, { ...group.status, conditions }, signal);
+      return undefined;
+    }
+    const { finalizers = [], deletionTimestamp, uid } = group.metadata;
+    const isSettled = (member: PodCheckpoint): boolean =>
+      isConditionTrue(member.status?.conditions, 'Ready') || failureOf(member) !== undefined;
+    if (!members.every((member) => isSettled(member) || member.status?.nodeName === undefined)) return undefined;
+    if (deletionTimestamp !== undefined) {
+      const rest = finalizers.filter((name) => name !== GROUP_FINALIZER);
+      await this.#patch(group, { metadata: { finalizers: rest } }, signal);
+    } else if (members.length === 0 && conditionOf(conditions, 'Ready')?.reason !== 'CheckpointInProgress') {
+      const { namespace, name } = group.metadata;
+      if ((group.status?.members ?? []).length === 0) return undefined; // it says why nothing was checkpointed
+      await this.#store.delete(POD_GROUP_CHECKPOINTS, { namespace, name }, { uid, signal });
+    }
+    return undefined;
+  }
+
+  #membersOf(group: PodGroupCheckpoint): PodCheckpoint[] {
+    const { namespace } = group.metadata;
+    return (group.status?.members ?? []).flatMap(({ podCheckpointName: name }) => {
+      const checkpoint = this.#checkpoints.get(keyOf({ metadata: { namespace, name } }));
+      return checkpoint !== undefined && isMemberOf(checkpoint, group) ? [checkpoint] : [];
+    });
+  }
+
+  #deadlineOf({ spec, status, metadata }: PodGroupCheckpoint): number {
+    const begun = conditionOf(status?.conditions, 'Ready')?.lastTransitionTime ?? metadata.creationTimestamp;
+    return Date.parse(begun) + (spec.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS) * 1000 + GROUP_SLACK_MILLISECONDS;
+  }
+
+  async #status(group: PodGroupCheckpoint, status: PodGroupCheckpointStatus, signal: AbortSignal): Promise<void> {
+    await this.#patch(group, { status }, signal, 'status');
+  }
+
+  async #patch(
+    group: PodGroupCheckpoint,
+    patch: { metadata?: object; status?: object },
+    signal: AbortSignal,
+    subresource?: 'status',
+  ): Promise<void> {
+    const { namespace, name, uid, resourceVersion } = group.metadata;
+    await this.#store.patch(
+      POD_GROUP_CHECKPOINTS,
+      { namespace, name },
+      { ...patch, metadata: { ...patch.metadata, uid, resourceVersion } },
+      { signal, ...(subresource !== undefined && { subresource }) },
+    );
+  }
+}
