@@ -15,7 +15,9 @@ import { testEnvironment, testStage } from './tests.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '');
 
 const UNIT_PATTERNS = ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'];
-const END_TO_END_PATTERNS = ['test/**/*.test.ts'];
+const END_TO_END_PATTERNS = ['test/*.test.ts', 'test/!(cluster)/**/*.test.ts'];
+/** On the cluster that KUBECONFIG names. */
+const CLUSTER_PATTERNS = ['test/cluster/**/*.test.ts'];
 
 const STAGES: readonly Stage[] = [
   {
@@ -40,6 +42,14 @@ const STAGES: readonly Stage[] = [
   }),
   soakStage,
 ];
+/** Runs only when it is asked for: it needs a cluster, and changes it. */
+const CLUSTER_STAGE: Stage = testStage({
+  name: 'cluster',
+  patterns: CLUSTER_PATTERNS,
+  isolation: 'process',
+  testTimeoutMilliseconds: 600_000,
+  timeoutMilliseconds: 1_800_000,
+});
 /** Tests run between the two looks of this stage. */
 const LEAKS = 'leaks';
 
@@ -70,7 +80,7 @@ export async function runGate(options: GateOptions): Promise<number> {
   const results: { name: string; result: StageResult; milliseconds: number }[] = [];
   try {
     const before = await takeSnapshot(context);
-    const runsTests = stages.some((stage) => stage.name === 'unit' || stage.name === 'end-to-end');
+    const runsTests = stages.some((stage) => ['unit', 'end-to-end', 'cluster'].includes(stage.name));
     const leaks: Stage = { name: LEAKS, run: () => findLeaks(before, context, options.signal) };
     for (const stage of [...stages, ...(runsTests ? [leaks] : [])]) {
       options.say(`▶ ${stage.name}`);
@@ -90,10 +100,12 @@ export async function runGate(options: GateOptions): Promise<number> {
 
 async function select(only: readonly string[]): Promise<{ stages: readonly Stage[]; filters: string[] }> {
   if (only.length === 0) return { stages: STAGES, filters: [] };
-  const names = STAGES.map((stage) => stage.name);
+  const stages = [...STAGES, CLUSTER_STAGE];
+  const names = stages.map((stage) => stage.name);
   const filters = only.filter((part) => !names.includes(part));
   const matched = new Set<string>();
-  for (const [name, patterns] of Object.entries({ unit: UNIT_PATTERNS, 'end-to-end': END_TO_END_PATTERNS })) {
+  const tests = { unit: UNIT_PATTERNS, 'end-to-end': END_TO_END_PATTERNS, [CLUSTER_STAGE.name]: CLUSTER_PATTERNS };
+  for (const [name, patterns] of Object.entries(tests)) {
     for (const file of await findFiles(ROOT, patterns)) {
       for (const filter of filters.filter((part) => file.includes(part))) matched.add(name).add(filter);
     }
@@ -102,7 +114,7 @@ async function select(only: readonly string[]): Promise<{ stages: readonly Stage
   if (unknown !== undefined) {
     throw new UnknownPart(`no stage and no test file is called ${unknown} (stages: ${names.join(', ')})`);
   }
-  return { stages: STAGES.filter((stage) => only.includes(stage.name) || matched.has(stage.name)), filters };
+  return { stages: stages.filter((stage) => only.includes(stage.name) || matched.has(stage.name)), filters };
 }
 
 async function checkDoors(context: StageContext): Promise<StageResult> {

@@ -14,12 +14,13 @@ export function register(program: Command): void {
       '--only <part...>',
       'only these stages (lint, types, doors, unit, end-to-end, soak), or the test files whose path contains this',
     )
-    .action(async (options: { only?: string[] }) => {
+    .option('--cluster', 'only the tests on a real cluster: the one that $KUBECONFIG names')
+    .action(async (options: { only?: string[]; cluster?: boolean }) => {
       const { runGate, UnknownPart } = await import('../../scripts/gate/index.ts');
       const { signal, dispose } = abortOnInterrupt();
       try {
         const status = await runGate({
-          only: options.only ?? [],
+          only: [...(options.only ?? []), ...(options.cluster === true ? ['cluster'] : [])],
           signal,
           say: (line) => process.stdout.write(`${line}\n`),
         });

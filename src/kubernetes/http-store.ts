@@ -10,7 +10,7 @@ import {
   PODS,
   type ResourceType,
 } from '../model/index.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, isApiError } from './api-error.ts';
 import { HttpTransport } from './http-transport.ts';
 import { jsonLines } from './json-lines.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
@@ -44,6 +44,11 @@ export interface HttpStoreOptions {
   clock?: Clock;
   /** For the lifetimes of watches. Default: the machine's. */
   random?: Random;
+}
+
+export interface ServerVersion {
+  major: number;
+  minor: number;
 }
 
 /** A real Kubernetes API, over HTTP. Of an object that a delete removed at once, only names and UID are sure to come back. */
@@ -138,14 +143,18 @@ export class HttpStore implements ObjectStore {
     patch: object,
     options: WriteOptions = {},
   ): Promise<T> {
-    return this.#object(type, {
-      method: 'PATCH',
-      path: objectPath(type, key, options.subresource),
-      body: patch,
-      contentType: 'application/merge-patch+json',
-      signal: options.signal,
-      priority: priorityOf(type, options.subresource),
-    });
+    try {
+      return await this.#object(type, {
+        method: 'PATCH',
+        path: objectPath(type, key, options.subresource),
+        body: patch,
+        contentType: 'application/merge-patch+json',
+        signal: options.signal,
+        priority: priorityOf(type, options.subresource),
+      });
+    } catch (error) {
+      throw isOtherObject(error) ? conflictOf(error) : error;
+    }
   }
 
   async delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: DeleteOptions = {}): Promise<T> {
@@ -178,6 +187,18 @@ export class HttpStore implements ObjectStore {
     });
   }
 
+  /** What the server says of itself (`/version`), e.g. `{ major: 1, minor: 36 }`. */
+  async version(options: CallOptions = {}): Promise<ServerVersion> {
+    const body = await this.#transport.json({ method: 'GET', path: '/version', signal: options.signal });
+    const { major, minor } = (body ?? {}) as { major?: string; minor?: string };
+    // Vendors write `27+`.
+    const version = { major: Number.parseInt(major ?? '', 10), minor: Number.parseInt(minor ?? '', 10) };
+    if (Number.isNaN(version.major) || Number.isNaN(version.minor)) {
+      throw new ApiError('Unknown', 'GET /version: the server does not say which version it is');
+    }
+    return version;
+  }
+
   /** Ends calls and watches under way and closes every connection. */
   close(): Promise<void> {
     return this.#transport.close();
@@ -197,6 +218,16 @@ function priorityOf(type: ResourceType, subresource?: string): RequestPriority {
   if (type.kind === EVENTS.kind || (type.kind === PODS.kind && subresource === 'status')) return 'low';
   const isOrder = type.kind === POD_CHECKPOINTS.kind && subresource === undefined;
   return isOrder || type.kind === LEASES.kind ? 'urgent' : 'normal';
+}
+
+/** kube-apiserver takes a UID in a patch for a change of it, which it refuses as Invalid, not as a precondition. */
+function isOtherObject(error: unknown): error is ApiError {
+  return isApiError(error, 'Invalid') && error.details?.causes?.some(({ field }) => field === 'metadata.uid') === true;
+}
+
+function conflictOf(refusal: ApiError): ApiError {
+  const { message, details } = refusal;
+  return new ApiError('Conflict', message, { cause: refusal, ...(details === undefined ? {} : { details }) });
 }
 
 function isObjectOf<T extends KubeObject>(type: ResourceType<T>, body: unknown): body is T {

@@ -2,7 +2,7 @@ export { ApiError, isApiError, type StatusDetails } from './api-error.ts';
 export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
 export * from './election/index.ts';
 export { EventRecorder } from './event-recorder.ts';
-export { HttpStore, type HttpStoreOptions } from './http-store.ts';
+export { HttpStore, type HttpStoreOptions, type ServerVersion } from './http-store.ts';
 export { type ClusterAccess, IN_CLUSTER, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
 export { type Backoff, ReconcileLoop, type ReconcileOptions, type Requeue } from './reconcile-loop.ts';
 export { Reflector, type ReflectorOptions } from './reflector.ts';

@@ -1,8 +1,9 @@
 import { Scheduler } from '../controllers/index.ts';
 import { EventRecorder } from '../kubernetes/index.ts';
+import { reasonOf } from '../model/index.ts';
 import { Engine } from '../scheduling/index.ts';
 import { type LeaderElectionFlags, startLed } from './election.ts';
-import { type ClusterOptions, connect, type Running } from './role.ts';
+import { type ClusterOptions, connect, type RoleDependencies, type Running } from './role.ts';
 
 export interface SchedulerRoleOptions extends ClusterOptions, LeaderElectionFlags {
   /** Values of `spec.schedulerName` to answer to. */
@@ -10,6 +11,7 @@ export interface SchedulerRoleOptions extends ClusterOptions, LeaderElectionFlag
 }
 
 const NAME = 'fermata-scheduler';
+const VERSION_RETRY_MILLISECONDS = 1_000;
 
 export async function startScheduler(options: SchedulerRoleOptions): Promise<Running> {
   const { podNamespace, ...dependencies } = await connect('scheduler', options);
@@ -21,6 +23,7 @@ export async function startScheduler(options: SchedulerRoleOptions): Promise<Run
       {
         ...(options.schedulerNames === undefined ? {} : { schedulerNames: options.schedulerNames }),
         ...(term === undefined ? {} : { term }),
+        refusesLateBinds: (signal) => refusesLateBinds(dependencies, signal),
       },
     );
     return {
@@ -37,4 +40,18 @@ export async function startScheduler(options: SchedulerRoleOptions): Promise<Run
       await dependencies.store.close();
     },
   };
+}
+
+/** Kubernetes 1.24, by kubernetes/kubernetes#105913. Asked until there is an answer. */
+async function refusesLateBinds({ store, clock, log }: RoleDependencies, signal: AbortSignal): Promise<boolean> {
+  for (;;) {
+    try {
+      const { major, minor } = await store.version({ signal });
+      return major > 1 || minor >= 24;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ reason: reasonOf(error) }, 'the version of the API server could not be had, which is tried again');
+      await clock.sleep(VERSION_RETRY_MILLISECONDS, signal);
+    }
+  }
 }

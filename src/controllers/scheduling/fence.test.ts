@@ -21,9 +21,9 @@ function createPod(name: string, spec: Partial<Pod['spec']> = {}): Promise<Pod> 
   return registry.create(PODS, { metadata, spec: { schedulerName: 'fermata', containers, ...spec } });
 }
 
-function fence(store: ObjectStore = registry): Promise<void> {
+function fence(store: ObjectStore = registry, refusesLateBinds = true): Promise<void> {
   const concerns = (pod: Pod): boolean => pod.spec.schedulerName === 'fermata';
-  return fencePods({ store, clock, log: SILENT_LOG }, { term: '7', concerns, signal });
+  return fencePods({ store, clock, log: SILENT_LOG }, { term: '7', concerns, refusesLateBinds, signal });
 }
 
 function refOf({ metadata }: Pod): { namespace: string; name: string; uid: string } {
@@ -84,6 +84,16 @@ test('it is not done before every pod is written to, whatever the server does me
   await clock.advance(10_000);
   await fencing;
   for (const pod of pods) await assert.rejects(lateBind(pod, 'n1'), (error) => isApiError(error, 'Conflict'));
+});
+
+test('where the server does not refuse late binds, they are waited for', async () => {
+  const pod = await createPod('p');
+  const began = clock.now();
+  const fencing = fence(registry, false).then(() => clock.now() - began);
+  await clock.advance(59_999);
+  assert.equal((await registry.get(PODS, pod.metadata)).metadata.annotations, undefined);
+  await clock.advance(1);
+  assert.equal(await fencing, 60_000);
 });
 
 test('a pod that somebody wrote to meanwhile is bound as it is now', async () => {

@@ -8,6 +8,8 @@ export const TERM_ANNOTATION = 'fermata.dev/scheduler-term';
 const PAGE_SIZE = 500;
 const WRITES_AT_ONCE = 32;
 const RETRY_MILLISECONDS = 1_000;
+/** kube-apiserver ends a request after this long by default (`--request-timeout`), whatever becomes of its client. */
+const IN_FLIGHT_MILLISECONDS = 60_000;
 
 /**
  * Makes writes of the leader before impossible that may still be on their way: binds into room that has been given to others
@@ -18,9 +20,22 @@ const RETRY_MILLISECONDS = 1_000;
  */
 export async function fencePods(
   parts: { store: ObjectStore; clock: Clock; log: Log },
-  options: { term: string; concerns: (pod: Pod) => boolean; signal: AbortSignal },
+  options: {
+    term: string;
+    concerns: (pod: Pod) => boolean;
+    /** Whether the server refuses binds of an older resourceVersion; where it does not, they are waited for. */
+    refusesLateBinds: boolean;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
-  const { term, concerns, signal } = options;
+  const { term, concerns, refusesLateBinds, signal } = options;
+  if (!refusesLateBinds) {
+    parts.log.warn(
+      { term, milliseconds: IN_FLIGHT_MILLISECONDS },
+      'this API server does not refuse late binds; those of the scheduler that led before are waited for',
+    );
+    await parts.clock.sleep(IN_FLIGHT_MILLISECONDS, signal);
+  }
   for (;;) {
     try {
       let count = 0;

@@ -20,6 +20,8 @@ export interface SchedulerOptions {
   schedulerNames?: readonly string[];
   /** With several replicas: the time for which this one leads. Absent: it is the only one. */
   term?: Pick<Term, 'id' | 'followsUnfinished' | 'predecessorSettled'>;
+  /** Whether the server honours a resourceVersion in a bind (Kubernetes 1.24 does). Default true. */
+  refusesLateBinds?: (signal: AbortSignal) => Promise<boolean>;
 }
 
 export const DEFAULT_SCHEDULER_NAMES: readonly string[] = ['fermata'];
@@ -34,6 +36,7 @@ const PODS_PER_PASS = 256;
 export class Scheduler {
   readonly #parts: Pick<SchedulerDependencies, 'store' | 'clock' | 'log'>;
   readonly #term: SchedulerOptions['term'];
+  readonly #refusesLateBinds: (signal: AbortSignal) => Promise<boolean>;
   readonly #concerns: (pod: Pod) => boolean;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -52,6 +55,7 @@ export class Scheduler {
     this.#engine = dependencies.engine;
     this.#parts = dependencies;
     this.#term = options.term;
+    this.#refusesLateBinds = options.refusesLateBinds ?? (async () => true);
     // A bound pod takes room whoever bound it; an unbound one is only this scheduler's business when it says so.
     this.#concerns = (pod) =>
       pod.spec.nodeName !== undefined || names.has(pod.spec.schedulerName ?? 'default-scheduler');
@@ -90,7 +94,8 @@ export class Scheduler {
   async #read(): Promise<void> {
     const { signal } = this.#stopping;
     if (this.#term?.followsUnfinished === true) {
-      await fencePods(this.#parts, { term: this.#term.id, concerns: this.#concerns, signal });
+      const refusesLateBinds = await this.#refusesLateBinds(signal);
+      await fencePods(this.#parts, { term: this.#term.id, concerns: this.#concerns, refusesLateBinds, signal });
       this.#term.predecessorSettled();
     }
     signal.throwIfAborted();

@@ -40,14 +40,9 @@ export const podCases: ComplianceCases = {
     assert.match(refusal.message, /quantities must match/);
   },
 
-  'binding sets the node once, and only for the pod that was meant': async (scene) => {
+  'binding sets the node once': async (scene) => {
     const { metadata } = await scene.createPod('p');
     const key = scene.key('p');
-    await scene.refuses('Conflict', scene.store.bind({ ...key, uid: OTHER_UID }, 'node-a'));
-    const { resourceVersion } = metadata;
-    await scene.store.patch(PODS, key, { metadata: { labels: { changed: 'since' } } });
-    await scene.refuses('Conflict', scene.store.bind({ ...key, uid: metadata.uid, resourceVersion }, 'node-a'));
-    assert.equal((await scene.store.get(PODS, key)).spec.nodeName, undefined);
     await scene.store.bind({ ...key, uid: metadata.uid }, 'node-a');
     const bound = await scene.store.get(PODS, key);
     assert.equal(bound.spec.nodeName, 'node-a');
@@ -55,6 +50,19 @@ export const podCases: ComplianceCases = {
     const refusal = await scene.refuses('Conflict', scene.store.bind({ ...key, uid: metadata.uid }, 'node-b'));
     assert.match(refusal.message, /already assigned to node "node-a"/);
     await scene.refuses('NotFound', scene.store.bind({ ...scene.key('none'), uid: OTHER_UID }, 'node-a'));
+  },
+
+  'a bind of another pod of that name, or of an older version of it, is refused': async (scene) => {
+    const { metadata } = await scene.createPod('p');
+    const key = scene.key('p');
+    const { uid, resourceVersion } = metadata;
+    await scene.refuses('Conflict', scene.store.bind({ ...key, uid: OTHER_UID }, 'node-a'));
+    await scene.store.patch(PODS, key, { metadata: { labels: { changed: 'since' } } });
+    await scene.refuses('Conflict', scene.store.bind({ ...key, uid, resourceVersion }, 'node-a'));
+    assert.equal((await scene.store.get(PODS, key)).spec.nodeName, undefined);
+    const current = await scene.store.get(PODS, key);
+    await scene.store.bind({ ...key, uid, resourceVersion: current.metadata.resourceVersion }, 'node-a');
+    assert.equal((await scene.store.get(PODS, key)).spec.nodeName, 'node-a');
   },
 
   'a gated pod cannot be bound until its gates are gone': async (scene) => {

@@ -65,7 +65,13 @@ export class Scene {
   createPod(name: string, spec: Partial<Pod['spec']> = {}, metadata: Partial<Pod['metadata']> = {}): Promise<Pod> {
     const draft: Draft<Pod> = {
       metadata: { ...metadata, name, namespace: this.namespace },
-      spec: { schedulerName: SCHEDULER, containers: [{ name: 'main', image: 'registry.example/none:1' }], ...spec },
+      spec: {
+        schedulerName: SCHEDULER,
+        // Servers before 1.24 refuse pods until a controller has made a token for them.
+        automountServiceAccountToken: false,
+        containers: [{ name: 'main', image: 'registry.example/none:1' }],
+        ...spec,
+      },
     };
     return this.store.create(PODS, draft);
   }
