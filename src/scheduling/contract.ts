@@ -31,8 +31,11 @@ export type ClusterEvent =
    */
   | { type: 'ObjectChanged'; object: KubeObject }
   | { type: 'ObjectDeleted'; object: KubeObject }
-  /** Measured resident memory of a running pod, bytes: better than its request for the cost of a dump. */
-  | { type: 'UsageObserved'; uid: string; memoryBytes: number; gpuMemoryBytes?: number }
+  /**
+   * Measured use of a running pod. Resident memory, bytes: better than its request for the cost of a dump. With
+   * `cpuMillicores` (mean since the last measurement) what it leaves of its requests can be lent to opportunistic pods.
+   */
+  | { type: 'UsageObserved'; uid: string; memoryBytes: number; gpuMemoryBytes?: number; cpuMillicores?: number }
   /** A decided bind could not be carried out: the assumption is undone and the pod tried again. */
   | {
       type: 'BindFailed';
@@ -71,10 +74,24 @@ export type Decision =
       victims: VictimDecision[];
       /** Groups among the victims: each is checkpointed by one order or not at all. Absent: none. */
       groups?: VictimGroupDecision[];
+      /** `Migration`: the victims have room elsewhere, and go on there. Absent: preemption. */
+      reason?: 'Migration';
       explanation: Explanation;
     }
   /** The cheapest is to wait for a natural end: nominate the node, do nothing. */
   | { type: 'Wait'; pod: PodRef; nodeName: string; until: number; explanation: Explanation }
+  /**
+   * An opportunistic pod gives back, by checkpoint, room that others have a right to and use by now. Nobody waits for it.
+   * `orderedBy` stands for the preemptor's UID where the order fails (`InterruptionFailed`).
+   */
+  | {
+      type: 'Reclaim';
+      pod: PodRef;
+      nodeName: string;
+      victim: VictimDecision;
+      orderedBy: string;
+      explanation: Explanation;
+    }
   /** Nothing can be done now. `message` is kube-scheduler's sentence (`0/3 nodes are available: …`). */
   | { type: 'Unschedulable'; pod: PodRef; message: string; clearNomination: boolean; explanation: Explanation };
 

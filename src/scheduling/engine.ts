@@ -3,6 +3,7 @@ import { EngineState } from './engine-state.ts';
 import { DEFAULT_PROFILE, type Profile } from './framework/profile.ts';
 import { Observer } from './observer.ts';
 import type { QueueLengths } from './queue/scheduling-queue.ts';
+import { reclaimOrders } from './reclaim/reclaim-orders.ts';
 import { SchedulingCycle } from './scheduling-cycle.ts';
 
 export interface EngineOptions {
@@ -55,14 +56,20 @@ export class Engine implements SchedulingEngine {
       for (const decision of this.#cycle.run(entry, now)) decisions.push(decision);
       if (this.#state.waiting.hasOutcomes) decisions.push(...this.#cycle.settleWaiting(now));
     }
+    for (const decision of reclaimOrders(this.#state, now)) decisions.push(decision);
     return decisions;
   }
 
   /** In the past while pods are left over from a limited {@link decide}. */
   nextWakeup(): number | undefined {
-    const { queue, orders, waiting } = this.#state;
+    const { queue, orders, waiting, strategies } = this.#state;
     if (queue.hasActive || waiting.hasOutcomes) return this.#lastNow;
-    const next = Math.min(queue.nextDue() ?? Infinity, orders.nextExpiry(), waiting.nextDeadline());
+    const next = Math.min(
+      queue.nextDue() ?? Infinity,
+      orders.nextExpiry(),
+      waiting.nextDeadline(),
+      strategies.nextDue(),
+    );
     return next === Infinity ? undefined : next;
   }
 

@@ -3,8 +3,10 @@ import { DECISION_ANNOTATION, isConditionTrue, podGroupOf } from '../model/index
 import type { ClusterEvent } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
+import { isReclaimer } from './reclaim/reclaim-orders.ts';
 import type { NodeChange } from './snapshot/node-info.ts';
 import { type PodInfo, podInfo } from './snapshot/pod-info.ts';
+import { CPU } from './snapshot/resource-space.ts';
 
 /** Takes in what happened: keeps snapshot, queues and records in step, and wakes the pods that it could help. */
 export class Observer {
@@ -70,6 +72,7 @@ export class Observer {
         queue.on({ type: 'ObjectDeleted', object: event.object }, now);
         break;
       case 'UsageObserved':
+        this.#usageObserved(event, now);
         costs.observeUsage(event.uid, event.memoryBytes, event.gpuMemoryBytes);
         break;
       case 'BindFailed':
@@ -160,6 +163,13 @@ export class Observer {
     if (nodeName !== undefined && nodeName !== '') cluster.nominate(info, nodeName);
   }
 
+  #usageObserved(event: Extract<ClusterEvent, { type: 'UsageObserved' }>, now: number): void {
+    const pod = this.#state.cluster.placed(event.uid);
+    if (pod === undefined) return;
+    const { cpuMillicores: cpu = pod.requests[CPU] ?? 0, memoryBytes: memory } = event;
+    this.#state.strategies.reclaiming?.observe(pod, { cpu, memory }, now);
+  }
+
   #podGone(uid: string, now: number): void {
     const { cluster, queue, waiting } = this.#state;
     waiting.forget(uid);
@@ -179,6 +189,7 @@ export class Observer {
     if (orders.actionOn(uid) === 'Terminate') this.#settle(uid, now);
     record.forgetPod(uid);
     costs.forgetPod(uid);
+    this.#state.strategies.reclaiming?.forgetPod(uid);
   }
 
   #leaveQueue(pod: PodInfo, now: number): void {
@@ -215,7 +226,10 @@ export class Observer {
     const source = sourceUIDOf(checkpoint);
     const preemptor = checkpoint.spec.preemptor?.uid;
     if (source !== undefined) {
-      if (preemptor !== undefined && orders.preemptorOf(source) === preemptor) orders.settle(source);
+      const orderedBy = orders.preemptorOf(source);
+      // What is reclaimed is for nobody in particular, and its checkpoint names nobody.
+      const isOrder = preemptor === undefined ? isReclaimer(orderedBy) : orderedBy === preemptor;
+      if (isOrder) orders.settle(source);
       this.#placeHeld(checkpoint, source);
       this.#releaseIfFree(source, now);
     }

@@ -7,7 +7,7 @@ import { GangScheduling } from './gang/gang.ts';
 import { PodGroups } from './gang/pod-groups.ts';
 import type { Departures } from './interruption/departures.ts';
 import type { Interruption } from './interruption/interruption.ts';
-import type { VictimRules } from './interruption/victim-rules.ts';
+import type { Permission, VictimRules } from './interruption/victim-rules.ts';
 import { Reclaim, type ReclaimOptions } from './reclaim/reclaim.ts';
 import type { PodInfo } from './snapshot/pod-info.ts';
 
@@ -60,6 +60,11 @@ export class Strategies {
 
   get reclaiming(): Reclaim | undefined {
     return this.#reclaim;
+  }
+
+  /** When time alone makes a pass worth it, ms since the epoch; Infinity: never. */
+  nextDue(): number {
+    return this.#reclaim?.nextSweep() ?? Infinity;
   }
 
   isLeaving(pod: PodInfo): boolean {
@@ -135,9 +140,14 @@ export class Strategies {
     return this.#consolidation;
   }
 
+  /** What may be done to the pod by checkpoint. */
+  permissionFor(pod: PodInfo, now: number): Permission {
+    return this.#rules.permissionFor(pod, 'CheckpointLowerPriority', now);
+  }
+
   /** An opportunistic pod has agreed to go at any time: only what makes a dump impossible counts, not how long it ran. */
   #canDump(pod: PodInfo, now: number): boolean {
-    const permission = this.#rules.permissionFor(pod, 'CheckpointLowerPriority', now);
+    const permission = this.permissionFor(pod, now);
     if (permission.checkpoint) return true;
     return pod.running && permission.retryAt !== undefined && permission.dumpFailure === undefined;
   }

@@ -63,6 +63,8 @@ export function brief(decision: Decision): string {
       return `Interrupt ${decision.victims.map(({ pod: { name }, action }) => `${action} ${name}`).join(', ')} for ${decision.pod.name} → ${decision.nodeName}`;
     case 'Wait':
       return `Wait ${decision.pod.name} → ${decision.nodeName} until ${decision.until - EPOCH}`;
+    case 'Reclaim':
+      return `Reclaim ${decision.victim.action} ${decision.pod.name} on ${decision.nodeName}`;
     case 'Unschedulable':
       return `Unschedulable ${decision.pod.name}: ${decision.message}`;
   }

@@ -340,6 +340,9 @@ export class World {
       case 'Wait':
         promise(decision.nodeName);
         break;
+      case 'Reclaim':
+        assert.fail('nothing here is opportunistic');
+        break;
       case 'Unschedulable':
         if (decision.clearNomination) promise(undefined);
         break;

@@ -15,7 +15,7 @@ import {
 } from '../../model/index.ts';
 import type { ClusterEvent, Decision, Explanation, PodRef, VictimDecision } from '../../scheduling/index.ts';
 import { isDefinite } from './definite-refusal.ts';
-import { draftCheckpoint } from './draft-checkpoint.ts';
+import { type CheckpointOrder, draftCheckpoint } from './draft-checkpoint.ts';
 import { PodBinder } from './pod-binder.ts';
 import { UnseenOrders } from './unseen-orders.ts';
 import { WriteLanes } from './write-lanes.ts';
@@ -97,6 +97,8 @@ export class DecisionExecutor {
         return this.#bind(decision.pod, decision.nodeName);
       case 'Interrupt':
         return this.#interrupt(decision);
+      case 'Reclaim':
+        return this.#reclaim(decision);
       case 'Wait':
         return this.#report(decision.pod, decision.explanation, {
           message: decision.explanation.summary,
@@ -139,7 +141,7 @@ export class DecisionExecutor {
   async #order(victim: VictimDecision, decision: Extract<Decision, { type: 'Interrupt' }>): Promise<void> {
     const preemptor = decision.pod;
     try {
-      if (victim.action === 'Checkpoint') await this.#orderCheckpoint(victim, decision);
+      if (victim.action === 'Checkpoint') await this.#orderCheckpoint(victim, { ...decision, preemptor });
       else await this.#terminate(victim.pod, preemptor);
       this.#eventOn(
         victim.pod,
@@ -164,21 +166,48 @@ export class DecisionExecutor {
     }
   }
 
-  async #orderCheckpoint(victim: VictimDecision, decision: Extract<Decision, { type: 'Interrupt' }>): Promise<void> {
+  /** Takes room back from an opportunistic pod, for nobody in particular. */
+  async #reclaim({ victim, nodeName, orderedBy, explanation }: Extract<Decision, { type: 'Reclaim' }>): Promise<void> {
+    try {
+      await this.#orderCheckpoint(victim, { nodeName, explanation });
+      this.#eventOn(victim.pod, 'Normal', 'Reclaimed', `To be checkpointed: ${explanation.summary}`);
+    } catch (error) {
+      if (this.#context.signal.aborted) return;
+      const reason = reasonOf(error);
+      this.#log.warn({ victim: nameOf(victim.pod), error: reason }, 'taking room back was refused');
+      this.#context.onFailure({
+        type: 'InterruptionFailed',
+        preemptorUID: orderedBy,
+        victimUID: victim.pod.uid,
+        reason,
+      });
+    }
+  }
+
+  async #orderCheckpoint(
+    victim: VictimDecision,
+    decision: {
+      nodeName: string;
+      explanation: Explanation;
+      preemptor?: PodRef;
+      reason?: CheckpointOrder['reason'];
+    },
+  ): Promise<void> {
     const source = this.#context.podOf(nameOf(victim.pod));
     for (let number = this.#context.checkpointsOf(victim.pod.uid).length + 1; ; number++) {
       const draft = draftCheckpoint({
         victim,
         source,
         number,
-        preemptor: decision.pod,
         explanation: decision.explanation,
+        ...(decision.preemptor === undefined ? {} : { preemptor: decision.preemptor }),
+        ...(decision.reason === undefined ? {} : { reason: decision.reason }),
       });
       const { namespace, name = '' } = draft.metadata;
       const order = { key: `${namespace}/${name}`, nodeName: decision.nodeName, victim: victim.pod };
       this.#unseen.ask(order);
       try {
-        if (await this.#isOrdered(draft, decision.pod)) {
+        if (await this.#isOrdered(draft, decision.preemptor)) {
           this.#unseen.stands(order);
           return;
         }
@@ -191,7 +220,7 @@ export class DecisionExecutor {
   }
 
   /** False: the name is taken, by an order that is not this one. Throws what the server refused, and nothing less certain. */
-  async #isOrdered(draft: ReturnType<typeof draftCheckpoint>, preemptor: PodRef): Promise<boolean> {
+  async #isOrdered(draft: ReturnType<typeof draftCheckpoint>, preemptor: PodRef | undefined): Promise<boolean> {
     const { signal } = this.#context;
     const { namespace, name = '' } = draft.metadata;
     for (let exists = false; ; ) {
@@ -203,7 +232,7 @@ export class DecisionExecutor {
         // The answer to an earlier try may have been lost: the same order stands already.
         const existing = await this.#store.get(POD_CHECKPOINTS, { namespace, name }, { signal });
         const pending = conditionOf(existing.status?.conditions, 'Ready')?.reason !== 'CheckpointFailed';
-        return existing.spec.preemptor?.uid === preemptor.uid && pending;
+        return existing.spec.preemptor?.uid === preemptor?.uid && pending;
       } catch (error) {
         if (isApiError(error, 'AlreadyExists', 'NotFound') && exists !== isApiError(error, 'AlreadyExists')) {
           exists = !exists;

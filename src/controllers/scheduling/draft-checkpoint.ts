@@ -10,19 +10,24 @@ import type { Explanation, PodRef, VictimDecision } from '../../scheduling/index
 
 const MAX_NAME_LENGTH = 253;
 
-/**
- * The order to checkpoint one victim. Its name is a function of the victim and the number of checkpoints asked of it
- * before, so that an order whose answer was lost is found again instead of being given twice.
- */
-export function draftCheckpoint(order: {
+export interface CheckpointOrder {
   victim: VictimDecision;
   /** Unknown when it is gone already; the order then fails with that. */
   source: Pod | undefined;
   number: number;
-  preemptor: PodRef;
+  /** The pod that room is made for; absent: nobody in particular. */
+  preemptor?: PodRef;
   explanation: Explanation;
-}): Draft<PodCheckpoint> {
-  const { victim, source, number, preemptor, explanation } = order;
+  /** Default: `Preemption`. */
+  reason?: 'Preemption' | 'Migration';
+}
+
+/**
+ * The order to checkpoint one victim. Its name is a function of the victim and the number of checkpoints asked of it
+ * before, so that an order whose answer was lost is found again instead of being given twice.
+ */
+export function draftCheckpoint(order: CheckpointOrder): Draft<PodCheckpoint> {
+  const { victim, source, number, preemptor, explanation, reason = 'Preemption' } = order;
   return {
     metadata: {
       name: checkpointName(victim.pod, number),
@@ -33,8 +38,10 @@ export function draftCheckpoint(order: {
     spec: {
       sourcePod: { name: victim.pod.name, uid: victim.pod.uid },
       postCheckpointState: 'Stopped',
-      reason: 'Preemption',
-      preemptor: { namespace: preemptor.namespace, name: preemptor.name, uid: preemptor.uid },
+      reason,
+      ...(preemptor === undefined
+        ? {}
+        : { preemptor: { namespace: preemptor.namespace, name: preemptor.name, uid: preemptor.uid } }),
       restore: 'Automatic',
       ...(victim.timeoutSeconds === undefined ? {} : { timeoutSeconds: victim.timeoutSeconds }),
     },

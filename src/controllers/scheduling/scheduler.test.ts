@@ -6,6 +6,7 @@ import {
   conditionOf,
   type Draft,
   NODES,
+  OPPORTUNISTIC_ANNOTATION,
   POD_CHECKPOINTS,
   POD_GROUP_LABEL,
   POD_GROUPS,
@@ -233,4 +234,28 @@ test('a gang is bound when the last of its pods is there, not before', async () 
   await clock.advance(20_000);
   const nodes = [(await read('rank-0')).spec.nodeName, (await read('rank-1')).spec.nodeName];
   assert.deepEqual(nodes.sort(), ['node-1', 'node-2']);
+});
+
+test('an opportunistic pod is checkpointed when an ordinary one needs the room, for nobody in particular', async () => {
+  await startScheduler();
+  const made = draft('batch');
+  await registry.create(PODS, {
+    ...made,
+    metadata: { ...made.metadata, annotations: { [OPPORTUNISTIC_ANNOTATION]: 'cpu=1' } },
+    spec: { ...made.spec, containers: [{ name: 'c', image: 'i' }] },
+  });
+  await clock.advance(1_000);
+  assert.equal((await read('batch')).spec.nodeName, 'node-1', 'nothing is requested there');
+  const status = { phase: 'Running', startTime: rfc3339(clock.now()) };
+  await registry.patch(PODS, { namespace: 'default', name: 'batch' }, { status }, { subresource: 'status' });
+  await registry.create(PODS, draft('ordinary'));
+  await clock.advance(1_000);
+  assert.equal((await read('ordinary')).spec.nodeName, 'node-1', 'it does not wait for anybody');
+  const { items } = await registry.list(POD_CHECKPOINTS);
+  assert.deepEqual(
+    items.map(({ spec }) => [spec.sourcePod.name, spec.postCheckpointState, spec.reason, spec.preemptor]),
+    [['batch', 'Stopped', 'Preemption', undefined]],
+  );
+  await clock.advance(120_000);
+  assert.equal((await registry.list(POD_CHECKPOINTS)).items.length, 1, 'once');
 });

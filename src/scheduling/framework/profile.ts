@@ -64,6 +64,7 @@ export const DEFAULT_PROFILE: Profile = {
     { name: 'PrioritySort' },
     { name: 'SchedulingGates' },
     { name: 'Gang' },
+    { name: 'Reclaim' },
     { name: 'RestoreBackoff', weight: 10_000 },
     { name: 'NodeUnschedulable' },
     { name: 'NodeReady' },
