@@ -56,3 +56,29 @@ test('a dump that succeeds wipes out the failures before it', () => {
   record.observe(checkpoint(source, 'two').copy().ready(5).build(), EPOCH);
   assert.equal(record.failuresOf(source.metadata.uid), undefined);
 });
+
+test('a failure that was seen to happen counts from then, however wrong the clock of its node is', () => {
+  for (const said of [-HOUR, HOUR]) {
+    const record = new InterruptionRecord();
+    record.observe(checkpoint(source, 'one').build(), EPOCH);
+    record.observe(checkpoint(source, 'one').failed(said, 'no space').build(), EPOCH + 5);
+    assert.equal(record.failuresOf(source.metadata.uid)?.lastAt, EPOCH + 5);
+  }
+});
+
+test('one that was not seen to happen counts from when its node says, and never from the future', () => {
+  const record = new InterruptionRecord();
+  record.observe(checkpoint(source, 'one').failed(-HOUR, 'no space').build(), EPOCH);
+  assert.equal(record.failuresOf(source.metadata.uid)?.lastAt, EPOCH - HOUR);
+  record.observe(checkpoint(source, 'two').failed(HOUR, 'no space').build(), EPOCH);
+  assert.equal(record.failuresOf(source.metadata.uid)?.lastAt, EPOCH);
+});
+
+test('an interruption that was seen to happen counts from then, also when it is seen again', () => {
+  const record = new InterruptionRecord();
+  record.observe(checkpoint(source).build(), EPOCH);
+  const done = checkpoint(source).ready(-HOUR).build();
+  record.observe(done, EPOCH + 5);
+  record.observe(done, EPOCH + 6);
+  assert.equal(record.oldestExpiry('default/w'), EPOCH + 5 + 24 * HOUR);
+});

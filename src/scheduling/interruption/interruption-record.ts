@@ -27,6 +27,8 @@ export class InterruptionRecord {
   readonly #interruptions = new Map<string, Map<string, number>>();
   /** Per pod UID: id of the attempt → when and why. */
   readonly #failures = new Map<string, Map<string, { at: number; reason: string }>>();
+  /** Per pod UID: dumps that were seen under way and whose end was not. */
+  readonly #underWay = new Map<string, Set<string>>();
   readonly #changes: FactListener;
 
   constructor(changes: FactListener = new FactChanges()) {
@@ -38,18 +40,37 @@ export class InterruptionRecord {
     const phase = stopPhaseOf(checkpoint);
     const ready = conditionOf(checkpoint.status?.conditions, 'Ready');
     const source = sourceUIDOf(checkpoint);
+    const { uid } = checkpoint.metadata;
     if (phase === 'Failed') {
       if (source === undefined) return false;
-      const at = timeOf(ready?.lastTransitionTime) ?? now;
-      return this.failed(source, checkpoint.metadata.uid, ready?.message ?? 'the dump failed', at);
+      const at = this.#timeOf(source, uid, timeOf(ready?.lastTransitionTime), now);
+      return this.failed(source, uid, ready?.message ?? 'the dump failed', at);
     }
-    if (ready?.status !== 'True') return false;
+    if (ready?.status !== 'True') {
+      if (source !== undefined && phase === 'UnderWay') this.#begun(source, uid);
+      return false;
+    }
+    const at = this.#timeOf(source ?? '', uid, timeOf(checkpoint.status?.completionTime), now);
     if (source !== undefined) this.forgetPod(source);
     if (checkpoint.spec.postCheckpointState === 'Stopped' && checkpoint.spec.reason === 'Preemption') {
-      const at = timeOf(checkpoint.status?.completionTime) ?? timeOf(ready.lastTransitionTime) ?? now;
-      this.interrupted(workloadOfCheckpoint(checkpoint), checkpoint.metadata.uid, at);
+      const workload = workloadOfCheckpoint(checkpoint);
+      if (this.#interruptions.get(workload)?.has(uid) !== true) this.interrupted(workload, uid, at);
     }
     return false;
+  }
+
+  #begun(podUID: string, id: string): void {
+    const known = this.#underWay.get(podUID);
+    if (known === undefined) this.#underWay.set(podUID, new Set([id]));
+    else known.add(id);
+  }
+
+  /**
+   * When a dump ended. Whose end was seen ended now: a node's clock may be an hour off, and what is to be left alone for a
+   * while would never be, or for too long. Of the others the node's word counts, but the future.
+   */
+  #timeOf(podUID: string, id: string, said: number | undefined, now: number): number {
+    return this.#underWay.get(podUID)?.delete(id) === true ? now : Math.min(said ?? now, now);
   }
 
   /** A pod preempted by termination counts like one that was checkpointed. Known only as long as its deletion is seen. */
@@ -76,6 +97,7 @@ export class InterruptionRecord {
   }
 
   forgetPod(podUID: string): void {
+    this.#underWay.delete(podUID);
     if (this.#failures.delete(podUID)) this.#changes.podChanged(podUID);
   }
 

@@ -399,12 +399,12 @@ for (const [sentence, given] of Object.entries(CASES)) {
     for (const entry of given.policies ?? []) story.tell({ type: 'InterruptionPolicyChanged', policy: entry });
     for (const entry of given.budgets ?? []) story.tell({ type: 'PodDisruptionBudgetChanged', budget: entry });
     for (const entry of given.classes ?? []) story.tell({ type: 'PriorityClassChanged', priorityClass: entry });
+    story.now = EPOCH + (given.at ?? 10 * MINUTE);
     for (const entry of given.checkpoints ?? []) story.tell({ type: 'CheckpointChanged', checkpoint: entry });
     for (const [uid, memoryBytes] of Object.entries(given.usage ?? {})) {
       story.tell({ type: 'UsageObserved', uid, memoryBytes });
     }
     const before = story.engine.snapshot();
-    story.now = EPOCH + (given.at ?? 10 * MINUTE);
     const [outcome] = story.pods(given.pod ?? urgent()).brief();
     if (typeof given.wants === 'string') assert.equal(outcome, given.wants);
     else assert.match(outcome ?? '', given.wants);
