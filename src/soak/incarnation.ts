@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../clock/index.ts';
 import type { FaultStream } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 
-/** Calls that no component makes in one instant unless it is in an endless loop. */
+/** Calls and alarms that no component makes in one instant unless it is in an endless loop. */
 const MOST_CALLS_AT_ONCE = 50_000;
 
 /** What a call of a dead process gets, where there is no promise that could stay open for ever. */
@@ -26,7 +26,7 @@ export class Incarnation {
   readonly #onKill: () => void;
   readonly #onEndlessLoop: () => void;
   readonly #world: Clock;
-  /** Calls made at one instant. */
+  /** Calls made, and alarms that went off, at one instant. */
   #calls = 0;
   #callsAt = 0;
   readonly #alarms = new Set<Timer>();
@@ -182,24 +182,23 @@ export class Incarnation {
     return fenced as T;
   }
 
-  #isLooping(): boolean {
+  /** One more thing that it does at this instant. False: it would go on for ever without time passing; it was killed. */
+  takesStep(): boolean {
     const now = this.#world.now();
     if (now !== this.#callsAt) {
       this.#callsAt = now;
       this.#calls = 0;
     }
-    this.#calls++;
-    return this.#calls > MOST_CALLS_AT_ONCE;
+    if (++this.#calls <= MOST_CALLS_AT_ONCE) return true;
+    this.#onEndlessLoop();
+    this.kill();
+    return false;
   }
 
   /** One opportunity to be killed. */
   #isKilled(): boolean {
     if (!this.#begun) return false;
-    if (this.#isLooping()) {
-      this.#onEndlessLoop();
-      this.kill();
-      return true;
-    }
+    if (!this.takesStep()) return true;
     if (this.#stream.choose('process', this.#rates) === undefined) return false;
     this.kill();
     return true;
@@ -211,13 +210,13 @@ class ProcessClock implements Clock {
   readonly #clock: Clock;
   readonly #skew: () => number;
   readonly #alarms: Set<Timer>;
-  readonly #process: { readonly dead: boolean; readonly thawed: Promise<void> | undefined };
+  readonly #process: Pick<Incarnation, 'dead' | 'thawed' | 'takesStep'>;
 
   constructor(
     clock: Clock,
     skew: () => number,
     alarms: Set<Timer>,
-    process: { readonly dead: boolean; readonly thawed: Promise<void> | undefined },
+    process: Pick<Incarnation, 'dead' | 'thawed' | 'takesStep'>,
   ) {
     this.#clock = clock;
     this.#skew = skew;
@@ -260,7 +259,7 @@ class ProcessClock implements Clock {
         void thawed.then(fire);
         return;
       }
-      if (cancelled || this.#process.dead) return;
+      if (cancelled || this.#process.dead || !this.#process.takesStep()) return;
       this.#alarms.delete(timer);
       callback();
     };

@@ -1,5 +1,5 @@
 /** For tests only: the world and its judge, without the command around them. */
 export { type FaultRates, faultRates } from './fault-rates.ts';
-export type { Violation } from './history.ts';
+export type { HistoryListener, Violation } from './history.ts';
 export { Judge } from './judge/judge.ts';
 export { World } from './world.ts';

@@ -6,7 +6,7 @@ export interface Guard {
   /** Replacements in the product's sources; `take` stands in its file exactly once. */
   cuts: { file: string; take: string; put: string }[];
   finds: { invariants: Violation['invariant'][]; message: RegExp };
-  /** Within so many `days` of a small cluster. */
+  /** Within so many `days` of a small cluster, with `seed` (default 1) or one of the next few. */
   world: { days: number; rates: Partial<FaultRates>; seed?: number; nodes?: number; workloadsPerDay?: number };
 }
 
@@ -68,7 +68,23 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [6], message: /was bound/ },
-    world: { days: 3, rates: { ...none, watch: { stall: 0.3 } }, workloadsPerDay: 120 },
+    world: { days: 1, rates: { ...none, watch: { stall: 0.1 } }, workloadsPerDay: 200, seed: 5 },
+  },
+  'the scheduler forgets an order whose answer has not come': {
+    cuts: [
+      {
+        file: 'src/controllers/scheduling/decision-executor.ts',
+        take: 'if (signal.aborted || isDefinite(error)) throw error;',
+        put: 'throw error;',
+      },
+    ],
+    finds: { invariants: [6], message: /was bound/ },
+    world: {
+      days: 1,
+      rates: { ...none, request: { lostAnswer: 0.2 }, watch: { stall: 0.1 } },
+      workloadsPerDay: 200,
+      seed: 2,
+    },
   },
   'the node lets a pod go before its containers are gone': {
     cuts: [
@@ -256,6 +272,28 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [5], message: /goes on after a crash/ },
     world: { days: 4, rates: none, workloadsPerDay: 120 },
   },
+  'retention trusts a watch that has not told of the pod that goes on': {
+    cuts: [
+      {
+        file: 'src/controllers/retention/retention-controller.ts',
+        take: 'const current = await this.#current(workload, checkpoints, signal);',
+        put: 'const current = pods;',
+      },
+    ],
+    finds: { invariants: [5], message: /asked for the deletion of .*goes on after a crash/ },
+    world: { days: 3, rates: { ...none, watch: { stall: 0.3 } }, workloadsPerDay: 120, seed: 3 },
+  },
+  'the finalizer lets go what a restored pod would go back to': {
+    cuts: [
+      {
+        file: 'src/agent/need.ts',
+        take: 'if (pod !== undefined) {',
+        put: 'if (pod !== undefined && !isConditionTrue(pod.status?.conditions, RESTORED_CONDITION)) {',
+      },
+    ],
+    finds: { invariants: [5], message: /is gone \(node.*goes on after a crash/ },
+    world: { days: 2, rates: none, workloadsPerDay: 120 },
+  },
   'the finalizer lets the only copy go': {
     cuts: [
       // Somebody must ask for it.
@@ -344,6 +382,17 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     ],
     finds: { invariants: ['liveness', 4], message: /although it fits/ },
     world: { days: 0.5, rates: none },
+  },
+  'the scheduler decides about one instant again and again': {
+    cuts: [
+      {
+        file: 'src/scheduling/queue/scheduling-queue.ts',
+        take: 'dueAt === undefined ? undefined : Math.max(dueAt, now + 1)',
+        put: 'dueAt',
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /endless loop/ },
+    world: { days: 1, rates: { ...none, watch: { stall: 0.3 } }, workloadsPerDay: 120 },
   },
   'a component leaves an alarm behind when it stops': {
     cuts: [

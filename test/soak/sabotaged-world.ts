@@ -1,32 +1,34 @@
-import { faultRates, Judge, World } from '../../src/soak/testing.ts';
+import { faultRates, type HistoryListener, Judge, type Violation, World } from '../../src/soak/testing.ts';
 import { GUARDS } from './guards.ts';
 
 /**
  * Lives a few days of a small cluster, in the process from which `take-out.ts` has taken a guard, until the judge finds
- * what that guard prevents. Prints one line of JSON.
+ * what that guard prevents. What a seed means changes with the product, so a few are tried. Prints one line of JSON.
  */
+const SEEDS = 6;
+
 const guard = GUARDS[process.env.FERMATA_TEST_GUARD ?? ''];
 if (guard === undefined) throw new Error('FERMATA_TEST_GUARD names no guard');
-const { days, seed = 1, rates, nodes = 3, workloadsPerDay = 60 } = guard.world;
-const judge = new Judge();
-let begin: number | undefined;
-let judged = 0;
-const listener = (entry: Parameters<Judge['observe']>[0]): void => {
-  begin ??= entry.at;
-  judge.observe(entry);
-  const found = judge.violations();
-  for (; judged < found.length; judged++) {
-    const violation = found[judged];
-    if (violation === undefined || !guard.finds.invariants.includes(violation.invariant)) continue;
-    if (!guard.finds.message.test(violation.message)) continue;
-    tell({ found: violation, afterDays: (entry.at - begin) / 86_400_000 });
-  }
-};
-await new World(
-  { seed, days, nodes, workloadsPerDay, rates: { ...faultRates('none', 0), ...rates } },
-  { listeners: [listener] },
-).run();
-tell({ found: undefined, others: judge.violations().slice(0, 5) });
+const { days, seed: first = 1, rates, nodes = 3, workloadsPerDay = 60 } = guard.world;
+const { invariants, message } = guard.finds;
+const others: Violation[] = [];
+for (let seed = first; seed < first + SEEDS; seed++) {
+  const judge = new Judge();
+  let begin: number | undefined;
+  let judged = 0;
+  const listener: HistoryListener = (entry) => {
+    begin ??= entry.at;
+    judge.observe(entry);
+    for (const violation of judge.violations().slice(judged)) {
+      judged++;
+      if (!invariants.includes(violation.invariant) || !message.test(violation.message)) others.push(violation);
+      else tell({ found: violation, seed, afterDays: (entry.at - begin) / 86_400_000 });
+    }
+  };
+  const options = { seed, days, nodes, workloadsPerDay, rates: { ...faultRates('none', 0), ...rates } };
+  await new World(options, { listeners: [listener] }).run();
+}
+tell({ found: undefined, others: others.slice(0, 5) });
 
 function tell(result: object): never {
   process.stdout.write(`${JSON.stringify(result)}\n`);
