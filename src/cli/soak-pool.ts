@@ -5,6 +5,9 @@ import type { SeedResult, SeedRun, WorkerOrder, WorkerReport } from '../soak/ind
 /** A run that says nothing for so long does not end: some loop in it never lets go. Milliseconds. */
 const SILENCE_MILLISECONDS = 180_000;
 
+/** Nearly all that a run makes is garbage a moment later: the more of it is swept at once, the less must be copied. */
+const YOUNG_GENERATION_MEBIBYTES = 192;
+
 /** Threads that run seeds. */
 export class SoakPool {
   readonly #size: number;
@@ -88,7 +91,9 @@ export class SoakPool {
   }
 
   #hire(): Worker {
-    const worker = new Worker(new URL('../soak/worker.ts', import.meta.url));
+    const worker = new Worker(new URL('../soak/worker.ts', import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MEBIBYTES },
+    });
     this.#all.add(worker);
     return worker;
   }
