@@ -52,7 +52,10 @@ export class InterruptionRecord {
     }
     const at = this.#timeOf(source ?? '', uid, timeOf(checkpoint.status?.completionTime), now);
     if (source !== undefined) this.forgetPod(source);
-    if (checkpoint.spec.postCheckpointState === 'Stopped' && checkpoint.spec.reason === 'Preemption') {
+    const { postCheckpointState, reason, preemptor } = checkpoint.spec;
+    // A move that makes room for somebody interrupts whom it happens to, as a preemption does.
+    const isInterruption = reason === 'Preemption' || (reason === 'Migration' && preemptor !== undefined);
+    if (postCheckpointState === 'Stopped' && isInterruption) {
       const workload = workloadOfCheckpoint(checkpoint);
       if (this.#interruptions.get(workload)?.has(uid) !== true) this.interrupted(workload, uid, at);
     }

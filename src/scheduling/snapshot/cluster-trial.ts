@@ -18,6 +18,8 @@ export class ClusterTrial {
   takeAway(pod: PodInfo): void {
     this.#remember(pod);
     this.#cluster.displace(pod.uid);
+    // It may be tried elsewhere: as one that waits, not as one that names its node.
+    pod.nodeName = undefined;
   }
 
   place(pod: PodInfo, node: NodeInfo): void {
