@@ -201,6 +201,17 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [7], message: /was killed at step/ },
     world: { days: 1, rates: { ...none, dump: { fail: 0.3 } } },
   },
+  'a victim whose dump failed is not left alone': {
+    cuts: [
+      {
+        file: 'src/scheduling/interruption/interruption-record.ts',
+        take: '?.delete(id) === true ? now : Math.min(said ?? now, now)',
+        put: '?.delete(id) === true ? (said ?? now) : (said ?? now)',
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /was frozen .* times within an hour/ },
+    world: { days: 2, rates: { ...none, component: { skew: 20 } }, seed: 3 },
+  },
   'a pod is dumped twice at once': {
     cuts: [
       // Two checkpoints must be ordered of one victim.

@@ -16,6 +16,8 @@ export interface PodFact {
   deletedBy: string | undefined;
   /** When its labels were changed last. */
   relabelledAt: number | undefined;
+  /** When its processes were frozen, within the last hour or so. */
+  frozenAt: number[];
   /** By container. */
   processes: Map<string, ProcessFact>;
 }
@@ -189,6 +191,7 @@ export class Facts {
         gone: pod === undefined,
         deletedBy: undefined,
         relabelledAt: undefined,
+        frozenAt: [],
         processes: new Map(),
       };
       this.pods.set(uid, fact);
