@@ -82,6 +82,14 @@ export const INTERRUPTION_WINDOW_MS = 86_400_000;
 /** A node that writes this many dumps already is given no further plan: each would slow all of them. */
 export const MAX_CONCURRENT_DUMPS_PER_NODE = 8;
 
+/** Restores on a node, and fetches from a store, at once at most … */
+export const MAX_CONCURRENT_RESTORES_PER_NODE = 8;
+export const MAX_CONCURRENT_FETCHES_PER_STORE = 32;
+/** … and no more than keep its bandwidth busy for so long: the next may begin when some of them are done. */
+export const RESTORE_BUDGET_SECONDS = 60;
+/** A restore that takes longer than this counts no more: something is wrong with it, and others must not wait for it. */
+export const RESTORE_OVERDUE_MS = 600_000;
+
 /** Time after a deletion's or dump's deadline at which a pod that is still there no longer counts as leaving. */
 export const RELEASE_SLACK_MS = 10_000;
 /** Seconds a dump may take when its PodCheckpoint does not say (default of the CRD). */

@@ -14,6 +14,8 @@ import { Interruption } from './interruption/interruption.ts';
 import { InterruptionRecord } from './interruption/interruption-record.ts';
 import { Orders } from './interruption/orders.ts';
 import { Policies } from './interruption/policies.ts';
+import { RestoreEstimate } from './interruption/restore-estimate.ts';
+import { RestoreTraffic } from './interruption/restore-traffic.ts';
 import { VictimGroups } from './interruption/victim-groups.ts';
 import { VictimIndex } from './interruption/victim-index.ts';
 import { VictimRules } from './interruption/victim-rules.ts';
@@ -68,6 +70,9 @@ export class EngineState {
     this.cluster.follow(topology);
     this.cluster.follow(images);
     this.cluster.follow(defaultSelectors);
+    const restores = new RestoreEstimate(this.history);
+    const traffic = new RestoreTraffic(restores, (key) => this.checkpoints.get(key));
+    this.cluster.follow(traffic);
     const groups = new VictimGroups();
     const departures = new Departures(this.checkpoints, this.orders);
     const rules = new VictimRules({
@@ -110,6 +115,8 @@ export class EngineState {
         defaultSelectors,
         checkpointOf: (key) => this.checkpoints.get(key),
         interruption,
+        restores,
+        traffic,
         strategies: this.strategies,
       };
       framework = new Framework(pluginsOf(profile, context));

@@ -3,6 +3,7 @@ import { DECISION_ANNOTATION, isConditionTrue, podGroupOf } from '../model/index
 import type { ClusterEvent } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
+import { isBeingRestored } from './interruption/restore-traffic.ts';
 import { isReclaimer } from './reclaim/reclaim-orders.ts';
 import type { NodeChange } from './snapshot/node-info.ts';
 import { type PodInfo, podInfo } from './snapshot/pod-info.ts';
@@ -345,6 +346,7 @@ function changedForOthers(now: PodInfo, before: PodInfo): boolean {
   return (
     before.running !== now.running ||
     before.priority !== now.priority ||
+    isBeingRestored(before) !== isBeingRestored(now) ||
     (before.terminatingUntil === undefined) !== (now.terminatingUntil === undefined) ||
     JSON.stringify(before.pod.metadata.labels) !== JSON.stringify(now.pod.metadata.labels)
   );

@@ -3,6 +3,8 @@ import type { BackfillOptions } from '../backfill/backfill.ts';
 import type { ConsolidationOptions } from '../consolidation/consolidation.ts';
 import type { FairShareOptions } from '../fair-share/fair-share.ts';
 import type { Interruption } from '../interruption/interruption.ts';
+import type { RestoreEstimate } from '../interruption/restore-estimate.ts';
+import type { RestoreTraffic } from '../interruption/restore-traffic.ts';
 import { CheckpointLocality } from '../plugins/checkpoint-locality.ts';
 import { DynamicResources } from '../plugins/dynamic-resources.ts';
 import { ImageLocality, type NodeImages } from '../plugins/image-locality.ts';
@@ -20,6 +22,7 @@ import { NodeUnschedulable } from '../plugins/node-unschedulable.ts';
 import { PodTopologySpread, type PodTopologySpreadArgs } from '../plugins/pod-topology-spread.ts';
 import { PrioritySort } from '../plugins/priority-sort.ts';
 import { RestoreBackoff } from '../plugins/restore-backoff.ts';
+import { RestorePacing } from '../plugins/restore-pacing.ts';
 import { SchedulingGates } from '../plugins/scheduling-gates.ts';
 import type { DefaultSelectors } from '../plugins/spread/default-selector.ts';
 import { TaintToleration } from '../plugins/taint-toleration.ts';
@@ -66,6 +69,7 @@ export const DEFAULT_PROFILE: Profile = {
     { name: 'Gang' },
     { name: 'Reclaim' },
     { name: 'RestoreBackoff', weight: 10_000 },
+    { name: 'RestorePacing' },
     { name: 'NodeUnschedulable' },
     { name: 'NodeReady' },
     { name: 'NodeName' },
@@ -104,6 +108,9 @@ export interface PluginContext {
   defaultSelectors: DefaultSelectors;
   checkpointOf: (key: string) => PodCheckpoint | undefined;
   interruption: Interruption;
+  /** How long restores take, and which are under way. */
+  restores: RestoreEstimate;
+  traffic: RestoreTraffic;
   /** What concerns the cluster as a whole; one of each, whichever profiles name it. */
   strategies: Strategies;
 }
@@ -112,6 +119,7 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) =
   PrioritySort: () => new PrioritySort(),
   SchedulingGates: () => new SchedulingGates(),
   RestoreBackoff: () => new RestoreBackoff(),
+  RestorePacing: ({ traffic, checkpointOf }) => new RestorePacing(traffic, checkpointOf),
   NodeUnschedulable: () => new NodeUnschedulable(),
   NodeReady: () => new NodeReady(),
   NodeName: () => new NodeName(),
@@ -131,7 +139,7 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) =
   PodTopologySpread: ({ topology, defaultSelectors }, args) =>
     new PodTopologySpread(topology, defaultSelectors, args as PodTopologySpreadArgs | undefined),
   InterPodAffinity: ({ topology }, args) => new InterPodAffinity(topology, args as InterPodAffinityArgs | undefined),
-  CheckpointLocality: ({ checkpointOf }) => new CheckpointLocality(checkpointOf),
+  CheckpointLocality: ({ checkpointOf, restores }) => new CheckpointLocality({ checkpointOf, restores }),
   Interruption: ({ interruption }) => interruption,
   Gang: ({ strategies }) => strategies.gang(),
   FairShare: ({ strategies }, args) => strategies.fairShare(args as FairShareOptions | undefined),

@@ -9,6 +9,7 @@ import {
 } from '../constants.ts';
 import { timeOf } from '../snapshot/pod-info.ts';
 import { DumpOverlaps } from './dump-overlaps.ts';
+import { sizeOfCheckpoint } from './dump-size.ts';
 import { FactChanges, type FactListener } from './fact-changes.ts';
 import { StoreRates } from './store-rates.ts';
 import { TransferRates } from './transfer-rates.ts';
@@ -69,9 +70,10 @@ export class DumpHistory {
     return this.#workloads.size === 0 ? NONE : (this.#workloads.get(workload) ?? NONE);
   }
 
-  #countDump({ status, metadata }: PodCheckpoint, workload: string): MeasuredDump {
+  #countDump(checkpoint: PodCheckpoint, workload: string): MeasuredDump {
+    const { status, metadata } = checkpoint;
     const nodeName = status?.nodeName ?? '';
-    const sizeBytes = (status?.checkpointedContainers ?? []).reduce((sum, { sizeBytes: size = 0 }) => sum + size, 0);
+    const sizeBytes = sizeOfCheckpoint(checkpoint);
     const measured = (status?.dumpMilliseconds ?? 0) / 1000;
     const end = timeOf(status?.completionTime) ?? timeOf(metadata.creationTimestamp) ?? 0;
     const dumpsAtOnce = this.#overlaps.add(nodeName, { begin: end - measured * 1000, end });

@@ -1,14 +1,9 @@
-import {
-  formatDuration,
-  type InterruptionPolicy,
-  isConditionTrue,
-  parseAmount,
-  RESTORED_CONDITION,
-} from '../../model/index.ts';
+import { formatDuration, type InterruptionPolicy, parseAmount } from '../../model/index.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { type InterruptionRecord, retryAfterFailures } from './interruption-record.ts';
 import type { Policies } from './policies.ts';
 import type { PreemptionMode } from './preemption-mode.ts';
+import { isBeingRestored } from './restore-traffic.ts';
 
 /** What may be done to a pod, and why not. */
 export interface Permission {
@@ -54,6 +49,7 @@ export class VictimRules {
     const policy = this.#policies.of(victim.pod);
     const action = policy === undefined ? undefined : (policy.spec.onPreemption ?? 'Checkpoint');
     if (action === 'Never') return refused(`policy ${nameOf(policy)} says Never`);
+    // Its deletion would count as its owner's, and its workload as given up.
     if (isBeingRestored(victim)) return refused('is being restored: its checkpoint is all there is of its workload');
     const young = this.#tooYoung(victim, policy, now);
     if (young !== undefined) return young;
@@ -140,11 +136,6 @@ function refused(excluded: string, retryAt?: number, recheckAt = retryAt): Permi
 
 function nameOf(policy: InterruptionPolicy | undefined): string {
   return policy === undefined ? 'default' : `${policy.metadata.namespace ?? 'default'}/${policy.metadata.name}`;
-}
-
-/** Its deletion would count as its owner's, and its workload as given up. */
-function isBeingRestored({ pod, restoreFrom }: PodInfo): boolean {
-  return restoreFrom !== undefined && !isConditionTrue(pod.status?.conditions, RESTORED_CONDITION);
 }
 
 /** A size nobody can read must not pass for "no limit". */
