@@ -94,6 +94,7 @@ export class Agent {
     this.#writer = new CheckpointWriter(parts.store);
     const shared = { ...parts, storage: parts.storage ?? diskStorage, events: this.#events, counters: this.#counters };
     this.#groups = new Reflector<PodGroupCheckpoint>(parts, POD_GROUP_CHECKPOINTS, {
+      optional: true,
       onChange: (group) => {
         votes.changed(group);
         const { decision } = group.status ?? {};

@@ -41,7 +41,7 @@ export function membersOf(
 }
 
 /** `<group>-<first 8 of the pod's UID>`, the group's name cut where the whole would be too long. */
-function memberName(group: string, podUid: string): string {
+export function memberName(group: string, podUid: string): string {
   const suffix = `-${podUid.slice(0, 8)}`;
   return `${group.slice(0, MAX_NAME_LENGTH - suffix.length)}${suffix}`;
 }

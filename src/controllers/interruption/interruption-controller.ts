@@ -74,6 +74,7 @@ export class InterruptionController {
       onChange: (checkpoint) => this.#loop.enqueue(keyOf(checkpoint)),
     });
     this.#groups = new Reflector<PodGroupCheckpoint>(dependencies, POD_GROUP_CHECKPOINTS, {
+      optional: true,
       onChange: ({ metadata: { namespace }, status }) => {
         for (const { podCheckpointName: name } of status?.members ?? []) {
           this.#loop.enqueue(keyOf({ metadata: { namespace, name } }));

@@ -7,10 +7,12 @@ import {
   NODES,
   POD_CHECKPOINTS,
   POD_DISRUPTION_BUDGETS,
+  POD_GROUP_CHECKPOINTS,
   POD_GROUPS,
   PODS,
   type Pod,
   type PodCheckpoint,
+  type PodGroupCheckpoint,
   PRIORITY_CLASSES,
   type ResourceType,
 } from '../../model/index.ts';
@@ -31,9 +33,15 @@ export class ClusterFeed {
 
   constructor(
     dependencies: ClusterFeedDependencies,
-    handlers: { onEvent: (event: ClusterEvent) => void; concerns: (pod: Pod) => boolean },
+    handlers: {
+      onEvent: (event: ClusterEvent) => void;
+      concerns: (pod: Pod) => boolean;
+      /** What becomes of ordered groups; nothing the engine decides by. */
+      onGroup: (group: PodGroupCheckpoint) => void;
+      onGroupDeleted: (group: PodGroupCheckpoint) => void;
+    },
   ) {
-    const { onEvent, concerns } = handlers;
+    const { onEvent, concerns, onGroup, onGroupDeleted } = handlers;
     const mirror = <T extends KubeObject>(
       type: ResourceType<T>,
       changed: (object: T) => ClusterEvent | undefined,
@@ -55,6 +63,18 @@ export class ClusterFeed {
       PRIORITY_CLASSES,
       (priorityClass) => ({ type: 'PriorityClassChanged', priorityClass }),
       (priorityClass) => ({ type: 'PriorityClassDeleted', priorityClass }),
+    );
+    mirror(
+      POD_GROUP_CHECKPOINTS,
+      (group) => {
+        onGroup(group);
+        return undefined;
+      },
+      (group) => {
+        onGroupDeleted(group);
+        return undefined;
+      },
+      { optional: true },
     );
     mirror(
       INTERRUPTION_POLICIES,

@@ -13,11 +13,20 @@ import {
   reasonOf,
   withCondition,
 } from '../../model/index.ts';
-import type { ClusterEvent, Decision, Explanation, PodRef, VictimDecision } from '../../scheduling/index.ts';
+import type {
+  ClusterEvent,
+  Decision,
+  Explanation,
+  PodRef,
+  VictimDecision,
+  VictimGroupDecision,
+} from '../../scheduling/index.ts';
 import { isDefinite } from './definite-refusal.ts';
 import { type CheckpointOrder, draftCheckpoint } from './draft-checkpoint.ts';
+import { GroupOrders } from './group-orders.ts';
 import { PodBinder } from './pod-binder.ts';
-import { UnseenOrders } from './unseen-orders.ts';
+import { PreBindWriter } from './pre-bind-writer.ts';
+import { type Order, UnseenOrders } from './unseen-orders.ts';
 import { WriteLanes } from './write-lanes.ts';
 
 export interface ExecutorContext {
@@ -46,7 +55,10 @@ export class DecisionExecutor {
   readonly #latest = new Map<string, Decision>();
   readonly #lanes = new WriteLanes();
   readonly #binder: PodBinder;
+  readonly #preBind: PreBindWriter;
   readonly #unseen: UnseenOrders;
+  /** To be told of changes of PodGroupCheckpoints. */
+  readonly groupOrders: GroupOrders;
 
   constructor(
     dependencies: { store: ObjectStore; clock: Clock; random: Random; log: Log; events: EventRecorder },
@@ -58,6 +70,8 @@ export class DecisionExecutor {
     this.#events = dependencies.events;
     this.#context = context;
     this.#binder = new PodBinder(dependencies);
+    this.#preBind = new PreBindWriter(dependencies);
+    this.groupOrders = new GroupOrders(dependencies, (event) => context.onFailure(event));
     this.#unseen = new UnseenOrders(dependencies.store, {
       checkpoint: (key) => context.checkpointOf(key) !== undefined,
       victim: ({ victim }) => {
@@ -94,7 +108,7 @@ export class DecisionExecutor {
   async #carryOut(decision: Decision): Promise<void> {
     switch (decision.type) {
       case 'Bind':
-        return this.#bind(decision.pod, decision.nodeName);
+        return this.#bind(decision);
       case 'Interrupt':
         return this.#interrupt(decision);
       case 'Reclaim':
@@ -112,8 +126,15 @@ export class DecisionExecutor {
     }
   }
 
-  async #bind(pod: PodRef, nodeName: string): Promise<void> {
+  async #bind({ pod, nodeName, preBind = [] }: Extract<Decision, { type: 'Bind' }>): Promise<void> {
     const { signal } = this.#context;
+    const failure = await this.#preBind.write(preBind, signal);
+    if (failure !== undefined) {
+      const { plugin, reason } = failure;
+      this.#log.warn({ pod: nameOf(pod), plugin, reason }, 'what has to be written before a bind was refused');
+      this.#context.onFailure({ type: 'BindFailed', uid: pod.uid, reason, plugins: [plugin] });
+      return;
+    }
     const refusal = await this.#binder.bind(pod, nodeName, {
       seen: this.#context.podOf(nameOf(pod)),
       holdsRoom: async () => {
@@ -133,7 +154,12 @@ export class DecisionExecutor {
   async #interrupt(decision: Extract<Decision, { type: 'Interrupt' }>): Promise<void> {
     const { pod, nodeName, victims, explanation } = decision;
     // The orders go out first, and together: the dump is what the preemptor waits for, the rest is for people to read.
-    const orders = victims.map((victim) => this.#order(victim, decision));
+    const groups = (decision.groups ?? []).filter(({ action }) => action === 'Checkpoint');
+    const inGroups = new Set(groups.flatMap(({ members }) => members.map(({ uid }) => uid)));
+    const orders = [
+      ...groups.map((group) => this.#orderGroup(group, decision)),
+      ...victims.filter(({ pod: { uid } }) => !inGroups.has(uid)).map((victim) => this.#order(victim, decision)),
+    ];
     const nomination = this.#report(pod, explanation, { message: explanation.summary, nominatedNodeName: nodeName });
     await Promise.all([...orders, nomination]);
   }
@@ -163,6 +189,41 @@ export class DecisionExecutor {
         victimUID: victim.pod.uid,
         reason: reasonOf(error),
       });
+    }
+  }
+
+  /** One order for all members: they are checkpointed together or not at all. */
+  async #orderGroup(
+    group: VictimGroupDecision,
+    { pod: preemptor, nodeName, explanation }: Extract<Decision, { type: 'Interrupt' }>,
+  ): Promise<void> {
+    let asked: Order[] = [];
+    const asking = (orders: Order[]): void => {
+      for (const order of asked) this.#unseen.refused(order);
+      asked = orders;
+      for (const order of orders) this.#unseen.ask(order);
+    };
+    const nodeOf = (victim: PodRef): string => this.#context.podOf(nameOf(victim))?.spec.nodeName ?? nodeName;
+    try {
+      await this.groupOrders.give({ group, preemptor, explanation, nodeOf, asking }, this.#context.signal);
+      for (const order of asked) this.#unseen.stands(order);
+      for (const victim of group.members) {
+        const what = `To be checkpointed with its group ${group.name} to make room for ${nameOf(preemptor)}`;
+        this.#eventOn(victim, 'Normal', 'Preempted', what);
+      }
+    } catch (error) {
+      if (this.#context.signal.aborted) return;
+      for (const order of asked) this.#unseen.refused(order);
+      const reason = reasonOf(error);
+      this.#log.warn({ group: group.name, preemptor: nameOf(preemptor), error: reason }, 'interruption was refused');
+      for (const { uid } of group.members) {
+        this.#context.onFailure({
+          type: 'InterruptionFailed',
+          preemptorUID: preemptor.uid,
+          victimUID: uid,
+          reason,
+        });
+      }
     }
   }
 

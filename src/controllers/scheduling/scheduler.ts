@@ -62,6 +62,8 @@ export class Scheduler {
     this.#feed = new ClusterFeed(dependencies, {
       onEvent: (event) => this.#observe(event),
       concerns: this.#concerns,
+      onGroup: (group) => this.#executor.groupOrders.changed(group),
+      onGroupDeleted: (group) => this.#executor.groupOrders.deleted(group),
     });
     this.#executor = new DecisionExecutor(dependencies, {
       checkpointsOf: (podUID) =>
