@@ -128,7 +128,7 @@ export class ComponentHost {
     this.#network = 'cut';
   }
 
-  /** It runs, and gets no answer; what it sends is kept by the network and delivered some time later. */
+  /** It runs, and its Lease holds, but what it writes is kept by the network and delivered some time later. */
   holdBack(): void {
     this.#network = 'holding';
   }

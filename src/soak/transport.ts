@@ -14,7 +14,7 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from '../kubernetes/index.ts';
-import { type Draft, EVENTS, type KubeObject, type ResourceType } from '../model/index.ts';
+import { type Draft, EVENTS, type KubeObject, LEASES, PODS, type ResourceType } from '../model/index.ts';
 import type { ApiAccess } from './api-server.ts';
 import type { FaultStream } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
@@ -24,7 +24,7 @@ import { FaultyWatch } from './watch.ts';
 
 export interface TransportParts {
   api: ApiAccess;
-  /** Whether the network keeps what the process sends, to deliver it later, and lets nothing come back. */
+  /** Whether the network keeps what the process writes, to deliver it later, and lets no answer back. Leases pass. */
   isHeldBack: () => boolean;
   /** The world's, not the process's: what is on the way goes on when the process dies. */
   clock: Clock;
@@ -69,11 +69,11 @@ export class Transport implements ObjectStore {
   create<T extends KubeObject>(type: ResourceType<T>, object: Draft<T>, options?: CallOptions): Promise<T> {
     // Nobody reads events here, and there are more of them than of all else.
     if (type.kind === EVENTS.kind) return Promise.resolve(object as unknown as T);
-    return this.#write(options, (registry) => registry.create(type, object, options));
+    return this.#write(type, options, (registry, given) => registry.create(type, object, given));
   }
 
   replace<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<T> {
-    return this.#write(options, (registry) => registry.replace(type, object, options), true);
+    return this.#write(type, options, (registry, given) => registry.replace(type, object, given), true);
   }
 
   patch<T extends KubeObject>(
@@ -83,20 +83,19 @@ export class Transport implements ObjectStore {
     options?: WriteOptions,
   ): Promise<T> {
     if (type.kind === EVENTS.kind) return Promise.resolve({ metadata: key } as unknown as T);
-    return this.#write(options, (registry) => registry.patch(type, key, patch, options), true);
+    return this.#write(type, options, (registry, given) => registry.patch(type, key, patch, given), true);
   }
 
   delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options?: DeleteOptions): Promise<T> {
-    return this.#write(options, (registry) => registry.delete(type, key, options));
+    return this.#write(type, options, (registry, given) => registry.delete(type, key, given));
   }
 
   bind(pod: BindablePod, nodeName: string, options?: CallOptions): Promise<void> {
-    return this.#write(options, (registry) => registry.bind(pod, nodeName, options));
+    return this.#write(PODS, options, (registry, given) => registry.bind(pod, nodeName, given));
   }
 
   #read<R>(options: CallOptions | undefined, act: (registry: Registry) => Promise<R>): Promise<R> {
     return this.#process.call(async () => {
-      if (this.#parts.isHeldBack()) await this.#waitInVain(options);
       const fault = this.#choose();
       if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, options);
       else if (fault === 'lostAnswer' || fault === 'late') throw noAnswer();
@@ -105,14 +104,18 @@ export class Transport implements ObjectStore {
     });
   }
 
-  #write<R>(
-    options: CallOptions | undefined,
-    act: (registry: Registry) => Promise<R>,
+  #write<O extends CallOptions, R>(
+    type: ResourceType,
+    options: O | undefined,
+    send: (registry: Registry, options: O | undefined) => Promise<R>,
     mayConflict = false,
   ): Promise<R> {
+    const act = (registry: Registry): Promise<R> => send(registry, options);
+    // What is on its way is not called back by whoever gives it up.
+    const arrive = (registry: Registry): Promise<R> => send(registry, withoutSignal(options));
     return this.#process.call(async () => {
-      if (this.#parts.isHeldBack()) {
-        this.#deliver(act, this.#parts.stream.chance.between(0, LONGEST_HOLD_MILLISECONDS));
+      if (this.#parts.isHeldBack() && type.kind !== LEASES.kind) {
+        this.#deliver(arrive, this.#parts.stream.chance.between(0, LONGEST_HOLD_MILLISECONDS));
         await this.#waitInVain(options);
       }
       const fault = this.#choose();
@@ -121,10 +124,10 @@ export class Transport implements ObjectStore {
           await this.#pause(SLOW_MILLISECONDS, options);
           break;
         case 'late':
-          this.#later(act);
+          this.#later(arrive);
           throw noAnswer();
         case 'twice':
-          this.#later(act);
+          this.#later(arrive);
           break;
         default:
           this.#refuse(fault, mayConflict);
@@ -185,6 +188,12 @@ export class Transport implements ObjectStore {
         if (mayConflict) throw new ApiError('Conflict', 'the object has been modified; please apply your changes');
     }
   }
+}
+
+function withoutSignal<O extends CallOptions>(options: O | undefined): O | undefined {
+  if (options?.signal === undefined) return options;
+  const { signal: _, ...rest } = options;
+  return rest as O;
 }
 
 function noAnswer(): ApiError {

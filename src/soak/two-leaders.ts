@@ -87,8 +87,13 @@ export class TwoLeaders {
     const isStriking = (): boolean => this.#phase === 'two';
     switch (chance.pick(['hold', 'hold', 'cut', 'freeze', 'freeze', 'kill', 'update', 'skew'])) {
       case 'hold':
+        // Nobody takes over from a leader whose Lease is renewed: it is cut off with its writes on their way.
         leader.holdBack();
-        alarms.after(away, () => leader.reconnect());
+        alarms.after(chance.between(5 * SECOND, MINUTE), () => {
+          if (!isStriking()) return;
+          leader.cutOff();
+          alarms.after(away, () => leader.reconnect());
+        });
         return;
       case 'cut':
         leader.cutOff();
