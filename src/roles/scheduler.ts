@@ -24,6 +24,7 @@ export async function startScheduler(options: SchedulerRoleOptions): Promise<Run
         ...(options.schedulerNames === undefined ? {} : { schedulerNames: options.schedulerNames }),
         ...(term === undefined ? {} : { term }),
         refusesLateBinds: (signal) => refusesLateBinds(dependencies, signal),
+        readsUsage: true,
       },
     );
     return {

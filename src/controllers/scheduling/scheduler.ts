@@ -5,6 +5,7 @@ import type { ClusterEvent, SchedulingEngine } from '../../scheduling/index.ts';
 import { ClusterFeed } from './cluster-feed.ts';
 import { DecisionExecutor } from './decision-executor.ts';
 import { fencePods } from './fence.ts';
+import { UsageFeed } from './usage-feed.ts';
 
 export interface SchedulerDependencies {
   store: ObjectStore;
@@ -20,6 +21,8 @@ export interface SchedulerOptions {
   schedulerNames?: readonly string[];
   /** With several replicas: the time for which this one leads. Absent: it is the only one. */
   term?: Pick<Term, 'id' | 'followsUnfinished' | 'predecessorSettled'>;
+  /** Whether to ask the cluster what pods use (`metrics.k8s.io`). Default: false. */
+  readsUsage?: boolean;
   /** Whether the server honours a resourceVersion in a bind (Kubernetes 1.24 does). Default true. */
   refusesLateBinds?: (signal: AbortSignal) => Promise<boolean>;
 }
@@ -43,6 +46,7 @@ export class Scheduler {
   readonly #engine: SchedulingEngine;
   readonly #feed: ClusterFeed;
   readonly #executor: DecisionExecutor;
+  readonly #usage: UsageFeed | undefined;
   readonly #stopping = new AbortController();
   #ready = false;
   #passPending = false;
@@ -73,6 +77,11 @@ export class Scheduler {
       onFailure: (event) => this.#observe(event),
       signal: this.#stopping.signal,
     });
+    if (options.readsUsage !== true) return;
+    this.#usage = new UsageFeed(dependencies, {
+      uidOf: (key) => this.#feed.pods.get(key)?.metadata.uid,
+      onEvent: (event) => this.#observe(event),
+    });
   }
 
   start(): void {
@@ -84,6 +93,7 @@ export class Scheduler {
           'scheduler has the state of the cluster and begins to decide',
         );
         this.#requestPass();
+        this.#usage?.start();
       },
       (error: unknown) => {
         if (!this.#stopping.signal.aborted)
@@ -114,6 +124,7 @@ export class Scheduler {
     this.#stopping.abort(new Error('the scheduler stops'));
     this.#wakeup?.timer.cancel();
     this.#wakeup = undefined;
+    await this.#usage?.stop();
     await this.#feed.stop();
     await this.#executor.idle();
   }
