@@ -23,7 +23,8 @@ export class PrepareAhead {
     this.#nodeName = nodeName;
     this.#changed = changed;
     this.#unbound = new Reflector<Pod>(parts, PODS, {
-      fieldSelector: 'spec.nodeName=',
+      // Most pods that wait are nominated to no node, and none of them is this one's business.
+      fieldSelector: `spec.nodeName=,status.nominatedNodeName=${nodeName}`,
       onChange: (pod, previous) => {
         if (previous !== undefined && previous.metadata.uid !== pod.metadata.uid) this.#drop(previous);
         if (this.#isNominated(pod)) this.#take(pod);
