@@ -30,6 +30,8 @@ export class RetentionController {
   readonly #stopping = new AbortController();
   /** Since when no living pod of a workload has been seen; starts anew with the process, which only keeps data longer. */
   readonly #goneSince = new Map<string, number>();
+  /** Workload → keys of its checkpoints: most workloads have none. */
+  readonly #checkpointsOf = new Map<string, Set<string>>();
 
   constructor(dependencies: ControllerDependencies) {
     this.#store = dependencies.store;
@@ -41,10 +43,29 @@ export class RetentionController {
       reconcile: (workload, signal) => this.#reconcile(workload, signal),
     });
     const ofCheckpoint = (checkpoint: PodCheckpoint): void => this.#loop.enqueue(workloadOfCheckpoint(checkpoint));
+    const note = (checkpoint: PodCheckpoint): void => {
+      const workload = workloadOfCheckpoint(checkpoint);
+      const keys = this.#checkpointsOf.get(workload);
+      if (keys === undefined) this.#checkpointsOf.set(workload, new Set([keyOf(checkpoint)]));
+      else keys.add(keyOf(checkpoint));
+    };
+    const forget = (checkpoint: PodCheckpoint): void => {
+      const workload = workloadOfCheckpoint(checkpoint);
+      const keys = this.#checkpointsOf.get(workload);
+      if (keys?.delete(keyOf(checkpoint)) === true && keys.size === 0) this.#checkpointsOf.delete(workload);
+    };
     const ofPod = (pod: Pod): void => this.#loop.enqueue(workloadOfPod(pod));
     this.#checkpoints = new Reflector<PodCheckpoint>(dependencies, POD_CHECKPOINTS, {
-      onChange: ofCheckpoint,
-      onDelete: ofCheckpoint,
+      onChange: (checkpoint, previous) => {
+        if (previous !== undefined && workloadOfCheckpoint(previous) !== workloadOfCheckpoint(checkpoint))
+          forget(previous);
+        note(checkpoint);
+        ofCheckpoint(checkpoint);
+      },
+      onDelete: (checkpoint) => {
+        forget(checkpoint);
+        ofCheckpoint(checkpoint);
+      },
     });
     this.#pods = new Reflector<Pod>(dependencies, PODS, { onChange: ofPod, onDelete: ofPod });
   }
@@ -64,7 +85,8 @@ export class RetentionController {
   }
 
   async #reconcile(workload: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
-    const checkpoints = this.#checkpoints.items().filter((checkpoint) => workloadOfCheckpoint(checkpoint) === workload);
+    const keys = [...(this.#checkpointsOf.get(workload) ?? [])];
+    const checkpoints = keys.flatMap((key) => this.#checkpoints.get(key) ?? []);
     if (checkpoints.length === 0) {
       this.#goneSince.delete(workload);
       return undefined;
