@@ -26,8 +26,8 @@ export class FaultyWatch<T extends KubeObject> implements AsyncIterableIterator<
   readonly #options: WatchOptions;
   #base: AsyncIterator<WatchEvent<T>> | undefined;
   /** To be told before anything new. */
-  #again: WatchEvent<T>[] = [];
-  #recent: WatchEvent<T>[] = [];
+  readonly #again: WatchEvent<T>[] = [];
+  readonly #recent: WatchEvent<T>[] = [];
 
   constructor(parts: WatchParts, type: ResourceType<T>, options: WatchOptions) {
     this.#parts = parts;
@@ -69,7 +69,7 @@ export class FaultyWatch<T extends KubeObject> implements AsyncIterableIterator<
       case 'replay':
         this.#again.push(...this.#recent, next.value);
     }
-    this.#recent = [...this.#recent.slice(1 - REPLAYED), next.value];
+    if (this.#recent.push(next.value) > REPLAYED) this.#recent.shift();
     return next as IteratorResult<WatchEvent<T>, undefined>;
   }
 
