@@ -122,6 +122,8 @@ export class Facts {
   readonly alive = new Map<string, Set<string>>();
   readonly policies = new Map<string, InterruptionPolicy>();
   readonly priorityClasses = new Map<string, PriorityClass>();
+  /** Pods that are forgotten → who deleted them: a node that hears of it late may start one of them yet. */
+  readonly #departed = new Map<string, string>();
   /** Pod UID → a fault that may end its processes. */
   readonly lethal = new Map<string, string>();
   /** Pod UID → when it was bound. */
@@ -189,7 +191,7 @@ export class Facts {
         takes: pod === undefined ? new Map() : takes(pod),
         node: undefined,
         gone: pod === undefined,
-        deletedBy: undefined,
+        deletedBy: this.#departed.get(uid),
         relabelledAt: undefined,
         frozenAt: [],
         processes: new Map(),
@@ -204,6 +206,7 @@ export class Facts {
     if (!pod.gone || [...pod.processes.values()].some(isPresent)) return;
     if ((this.checkpointsOfPod.get(pod.uid)?.size ?? 0) > 0) return;
     this.pods.delete(pod.uid);
+    if (pod.deletedBy !== undefined) this.#departed.set(pod.uid, pod.deletedBy);
     this.lethal.delete(pod.uid);
     this.boundAt.delete(pod.uid);
   }

@@ -49,6 +49,29 @@ const cases: Record<string, { tell: () => HistoryStory; broken: (number | 'liven
         .pod('other', { node: 'n1' }, 'scheduler#1'),
     broken: [],
   },
+  'a pod that its owner deleted before its node heard of it is started late and then killed': {
+    tell: () =>
+      story()
+        .pod('late', { node: 'n1' }, 'scheduler#1')
+        .gone('/pods', 'uid-late')
+        .pass(1_000)
+        .process('started', 0, { pod: 'late', workload: 'team/late' })
+        .pass(1_000)
+        .process('ended', 1, { pod: 'late', workload: 'team/late', reason: 'killed' })
+        .pass(1_000)
+        .end(),
+    broken: [],
+  },
+  'a checkpoint that a restored pod goes back to must not go': {
+    tell: () =>
+      story()
+        .suspended(10)
+        .released()
+        .process('restored', 10, { uid: 'again', checkpoint: 'c1' })
+        .checkpoint('c1', { conditions: [RESTORED] })
+        .gone('fermata.dev/podcheckpoints', 'c1', 'node/n1#1'),
+    broken: [5],
+  },
   'two pods that run one workload are two incarnations': {
     tell: () =>
       story().running(0).node('n2').pod('twin', { node: 'n2' }).process('started', 0, { pod: 'twin', node: 'n2' }),
