@@ -130,7 +130,7 @@ export class LeaderElector {
     while (!signal.aborted) {
       const before = this.#observed?.lease;
       const began = instantOf(this.#clock);
-      const won = await this.#attempt(began, signal);
+      const won = await this.#attempt(began);
       if (won !== undefined) {
         const followsUnfinished = won.previous !== undefined && !isGivenBack(won.previous);
         const id = won.lease.metadata.resourceVersion;
@@ -181,7 +181,7 @@ export class LeaderElector {
         return;
       }
       const began = instantOf(this.#clock);
-      const renewed = await this.#attempt(began, signal, left());
+      const renewed = await this.#attempt(began, left());
       if (renewed !== undefined) {
         if (renewed.previous !== undefined && renewed.previous.spec?.holderIdentity !== term.identity) {
           // Somebody else led in between, and has given it back: what this term has decided since may be wrong.
@@ -199,28 +199,33 @@ export class LeaderElector {
 
   /**
    * One try to acquire or renew (client-go's `tryAcquireOrRenew`). Gives the Lease as written, and what it was before
-   * (undefined: it was created); undefined when somebody else holds it, or the server did not answer.
+   * (undefined: it was created); undefined when somebody else holds it, or the server did not answer. Never given up half-way
+   * by a stop: whether the Lease is held must be known, to give it back.
    */
   async #attempt(
     began: Instant,
-    signal: AbortSignal,
     timeoutMilliseconds = this.#times.renewDeadlineMilliseconds,
   ): Promise<{ lease: Lease; previous: Lease | undefined } | undefined> {
     // Half of the deadline, as client-go's clients have it: an answer that never comes leaves time for another try.
     const timeout = Math.min(timeoutMilliseconds, this.#times.renewDeadlineMilliseconds / 2);
-    const limit = new AbortController();
-    const timer = this.#clock.setTimer(timeout, () => {
-      limit.abort(new FermataError('LeaseUnanswered', `the API server did not answer within ${timeout} ms`));
-    });
-    const limited = { signal: AbortSignal.any([signal, limit.signal]) };
     try {
-      return await this.#acquireOrRenew(began, limited);
+      return await this.#within(timeout, (limited) => this.#acquireOrRenew(began, limited));
     } catch (error) {
-      if (!signal.aborted && !isApiError(error, 'Conflict', 'AlreadyExists')) {
+      if (!isApiError(error, 'Conflict', 'AlreadyExists')) {
         this.#log.warn({ lease: this.#lock, reason: reasonOf(error) }, 'the lease could not be acquired or renewed');
       }
       this.#isStale = true;
       return undefined;
+    }
+  }
+
+  async #within<R>(milliseconds: number, act: (limited: { signal: AbortSignal }) => Promise<R>): Promise<R> {
+    const limit = new AbortController();
+    const timer = this.#clock.setTimer(milliseconds, () => {
+      limit.abort(new FermataError('LeaseUnanswered', `the API server did not answer within ${milliseconds} ms`));
+    });
+    try {
+      return await act({ signal: limit.signal });
     } finally {
       timer.cancel();
     }
@@ -288,33 +293,30 @@ export class LeaderElector {
   }
 
   async #release(term: CurrentTerm): Promise<void> {
-    const lease = this.#observed?.lease;
-    if (lease?.spec?.holderIdentity !== term.identity) return;
-    const now = rfc3339Micro(this.#clock.now());
-    const { leaseTransitions } = lease.spec;
-    const unfinished = term.leavesUnfinished ? { [UNFINISHED_ANNOTATION]: term.identity } : {};
-    const limit = new AbortController();
-    const timer = this.#clock.setTimer(this.#times.renewDeadlineMilliseconds / 2, () => {
-      limit.abort(new FermataError('LeaseUnanswered', 'the API server did not answer'));
-    });
+    const timeout = this.#times.renewDeadlineMilliseconds / 2;
     try {
-      const released: Lease = {
-        ...lease,
-        metadata: { ...lease.metadata, annotations: { ...lease.metadata.annotations, ...unfinished } },
-        spec: {
-          holderIdentity: '',
-          leaseDurationSeconds: 1,
-          acquireTime: now,
-          renewTime: now,
-          leaseTransitions: leaseTransitions ?? 0,
-        },
-      };
-      this.#observe(await this.#store.replace(LEASES, released, { signal: limit.signal }));
+      await this.#within(timeout, async (limited) => {
+        // A renewal without an answer may have changed it.
+        const lease = await this.#read(limited);
+        if (lease?.spec?.holderIdentity !== term.identity) return;
+        const now = rfc3339Micro(this.#clock.now());
+        const unfinished = term.leavesUnfinished ? { [UNFINISHED_ANNOTATION]: term.identity } : {};
+        const released: Lease = {
+          ...lease,
+          metadata: { ...lease.metadata, annotations: { ...lease.metadata.annotations, ...unfinished } },
+          spec: {
+            holderIdentity: '',
+            leaseDurationSeconds: 1,
+            acquireTime: now,
+            renewTime: now,
+            leaseTransitions: lease.spec.leaseTransitions ?? 0,
+          },
+        };
+        this.#observe(await this.#store.replace(LEASES, released, limited));
+      });
     } catch (error) {
       // Then it runs out by itself.
       this.#log.warn({ lease: this.#lock, reason: reasonOf(error) }, 'the lease could not be given back');
-    } finally {
-      timer.cancel();
     }
   }
 
