@@ -75,6 +75,7 @@ export class SchedulingCycle {
     const { framework } = this.#state.profileOf(entry.info);
     const cycle = new Cycle(entry.info, now);
     const rejectedByAll = framework.preFilter(cycle);
+    cycle.rejectedByAll = rejectedByAll;
     return { entry, cycle, rejectedByAll, filters: framework.filtersOf(cycle) };
   }
 
@@ -320,7 +321,9 @@ export class SchedulingCycle {
     const clearNomination = this.#observer.clearNomination(entry.info, cycle.now);
     queue.reject(entry, plugins, cycle.now, remedy.retryAt);
     const reasons = countReasons(rejections.filter((rejection) => rejection !== undefined));
-    const message = [unavailable(nodes, reasons), remedy.message].filter((part) => part !== '').join(' ');
+    const message = [unavailable(nodes, reasons, cycle.rejectedByAll), remedy.message]
+      .filter((part) => part !== '')
+      .join(' ');
     const explanation: Explanation = {
       at: cycle.now,
       outcome: 'Unschedulable',

@@ -1,4 +1,5 @@
 import type { PodInfo } from '../snapshot/pod-info.ts';
+import type { Rejection } from './phases.ts';
 
 /** Names a plugin's own state in a cycle, with its type. */
 export class StateKey<T> {
@@ -20,6 +21,8 @@ export class Cycle {
   readonly skippedFilters = new Set<string>();
   /** Set by PreFilter: the only nodes in question, by name, and the plugins that narrowed them. */
   onlyNodes: { readonly names: readonly string[]; readonly plugins: readonly string[] } | undefined;
+  /** Set when PreFilter turned the pod down for every node alike. */
+  rejectedByAll: Rejection | undefined;
   readonly #state = new Map<StateKey<unknown>, unknown>();
 
   constructor(pod: PodInfo, now: number) {

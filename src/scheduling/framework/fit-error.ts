@@ -11,9 +11,13 @@ export function countReasons(rejections: Iterable<Rejection>): Map<string, numbe
   return counts;
 }
 
-/** `0/3 nodes are available: 1 Too many pods, 2 Insufficient cpu.` — kube-scheduler's sentence (`FitError`). */
-export function unavailable(nodes: number, reasons: ReadonlyMap<string, number>): string {
+/**
+ * `0/3 nodes are available: 1 Too many pods, 2 Insufficient cpu.` — kube-scheduler's sentence (`FitError`). What PreFilter
+ * said of all nodes at once stands without a number.
+ */
+export function unavailable(nodes: number, reasons: ReadonlyMap<string, number>, ofAll?: Rejection): string {
   if (nodes === 0) return 'no nodes available to schedule pods';
+  if (ofAll !== undefined) return `0/${nodes} nodes are available: ${ofAll.reasons.join(', ')}.`;
   const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort();
   return `0/${nodes} nodes are available:${parts.length === 0 ? '' : ` ${parts.join(', ')}.`}`;
 }

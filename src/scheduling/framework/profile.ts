@@ -131,7 +131,7 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) =
     new NodeResourcesBalancedAllocation(space, args as NodeResourcesBalancedAllocationArgs | undefined),
   ImageLocality: ({ images }) => new ImageLocality(images),
   VolumeRestrictions: ({ volumes }) => new VolumeRestrictions(volumes.objects, volumes.users),
-  NodeVolumeLimits: ({ volumes }) => new NodeVolumeLimits(volumes.objects, volumes.attached),
+  NodeVolumeLimits: ({ volumes }) => new NodeVolumeLimits(volumes.attached),
   VolumeBinding: ({ volumes }, args) =>
     new VolumeBinding(volumes.objects, volumes.available, args as VolumeBindingArgs | undefined),
   VolumeZone: ({ volumes }) => new VolumeZone(volumes.objects),

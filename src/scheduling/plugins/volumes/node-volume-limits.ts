@@ -4,7 +4,7 @@ import type { FilterPlugin, PreFilterPlugin, Rejection } from '../../framework/p
 import type { NodeInfo } from '../../snapshot/node-info.ts';
 import type { PodInfo } from '../../snapshot/pod-info.ts';
 import type { AttachedVolumes, ByDriver } from './attached-volumes.ts';
-import { claimNotFound, claimsOf, hopeless, type PodClaim, type VolumeObjects } from './pod-claims.ts';
+import { claimsOf, type PodClaim } from './pod-claims.ts';
 import { uses } from './volume-restrictions.ts';
 
 const NAME = 'NodeVolumeLimits';
@@ -28,19 +28,15 @@ export class NodeVolumeLimits implements PreFilterPlugin, FilterPlugin {
       (object.kind === 'PersistentVolumeClaim' && uses(pod, object)) ||
       (object.kind === 'CSINode' && hasMoreRoom(object as CSINode, before as CSINode | undefined)),
   };
-  readonly #objects: VolumeObjects;
   readonly #attached: AttachedVolumes;
 
-  constructor(objects: VolumeObjects, attached: AttachedVolumes) {
-    this.#objects = objects;
+  constructor(attached: AttachedVolumes) {
     this.#attached = attached;
   }
 
-  preFilter(cycle: Cycle): Rejection | 'skip' | undefined {
+  preFilter(cycle: Cycle): 'skip' | undefined {
     const claims = claimsOf(cycle.pod);
     if (claims.length === 0) return 'skip';
-    for (const { key, name } of claims)
-      if (this.#objects.claim(key) === undefined) return hopeless(NAME, claimNotFound(name));
     cycle.write(ATTACHING, { claims, away: new Set(), added: new Set() });
     return undefined;
   }
