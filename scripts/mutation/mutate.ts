@@ -1,0 +1,101 @@
+/** A fault seeded into a source: one place, one change. */
+export interface Mutant {
+  /** Path from the root of the repository. */
+  readonly file: string;
+  /** Counted from 1. */
+  readonly line: number;
+  readonly what: string;
+  /** The whole source with the fault in it. */
+  readonly source: string;
+}
+
+interface Rule {
+  readonly what: string;
+  /** Matches code as this project formats it: binary operators stand between spaces, type arguments do not. */
+  readonly pattern: RegExp;
+  readonly put: (match: RegExpExecArray) => string;
+}
+
+const swap = (from: string, to: string): Rule => ({
+  what: `${from} → ${to}`,
+  pattern: new RegExp(` ${literally(from)} `, 'g'),
+  put: () => ` ${to} `,
+});
+
+const RULES: readonly Rule[] = [
+  swap('<', '<='),
+  swap('<=', '<'),
+  swap('>', '>='),
+  swap('>=', '>'),
+  swap('===', '!=='),
+  swap('!==', '==='),
+  swap('&&', '||'),
+  swap('||', '&&'),
+  swap('+', '-'),
+  swap('-', '+'),
+  swap('*', '/'),
+  swap('/', '*'),
+  swap('+=', '-='),
+  swap('-=', '+='),
+  { what: 'max → min', pattern: /Math\.max\(/g, put: () => 'Math.min(' },
+  { what: 'min → max', pattern: /Math\.min\(/g, put: () => 'Math.max(' },
+  { what: 'true → false', pattern: /\btrue\b/g, put: () => 'false' },
+  { what: 'false → true', pattern: /\bfalse\b/g, put: () => 'true' },
+  { what: 'Infinity → 0', pattern: /-?\bInfinity\b/g, put: () => '0' },
+  { what: 'guard removed', pattern: /\bif \((?=.*\) (?:return|continue|break)\b)/g, put: () => 'if (false && ' },
+  { what: 'guard always taken', pattern: /\bif \((?=.*\) (?:continue|break)\b)/g, put: () => 'if (true || ' },
+  {
+    what: 'call removed',
+    pattern: /^(\s+)this\.#?\w+(?:\.#?\w+)*\([^;]*\);$/g,
+    put: ([, indent = '']) => `${indent};`,
+  },
+  {
+    what: 'order turned round',
+    pattern: /\b(one)\.(\w+) - (other)\.(\w+)\b/g,
+    put: ([, a, b, c, d]) => `${c}.${b} - ${a}.${d}`,
+  },
+];
+
+/** Every mutant of a source. Comments, strings, imports and types are left alone. */
+export function mutantsOf(file: string, source: string): Mutant[] {
+  const lines = source.split('\n');
+  const mutants: Mutant[] = [];
+  for (const [index, line] of lines.entries()) {
+    if (!isCode(line)) continue;
+    const masked = maskStrings(line);
+    for (const { what, pattern, put } of RULES) {
+      for (const match of masked.matchAll(pattern)) {
+        const changed = line.slice(0, match.index) + put(match) + line.slice(match.index + match[0].length);
+        const mutated = [...lines.slice(0, index), changed, ...lines.slice(index + 1)];
+        mutants.push({ file, line: index + 1, what, source: mutated.join('\n') });
+      }
+    }
+  }
+  return mutants;
+}
+
+/** So many of them, spread evenly over all. */
+export function sampleOf<T>(items: readonly T[], count: number): T[] {
+  if (count >= items.length) return [...items];
+  return Array.from({ length: count }, (_, index) => items[Math.floor((index * items.length) / count)]).filter(
+    (item) => item !== undefined,
+  );
+}
+
+function isCode(line: string): boolean {
+  const text = line.trim();
+  if (text === '' || /^(?:\/\/|\/\*|\*)/.test(text)) return false;
+  return !/^(?:import|export type|type|interface|export interface|readonly \w+\??:|[|&] )/.test(text);
+}
+
+/** The line with what stands between quotes blanked out, and comments at its end. */
+function maskStrings(line: string): string {
+  return line
+    .replace(/'(?:[^'\\]|\\.)*'/g, (text) => `'${'_'.repeat(text.length - 2)}'`)
+    .replace(/`(?:[^`\\]|\\.)*`/g, (text) => `\`${'_'.repeat(text.length - 2)}\``)
+    .replace(/\/\/.*$/, (text) => '_'.repeat(text.length));
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
