@@ -27,6 +27,8 @@ const PAGE_SIZE = 500;
 const FIRST_RETRY_MILLISECONDS = 50;
 const BASE_RETRY_MILLISECONDS = 100;
 const LONGEST_RETRY_MILLISECONDS = 10_000;
+/** A kind the server does not serve, and need not: somebody may install it some day. */
+const LONGEST_MISSING_MILLISECONDS = 300_000;
 /** A watch that ends sooner than this without an event counts as failed, so that a broken server is not hammered. */
 const SHORTEST_WATCH_MILLISECONDS = 1_000;
 
@@ -115,8 +117,9 @@ export class Reflector<T extends KubeObject> {
       } catch (error) {
         if (signal.aborted) return;
         if (isStale(error)) this.#resourceVersion = undefined;
-        if (this.#options.optional === true && isApiError(error, 'NotFound')) this.#listed([]);
-        await this.#pause(error, signal);
+        const isMissing = this.#options.optional === true && isApiError(error, 'NotFound');
+        if (isMissing) this.#listed([]);
+        await this.#pause(error, signal, isMissing ? LONGEST_MISSING_MILLISECONDS : LONGEST_RETRY_MILLISECONDS);
       }
     }
   }
@@ -169,11 +172,11 @@ export class Reflector<T extends KubeObject> {
     else await this.#pause(new FermataError('WatchEnded', 'the watch ended as soon as it began'), signal);
   }
 
-  async #pause(error: unknown, signal: AbortSignal): Promise<void> {
+  async #pause(error: unknown, signal: AbortSignal, longest = LONGEST_RETRY_MILLISECONDS): Promise<void> {
     const full =
       this.#failures === 0
         ? FIRST_RETRY_MILLISECONDS
-        : Math.min(LONGEST_RETRY_MILLISECONDS, BASE_RETRY_MILLISECONDS * 2 ** (this.#failures - 1));
+        : Math.min(longest, BASE_RETRY_MILLISECONDS * 2 ** (this.#failures - 1));
     this.#failures++;
     const wait = full * (0.75 + this.#random() / 2);
     const fields = { kind: this.#type.kind, failures: this.#failures, retryInMilliseconds: Math.round(wait) };

@@ -110,6 +110,27 @@ export const PERSISTENT_VOLUME_CLAIMS = type<PersistentVolumeClaim>(
   ['pvc'],
   true,
 );
+export const STORAGE_CLASSES = type<StorageClass>(
+  'storage.k8s.io',
+  'v1',
+  'StorageClass',
+  'storageclasses',
+  ['sc'],
+  false,
+);
+export const CSI_NODES = type<CSINode>('storage.k8s.io', 'v1', 'CSINode', 'csinodes', [], false);
+/** Of these the scheduler reads only `spec.selector`: pods of one of them are spread by default. */
+export const SERVICES = type<KubeObject>('', 'v1', 'Service', 'services', ['svc'], true);
+export const REPLICATION_CONTROLLERS = type<KubeObject>(
+  '',
+  'v1',
+  'ReplicationController',
+  'replicationcontrollers',
+  ['rc'],
+  true,
+);
+export const REPLICA_SETS = type<KubeObject>('apps', 'v1', 'ReplicaSet', 'replicasets', ['rs'], true);
+export const STATEFUL_SETS = type<KubeObject>('apps', 'v1', 'StatefulSet', 'statefulsets', ['sts'], true);
 export const CUSTOM_RESOURCE_DEFINITIONS = type<CustomResourceDefinition>(
   'apiextensions.k8s.io',
   'v1',

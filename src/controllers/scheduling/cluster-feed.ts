@@ -1,10 +1,14 @@
 import type { Clock, Random } from '../../clock/index.ts';
 import { type ObjectStore, Reflector } from '../../kubernetes/index.ts';
 import {
+  CSI_NODES,
   INTERRUPTION_POLICIES,
   type KubeObject,
   type Log,
+  NAMESPACES,
   NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
   POD_CHECKPOINTS,
   POD_DISRUPTION_BUDGETS,
   POD_GROUP_CHECKPOINTS,
@@ -14,9 +18,31 @@ import {
   type PodCheckpoint,
   type PodGroupCheckpoint,
   PRIORITY_CLASSES,
+  REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
   type ResourceType,
+  SERVICES,
+  STATEFUL_SETS,
+  STORAGE_CLASSES,
 } from '../../model/index.ts';
 import type { ClusterEvent } from '../../scheduling/index.ts';
+
+/**
+ * Kinds that only plugins read: groups, namespaces (affinity), claims and volumes, and what selects pods (spreading by
+ * default). Not every server has them all: without PodGroups there are no gangs, in the sandbox there are no volumes.
+ */
+const READ_BY_PLUGINS: readonly ResourceType[] = [
+  POD_GROUPS,
+  NAMESPACES,
+  STORAGE_CLASSES,
+  CSI_NODES,
+  PERSISTENT_VOLUMES,
+  PERSISTENT_VOLUME_CLAIMS,
+  SERVICES,
+  REPLICATION_CONTROLLERS,
+  REPLICA_SETS,
+  STATEFUL_SETS,
+];
 
 export interface ClusterFeedDependencies {
   store: ObjectStore;
@@ -86,13 +112,14 @@ export class ClusterFeed {
       (budget) => ({ type: 'PodDisruptionBudgetChanged', budget }),
       (budget) => ({ type: 'PodDisruptionBudgetDeleted', budget }),
     );
-    // Not every cluster has the definition of PodGroup; without it there are no gangs.
-    mirror(
-      POD_GROUPS,
-      (object) => ({ type: 'ObjectChanged', object }),
-      (object) => ({ type: 'ObjectDeleted', object }),
-      { optional: true },
-    );
+    for (const type of READ_BY_PLUGINS) {
+      mirror(
+        type,
+        (object) => ({ type: 'ObjectChanged', object }),
+        (object) => ({ type: 'ObjectDeleted', object }),
+        { optional: true },
+      );
+    }
     this.checkpoints = mirror(
       POD_CHECKPOINTS,
       (checkpoint) => ({ type: 'CheckpointChanged', checkpoint }),
