@@ -150,3 +150,20 @@ test('queue: a pod that waits for one due to be gone this very instant is looked
   assert.match(story.after(40_000).brief().join(), /Wait b/);
   assert.ok((story.engine.nextWakeup() ?? 0) > story.now, 'no wakeup at an instant that has been decided about');
 });
+
+test('queue: a restore that failed waits its time, also when the clock of whoever recorded it is behind', () => {
+  const behind = one('a')
+    .restoreFrom('a-1', 0)
+    .notBefore(-3_600_000)
+    .annotations({ 'fermata.dev/restore-failures': '3' });
+  const story = full().pods(behind);
+  assert.deepEqual(story.brief(), []);
+  assert.deepEqual(story.after(39_000).brief(), []);
+  assert.deepEqual(story.after(1_000).brief(), ['Bind a → n']);
+});
+
+test('queue: and at most five minutes when it is ahead', () => {
+  const story = full().pods(one('a').restoreFrom('a-1', 0).notBefore(3_600_000));
+  assert.deepEqual(story.after(299_000).brief(), []);
+  assert.deepEqual(story.after(1_000).brief(), ['Bind a → n']);
+});
