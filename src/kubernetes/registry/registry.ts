@@ -9,7 +9,6 @@ import {
   type ResourceType,
   SERVICE_ACCOUNTS,
 } from '../../model/index.ts';
-import { isApiError } from '../api-error.ts';
 import type { BindablePod, CallOptions, ObjectKey, ObjectStore, WatchEvent } from '../store.ts';
 import { Admission } from './admission.ts';
 import type { Backing } from './backing.ts';
@@ -216,11 +215,9 @@ export class Registry implements ObjectStore {
 
   #ensure<T extends KubeObject>(type: ResourceType<T>, draft: Draft<T>): void {
     if (this.kinds.of(type) === undefined) return;
-    try {
-      this.#writer.create(type, draft, {});
-    } catch (error) {
-      // It is there from before.
-      if (!isApiError(error, 'AlreadyExists')) throw error;
-    }
+    const { namespace, name = '' } = draft.metadata;
+    const key = namespace === undefined ? name : `${namespace}/${name}`;
+    // It may be there from before.
+    if (this.#core.get(collectionOf(type), key) === undefined) this.#writer.create(type, draft, {});
   }
 }

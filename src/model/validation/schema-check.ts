@@ -83,6 +83,7 @@ function typesOf(schema: JsonSchema): readonly string[] {
 }
 
 function hasType(schema: JsonSchema, value: unknown): boolean {
+  if (typeof schema.type === 'string') return isOfType(schema.type, value);
   const types = typesOf(schema);
   if (types.length === 0) return true;
   for (const type of types) if (isOfType(type, value)) return true;
@@ -161,12 +162,13 @@ function checkedObject(schema: JsonSchema, value: Members, field: string, findin
   const rest = mapSchemaOf(schema);
   if (properties === undefined && rest === undefined) return value;
   const before = isMembers(known) ? known : {};
-  const result: Members = {};
-  let changed = false;
-  for (const name of Object.keys(value)) {
+  const names = Object.keys(value);
+  /** Made when something is found that cannot stay as it is. */
+  let result: Members | undefined;
+  for (const [index, name] of names.entries()) {
     const member = value[name];
     if (member === before[name] && member !== undefined && name !== '__proto__') {
-      result[name] = member;
+      if (result !== undefined) result[name] = member;
       continue;
     }
     const property = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
@@ -174,24 +176,35 @@ function checkedObject(schema: JsonSchema, value: Members, field: string, findin
     if (memberSchema !== undefined && member !== null && member !== undefined) {
       const path = property === undefined ? `${field}[${name}]` : childOf(field, name);
       const kept = checked(memberSchema, member, path, findings, before[name]);
-      // defineProperty: a key called __proto__ must stay a key.
-      if (name === '__proto__') {
-        Object.defineProperty(result, name, { value: kept, enumerable: true, configurable: true, writable: true });
-      } else {
-        result[name] = kept;
-      }
-      changed ||= kept !== member;
+      if (kept !== member) result ??= firstMembers(value, names, index);
+      if (result !== undefined) setMember(result, name, kept);
     } else if (memberSchema === undefined && schema['x-kubernetes-preserve-unknown-fields'] === true) {
-      result[name] = member;
+      if (result !== undefined) setMember(result, name, member);
     } else {
       if (memberSchema === undefined) findings.unknownFields.push(childOf(field, name));
-      changed = true;
+      result ??= firstMembers(value, names, index);
     }
   }
+  const object = result ?? value;
   for (const name of required) {
-    if (result[name] === undefined) findings.errors.required(childOf(field, name));
+    if (object[name] === undefined) findings.errors.required(childOf(field, name));
   }
-  return changed ? result : value;
+  return object;
+}
+
+function firstMembers(value: Members, names: readonly string[], count: number): Members {
+  const result: Members = {};
+  for (const name of names.slice(0, count)) setMember(result, name, value[name]);
+  return result;
+}
+
+function setMember(object: Members, name: string, value: unknown): void {
+  // defineProperty: a key called __proto__ must stay a key.
+  if (name === '__proto__') {
+    Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+  } else {
+    object[name] = value;
+  }
 }
 
 function childOf(field: string, name: string): string {
@@ -200,7 +213,7 @@ function childOf(field: string, name: string): string {
 
 /** Schema of the values of a map. */
 export function mapSchemaOf(schema: JsonSchema): JsonSchema | undefined {
-  const [pattern] = Object.values(schema.patternProperties ?? {});
+  const pattern = schema.patternProperties === undefined ? undefined : Object.values(schema.patternProperties)[0];
   return pattern ?? (typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined);
 }
 
