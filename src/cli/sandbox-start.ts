@@ -1,7 +1,15 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { canonicalQuantity, FermataError, reasonOf } from '../model/index.ts';
-import { createLog, ownCommand, type RunningSandbox, startSandbox, untilStopped } from '../roles/index.ts';
+import {
+  createLog,
+  ownCommand,
+  type RunningSandbox,
+  readSchedulerConfiguration,
+  startSandbox,
+  untilStopped,
+} from '../roles/index.ts';
 import type { RuntimeName } from '../runtime/index.ts';
 import { refuseRunning, type SandboxConfiguration, SandboxDirectory } from '../sandbox/index.ts';
 import { UsageError } from './exit.ts';
@@ -19,6 +27,7 @@ export interface UpFlags {
   nodeMemory: string;
   nodePods: string;
   network: 'none' | 'bridge';
+  config?: string;
 }
 
 const MAX_NODES = 100;
@@ -32,8 +41,14 @@ export async function up(flags: UpFlags, given: (flag: keyof UpFlags) => boolean
   const existing = directory.readConfiguration();
   if (existing !== undefined) refuseChange(directory, existing, flags, given);
   const kept = existing ?? (await sandboxConfiguration(flags));
-  const configuration =
-    flags.port === undefined ? kept : { ...kept, port: wholeNumber(flags.port, '--port', LAST_PORT) };
+  const schedulerConfig = flags.config === undefined ? undefined : resolve(flags.config);
+  // What is wrong with it is said here, not in the log of a part that starts again and again.
+  if (schedulerConfig !== undefined) await readSchedulerConfiguration(schedulerConfig);
+  const configuration = {
+    ...kept,
+    ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', LAST_PORT) }),
+    ...(schedulerConfig === undefined ? {} : { schedulerConfig }),
+  };
   if (flags.detach === true) return detach(directory, configuration);
   const progress = new Progress();
   let sandbox: RunningSandbox;

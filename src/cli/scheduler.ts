@@ -11,6 +11,7 @@ export function register(program: Command): void {
       (name: string, names: string[]) => [...names, name],
       [],
     )
+    .option('--config <file>', 'KubeSchedulerConfiguration in YAML: profiles, plugins, weights, arguments')
     .action(async (flags: SchedulerRoleOptions & { schedulerName: string[]; supervised?: boolean }) => {
       const { startScheduler } = await import('../roles/scheduler.ts');
       const { schedulerName, ...options } = flags;

@@ -25,6 +25,7 @@ export function register(program: Command): void {
         .choices(['none', 'bridge'])
         .default('none'),
     )
+    .option('--config <file>', 'KubeSchedulerConfiguration in YAML for its scheduler; may change at each start')
     .action(async (flags: UpFlags, command: Command) => {
       const { up } = await import('./sandbox-start.ts');
       await up(flags, (name) => command.getOptionValueSource(name) === 'cli');

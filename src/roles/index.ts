@@ -10,4 +10,5 @@ export {
   startSandbox,
 } from './sandbox.ts';
 export type { SchedulerRoleOptions } from './scheduler.ts';
+export { readSchedulerConfiguration } from './scheduler-configuration.ts';
 export { untilStopped } from './until-stopped.ts';

@@ -58,10 +58,11 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   const directory = new SandboxDirectory(options.directory);
   directory.create();
   claim(directory);
-  const { port } = options.configuration;
+  const { port, schedulerConfig } = options.configuration;
   const configuration = {
     ...(directory.readConfiguration() ?? options.configuration),
     ...(port === undefined ? {} : { port }),
+    ...(schedulerConfig === undefined ? {} : { schedulerConfig }),
   };
   directory.writeConfiguration(configuration);
   const clock = new SystemClock();
@@ -79,7 +80,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
       onStarted: () => recordProcesses(directory, sandbox, clock),
     },
     directory,
-    partsOf(directory, options.own ?? ownCommand(), podman),
+    partsOf(directory, options.own ?? ownCommand(), podman, configuration),
   );
   const stop = async (): Promise<void> => {
     await store?.close();
@@ -99,7 +100,12 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   return { directory, configuration, store, processes: () => sandbox.processes(), stop };
 }
 
-function partsOf(directory: SandboxDirectory, own: OwnCommand, podman: PodmanService | undefined): SandboxParts {
+function partsOf(
+  directory: SandboxDirectory,
+  own: OwnCommand,
+  podman: PodmanService | undefined,
+  { schedulerConfig }: SandboxConfiguration,
+): SandboxParts {
   const part = (name: string, ...parameters: string[]): SandboxParts['apiServer'] => ({
     name,
     command: own.command,
@@ -134,6 +140,7 @@ function partsOf(directory: SandboxDirectory, own: OwnCommand, podman: PodmanSer
         'fermata',
         '--scheduler-name',
         'default-scheduler',
+        ...(schedulerConfig === undefined ? [] : ['--config', schedulerConfig]),
       ),
       part('controller', ...toCluster, '--no-leader-elect'),
     ],

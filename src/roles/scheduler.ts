@@ -1,27 +1,35 @@
 import { Scheduler } from '../controllers/index.ts';
 import { EventRecorder } from '../kubernetes/index.ts';
 import { reasonOf } from '../model/index.ts';
-import { Engine } from '../scheduling/index.ts';
+import { Engine, type SchedulerConfiguration } from '../scheduling/index.ts';
 import { type LeaderElectionFlags, startLed } from './election.ts';
 import { type ClusterOptions, connect, type RoleDependencies, type Running } from './role.ts';
+import { readSchedulerConfiguration } from './scheduler-configuration.ts';
 
 export interface SchedulerRoleOptions extends ClusterOptions, LeaderElectionFlags {
-  /** Values of `spec.schedulerName` to answer to. */
+  /** Values of `spec.schedulerName` to answer to, besides those of the configuration's profiles. */
   schedulerNames?: readonly string[];
+  /** File with a `KubeSchedulerConfiguration`. */
+  config?: string;
 }
 
 const NAME = 'fermata-scheduler';
 const VERSION_RETRY_MILLISECONDS = 1_000;
 
 export async function startScheduler(options: SchedulerRoleOptions): Promise<Running> {
+  const configuration = options.config === undefined ? undefined : await readSchedulerConfiguration(options.config);
   const { podNamespace, ...dependencies } = await connect('scheduler', options);
+  if (configuration !== undefined && configuration.ignored.length > 0) {
+    dependencies.log.warn({ fields: configuration.ignored }, 'fields of the configuration mean nothing here');
+  }
+  const schedulerNames = namesOf(options, configuration);
   const led = startLed({ name: NAME, flags: options, podNamespace }, dependencies, (store, term) => {
     const parts = { ...dependencies, store };
     const events = new EventRecorder(parts, { component: NAME });
     const scheduler = new Scheduler(
-      { ...parts, events, engine: new Engine() },
+      { ...parts, events, engine: new Engine(configuration) },
       {
-        ...(options.schedulerNames === undefined ? {} : { schedulerNames: options.schedulerNames }),
+        ...(schedulerNames.length === 0 ? {} : { schedulerNames }),
         ...(term === undefined ? {} : { term }),
         refusesLateBinds: (signal) => refusesLateBinds(dependencies, signal),
         readsUsage: true,
@@ -41,6 +49,15 @@ export async function startScheduler(options: SchedulerRoleOptions): Promise<Run
       await dependencies.store.close();
     },
   };
+}
+
+/** Empty: the default. */
+function namesOf(
+  { schedulerNames = [] }: SchedulerRoleOptions,
+  configuration: SchedulerConfiguration | undefined,
+): readonly string[] {
+  const ofProfiles = configuration?.profiles.flatMap(({ schedulerName }) => schedulerName ?? []) ?? [];
+  return [...new Set([...schedulerNames, ...ofProfiles])];
 }
 
 /** Kubernetes 1.24, by kubernetes/kubernetes#105913. Asked until there is an answer. */

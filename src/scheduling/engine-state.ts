@@ -23,7 +23,7 @@ import { NodeImages } from './plugins/image-locality.ts';
 import { DefaultSelectors } from './plugins/spread/default-selector.ts';
 import { TopologyIndex } from './plugins/topology/topology-index.ts';
 import { VolumeIndexes } from './plugins/volumes/volume-indexes.ts';
-import { SchedulingQueue } from './queue/scheduling-queue.ts';
+import { type QueueOptions, type QueueRules, SchedulingQueue } from './queue/scheduling-queue.ts';
 import { Cluster } from './snapshot/cluster.ts';
 import type { PodInfo } from './snapshot/pod-info.ts';
 import { Strategies } from './strategies.ts';
@@ -34,7 +34,7 @@ export interface ProfileRuntime {
   readonly chooser: NodeChooser;
 }
 
-export type ProfileOptions = Pick<NodeChooserOptions, 'random' | 'keepsVerdicts'>;
+export type StateOptions = Pick<NodeChooserOptions, 'random' | 'keepsVerdicts'> & QueueOptions;
 
 /** Everything the engine remembers, wired together. */
 export class EngineState {
@@ -61,7 +61,7 @@ export class EngineState {
   readonly #first: ProfileRuntime;
 
   /** @param profiles pods that name none of them belong to the first */
-  constructor(profiles: readonly [Profile, ...Profile[]], options: ProfileOptions) {
+  constructor(profiles: readonly [Profile, ...Profile[]], options: StateOptions) {
     const topology = new TopologyIndex();
     const defaultSelectors = new DefaultSelectors(this.cluster.objects);
     const images = new NodeImages();
@@ -129,11 +129,12 @@ export class EngineState {
     const [first, ...others] = profiles;
     this.#first = setUp(first);
     for (const profile of others) setUp(profile);
-    this.queue = new SchedulingQueue({
+    const queueRules: QueueRules = {
       gateOf: (pod: PodInfo, now: number): Gate | undefined => this.profileOf(pod).framework.gateOf(pod, now),
       plugins: distinct([...this.#profiles.values()].flatMap(({ framework }) => framework.plugins)),
       less: (one: QueuedPod, other: QueuedPod): boolean => this.#first.framework.less(one, other),
-    });
+    };
+    this.queue = new SchedulingQueue(queueRules, options);
   }
 
   /** The profile that decides about the pod, by its `schedulerName`. */

@@ -2,6 +2,7 @@ import type { ClusterEvent, Decision, SchedulingEngine } from './contract.ts';
 import { EngineState } from './engine-state.ts';
 import { DEFAULT_PROFILE, type Profile } from './framework/profile.ts';
 import { Observer } from './observer.ts';
+import type { Backoff } from './queue/queue-entry.ts';
 import type { QueueLengths } from './queue/scheduling-queue.ts';
 import { reclaimOrders } from './reclaim/reclaim-orders.ts';
 import { SchedulingCycle } from './scheduling-cycle.ts';
@@ -13,6 +14,8 @@ export interface EngineOptions {
   profile?: Profile;
   /** In place of `profile`: several, each for the pods that name it by `spec.schedulerName`; the first takes all others. */
   profiles?: readonly [Profile, ...Profile[]];
+  /** Of pods that found no node; default 1 s doubling to 10 s. */
+  backoff?: Backoff;
   /**
    * Whether verdicts about nodes are kept from pod to pod (default). Without, every plugin is asked about every node for
    * every pod: the same decisions, slower. For tests that compare the two.
@@ -31,8 +34,8 @@ export class Engine implements SchedulingEngine {
   readonly #cycle: SchedulingCycle;
   #lastNow = 0;
 
-  constructor({ random, profile = DEFAULT_PROFILE, profiles = [profile], keepsVerdicts }: EngineOptions = {}) {
-    this.#state = new EngineState(profiles, { random, keepsVerdicts });
+  constructor({ random, profile = DEFAULT_PROFILE, profiles = [profile], backoff, keepsVerdicts }: EngineOptions = {}) {
+    this.#state = new EngineState(profiles, { random, backoff, keepsVerdicts });
     this.#observer = new Observer(this.#state);
     this.#cycle = new SchedulingCycle(this.#state, this.#observer);
   }

@@ -11,6 +11,8 @@ export interface SandboxConfiguration {
   network: 'none' | 'bridge';
   /** Of the API server; absent: the one used before, else a free one. */
   port?: number;
+  /** Absolute path of the scheduler's configuration. */
+  schedulerConfig?: string;
   /** For the podman runtime: where its programs are. */
   tools?: SandboxTools;
 }

@@ -76,16 +76,28 @@ export class NodeChooser {
     const local = filters.filter(readsNode);
     const wide = filters.filter((plugin) => !readsNode(plugin));
     const scorers = this.#framework.scorersOf(cycle);
-    const localScorers = scorers.filter(({ plugin }) => readsNode(plugin) && plugin.normalize === undefined);
-    const wideScorers = scorers.length > localScorers.length;
+    const localScorers = scorers.filter(isOneNode);
     const table = this.#tableFor(cycle, local, localScorers);
     table.refresh(cycle, { filters: local, scorers: localScorers });
+    const choice = this.#byTable(cycle, table, wide, scorers.length > localScorers.length);
+    return 'node' in choice ? choice : this.#withoutOwnPromise(cycle, filters, choice);
+  }
+
+  #byTable(cycle: Cycle, table: NodeTable, wide: readonly FilterPlugin[], wideScorers: boolean): Choice | NoChoice {
     if (table.feasible === 0) return { rejections: table.verdicts.slice() };
     if (!wideScorers && (wide.length === 0 || table.isScaleSettled)) {
       const choice = this.#bestFirst(cycle, table, wide);
       if (choice !== undefined) return choice;
     }
-    return this.#amongFeasible(cycle, table, wide, localScorers);
+    return this.#amongFeasible(cycle, table, wide);
+  }
+
+  /** To the table every promised pod takes room; to the pod itself its own promise does not. */
+  #withoutOwnPromise(cycle: Cycle, filters: readonly FilterPlugin[], { rejections }: NoChoice): NoChoice {
+    const own = this.#cluster.nominationOf(cycle.pod.uid);
+    const node = own === undefined ? undefined : this.#cluster.node(own);
+    if (node === undefined) return { rejections };
+    return { rejections: rejections.with(node.position, this.#framework.filter(cycle, node, filters)) };
   }
 
   #tableFor(cycle: Cycle, filters: readonly FilterPlugin[], scorers: readonly Scorer[]): NodeTable {
@@ -139,10 +151,7 @@ export class NodeChooser {
   ): Choice | undefined {
     const node = table.nodes[found];
     if (node === undefined) return undefined;
-    const filtered: Record<string, number> = {};
-    for (const [{ reasons }, count] of table.counts) {
-      for (const reason of reasons) filtered[reason] = (filtered[reason] ?? 0) + count;
-    }
+    const filtered = reasonsOf(table);
     for (const { rejection } of turnedDown) {
       for (const reason of rejection.reasons) filtered[reason] = (filtered[reason] ?? 0) + 1;
     }
@@ -158,37 +167,40 @@ export class NodeChooser {
   }
 
   /** Asks the wide plugins about every node that the others let through. */
-  #amongFeasible(
-    cycle: Cycle,
-    table: NodeTable,
-    wide: readonly FilterPlugin[],
-    localScorers: readonly Scorer[],
-  ): Choice | NoChoice {
-    const feasible: NodeInfo[] = [];
-    const positions: number[] = [];
-    const rejections = table.verdicts.slice();
-    for (let position = 0; position < table.nodes.length; position++) {
-      const node = table.nodes[position];
-      if (node === undefined || rejections[position] !== undefined) continue;
-      const rejection = wide.length === 0 ? undefined : this.#framework.filter(cycle, node, wide);
-      rejections[position] = rejection;
-      if (rejection !== undefined) continue;
-      feasible.push(node);
-      positions.push(position);
+  #amongFeasible(cycle: Cycle, table: NodeTable, wide: readonly FilterPlugin[]): Choice | NoChoice {
+    let { nodes, positions } = table.feasibleNodes;
+    let filtered = reasonsOf(table);
+    if (wide.length > 0) {
+      const rejections = nodes.map((node) => this.#framework.filter(cycle, node, wide));
+      if (!rejections.includes(undefined)) {
+        const all = table.verdicts.slice();
+        positions.forEach((position, index) => {
+          all[position] = rejections[index];
+        });
+        return { rejections: all };
+      }
+      for (const [reason, count] of countReasons(rejections.filter((rejection) => rejection !== undefined))) {
+        filtered = { ...filtered, [reason]: (filtered[reason] ?? 0) + count };
+      }
+      nodes = nodes.filter((_, index) => rejections[index] === undefined);
+      positions = positions.filter((_, index) => rejections[index] === undefined);
     }
-    if (feasible.length === 0) return { rejections };
-    const totals = new Float64Array(feasible.length);
-    for (let index = 0; index < totals.length; index++) totals[index] = table.base[positions[index] ?? 0] ?? 0;
+    // Scores of one-node plugins are in the table, unless they are to be scaled by other extremes than the table's.
+    const isScaled = wide.length === 0 || table.isScaleSettled;
+    const totals = new Float64Array(nodes.length);
+    for (let index = 0; index < totals.length; index++) {
+      const position = positions[index] ?? 0;
+      totals[index] = (isScaled ? table.tree.at(position) : table.base[position]) ?? 0;
+    }
     const columns: { name: string; scores: Float64Array }[] = [];
-    const scorers = this.#framework.scorersOf(cycle, feasible);
-    for (const scorer of scorers) {
-      if (localScorers.includes(scorer) && scorer.plugin.scale === undefined) continue;
-      const scores = this.#framework.scoresOf(cycle, scorer, feasible);
+    for (const scorer of this.#framework.scorersOf(cycle, nodes)) {
+      if (isOneNode(scorer) && (isScaled || scorer.plugin.scale === undefined)) continue;
+      const scores = this.#framework.scoresOf(cycle, scorer, nodes);
       for (let index = 0; index < totals.length; index++) totals[index] = (totals[index] ?? 0) + (scores[index] ?? 0);
       columns.push({ name: scorer.plugin.name, scores });
     }
-    const fixed = (index: number) => table.scoresOf(cycle, positions[index] ?? 0, table.scaled);
-    return this.#walk.pick(feasible, totals, columns, { filtered: reasonsRecord(rejections), fixed });
+    const fixed = (index: number) => table.scoresOf(cycle, positions[index] ?? 0, isScaled ? undefined : table.scaled);
+    return this.#walk.pick(nodes, totals, columns, { filtered, fixed });
   }
 
   /** Only some nodes come into question (DaemonSet pods name theirs): the others are not even looked at. */
@@ -215,6 +227,15 @@ export class NodeChooser {
   }
 }
 
-function reasonsRecord(rejections: readonly (Rejection | undefined)[]): Record<string, number> {
-  return Object.fromEntries(countReasons(rejections.filter((rejection) => rejection !== undefined)));
+/** Whether the scores can be kept: scaled by extremes, if at all. */
+function isOneNode({ plugin }: Scorer): boolean {
+  return readsNode(plugin) && plugin.normalize === undefined;
+}
+
+function reasonsOf({ counts }: NodeTable): Record<string, number> {
+  const reasons: Record<string, number> = {};
+  for (const [rejection, count] of counts) {
+    for (const reason of rejection.reasons) reasons[reason] = (reasons[reason] ?? 0) + count;
+  }
+  return reasons;
 }

@@ -27,6 +27,7 @@ interface Extremes {
 export class NodeTable {
   readonly #framework: Framework;
   readonly #cluster: Cluster;
+  #feasible: { readonly nodes: readonly NodeInfo[]; readonly positions: readonly number[] } | undefined;
   nodes: readonly NodeInfo[] = [];
   /** By position; undefined: the node can take the pod. */
   verdicts: (Rejection | undefined)[] = [];
@@ -51,6 +52,22 @@ export class NodeTable {
 
   get scaled(): readonly Scorer[] {
     return this.#scaled;
+  }
+
+  /** The nodes that can take the pod, with their positions. */
+  get feasibleNodes(): { readonly nodes: readonly NodeInfo[]; readonly positions: readonly number[] } {
+    if (this.#feasible === undefined) {
+      const nodes: NodeInfo[] = [];
+      const positions: number[] = [];
+      for (let position = 0; position < this.nodes.length; position++) {
+        const node = this.nodes[position];
+        if (node === undefined || this.verdicts[position] !== undefined) continue;
+        nodes.push(node);
+        positions.push(position);
+      }
+      this.#feasible = { nodes, positions };
+    }
+    return this.#feasible;
   }
 
   /** Whether no subset of the feasible nodes would change how scores are scaled. */
@@ -110,6 +127,7 @@ export class NodeTable {
     this.tree = new MaxTree(size);
     this.counts.clear();
     this.feasible = 0;
+    this.#feasible = undefined;
     for (let position = 0; position < size; position++) {
       const node = this.nodes[position];
       if (node === undefined) continue;
@@ -161,6 +179,7 @@ export class NodeTable {
   }
 
   #enter(position: number, verdict: Rejection | undefined, base: number, raws: readonly number[]): boolean {
+    if ((this.verdicts[position] === undefined) !== (verdict === undefined)) this.#feasible = undefined;
     this.verdicts[position] = verdict;
     this.base[position] = base;
     if (verdict !== undefined) {

@@ -124,13 +124,14 @@ export class Walk {
 /** The one taken, then the best of the others. */
 function topOf(totals: Float64Array, chosen: number): number[] {
   const top: number[] = [];
+  let least = -Infinity;
   for (let index = 0; index < totals.length; index++) {
-    if (index === chosen) continue;
     const total = totals[index] ?? 0;
-    if (top.length === EXPLAINED_ENTRIES - 1 && total <= (totals[top.at(-1) ?? 0] ?? 0)) continue;
+    if (total <= least || index === chosen) continue;
     const place = top.findIndex((other) => (totals[other] ?? 0) < total);
     top.splice(place === -1 ? top.length : place, 0, index);
     if (top.length === EXPLAINED_ENTRIES) top.pop();
+    if (top.length === EXPLAINED_ENTRIES - 1) least = totals[top.at(-1) ?? 0] ?? 0;
   }
   return [chosen, ...top];
 }
