@@ -383,6 +383,17 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [4], message: /nothing of it runs/ },
     world: { days: 0.5, rates: { ...none, restore: { fail: 0.5 } } },
   },
+  'a workload whose restore failed is tried again without a pause': {
+    cuts: [
+      {
+        file: 'src/scheduling/plugins/restore-backoff.ts',
+        take: 'const until = Math.min(Math.max(notBefore, least), seen + MAX_RESTORE_BACKOFF_MS);',
+        put: 'const until = least === 0 ? 0 : notBefore;',
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /restores from .* failed .* times within an hour/ },
+    world: { days: 1, rates: { ...none, component: { skew: 20 }, disk: { rot: 0.5 } } },
+  },
   'the scheduler forgets a pod that found no room': {
     cuts: [
       {
@@ -415,5 +426,22 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     ],
     finds: { invariants: ['liveness'], message: /alarms are still set|did not end/ },
     world: { days: 0.1, rates: none },
+  },
+  'a scheduler that lost its lease goes on': {
+    cuts: [
+      {
+        file: 'src/kubernetes/election/leader-elector.ts',
+        take: 'await Promise.race([renewing, aborted(signal)]);',
+        put: 'await aborted(signal);',
+      },
+      { file: 'src/kubernetes/election/fenced-store.ts', take: '    term.assertCurrent();\n', put: '' },
+      {
+        file: 'src/kubernetes/election/fenced-store.ts',
+        take: 'options?.signal === undefined ? term.signal : AbortSignal.any([options.signal, term.signal]);',
+        put: 'options?.signal ?? new AbortController().signal;',
+      },
+    ],
+    finds: { invariants: [1], message: /leads since/ },
+    world: { days: 0.5, rates: { ...none, component: { twoLeaders: 48 } }, workloadsPerDay: 200 },
   },
 };
