@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { FermataError } from '../model/index.ts';
 
 /** Runs a program of `bench/` as it can be run by hand, its output going where ours goes. */
-export async function benchScript(name: 'engine' | 'registry', flags: Readonly<Record<string, string>>): Promise<void> {
+export async function benchScript(
+  name: 'engine' | 'registry' | 'soak',
+  flags: Readonly<Record<string, string>>,
+): Promise<void> {
   const script = fileURLToPath(new URL(`../../bench/${name}.ts`, import.meta.url));
   const parameters = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
   const child = spawn(process.execPath, [...process.execArgv, script, ...parameters], { stdio: 'inherit' });

@@ -39,4 +39,12 @@ export function register(program: Command): void {
       const { benchScript } = await import('./bench-script.ts');
       await benchScript('registry', {});
     });
+  bench
+    .command('soak')
+    .description('virtual days a second of the soak, one thread, at several sizes')
+    .option('--seeds <number>', 'seeds of each size', '3')
+    .action(async (flags: { seeds: string }) => {
+      const { benchScript } = await import('./bench-script.ts');
+      await benchScript('soak', { ...flags });
+    });
 }
