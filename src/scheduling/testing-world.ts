@@ -3,13 +3,15 @@ import {
   type Condition,
   isConditionTrue,
   type Node,
+  POD_GROUP_LABEL,
   type Pod,
   type PodCheckpoint,
   podRequests,
   withCondition,
 } from '../model/index.ts';
 import type { ClusterEvent, Decision } from './contract.ts';
-import { Engine } from './engine.ts';
+import { Engine, type EngineOptions } from './engine.ts';
+import { groupIs } from './gang/testing-group.ts';
 import { stopPhaseOf } from './interruption/checkpoint-ledger.ts';
 import { at, checkpoint, EPOCH, node, pod } from './testing.ts';
 
@@ -31,6 +33,15 @@ export interface Step {
   pick: number;
 }
 
+export interface WorldOptions {
+  engine?: EngineOptions;
+  /** Whether most pods belong to gangs of up to three. */
+  gangs?: boolean;
+}
+
+/** Groups that pods are spread over, one after the other. */
+const GROUPS = 8;
+
 type Write = { decision: Decision; target: string; run: () => void; refuse: () => ClusterEvent };
 
 /**
@@ -39,7 +50,7 @@ type Write = { decision: Decision; target: string; run: () => void; refuse: () =
  * checks what must always hold.
  */
 export class World {
-  engine = new Engine();
+  engine: Engine;
   now = EPOCH;
   readonly nodes = new Map<string, Node>();
   readonly pods = new Map<string, Pod>();
@@ -54,7 +65,12 @@ export class World {
   /** A preemptor whose node is cordoned under way may plan elsewhere and be bound there. */
   #cordoned = false;
 
-  constructor(cpus: readonly number[]) {
+  readonly #options: WorldOptions;
+
+  constructor(cpus: readonly number[], options: WorldOptions = {}) {
+    this.#options = options;
+    this.engine = new Engine(options.engine);
+    for (const event of this.#groups()) this.#tell(event);
     cpus.forEach((cpu, index) => {
       const built = node(`n${index}`)
         .allocatable({ cpu: String(cpu), pods: '4' })
@@ -114,7 +130,7 @@ export class World {
 
   /** The scheduler dies with what it meant to write, and a new one reads the objects. */
   restart(): void {
-    this.engine = new Engine();
+    this.engine = new Engine(this.#options.engine);
     this.journal = [];
     this.#writes = [];
     for (const watch of this.#watches) watch.length = 0;
@@ -124,6 +140,7 @@ export class World {
   /** Everything there is, as a freshly started scheduler is told. */
   listing(): ClusterEvent[] {
     return [
+      ...this.#groups(),
       ...[...this.checkpoints.values()].map(
         (entry): ClusterEvent => ({ type: 'CheckpointChanged', checkpoint: entry }),
       ),
@@ -253,7 +270,15 @@ export class World {
       .priority(priority)
       .requests({ cpu: String(1 + (pick % 2)) });
     if (pick % 7 !== 0) builder.preemption('CheckpointLowerPriority');
+    if (this.#options.gangs === true && pick % 5 < 3) {
+      builder.labels({ [POD_GROUP_LABEL]: `g${Math.floor(this.#created / 3) % GROUPS}` });
+    }
     this.#store(builder.build());
+  }
+
+  #groups(): ClusterEvent[] {
+    if (this.#options.gangs !== true) return [];
+    return [...Array(GROUPS).keys()].map((index) => groupIs(`g${index}`, 1 + (index % 3)));
   }
 
   #store(one: Pod): void {
@@ -363,8 +388,10 @@ export class World {
     }
     const priority = this.pods.get(preemptor.uid)?.spec.priority;
     if (priority === undefined) return;
+    // One that is moved goes on elsewhere: that may happen to an equal.
+    const highest = decision.reason === 'Migration' ? priority : priority - 1;
     for (const { uid } of victims.map((victim) => victim.pod)) {
-      assert.ok((this.pods.get(uid)?.spec.priority ?? -1) < priority, 'no victim of equal or higher priority');
+      assert.ok((this.pods.get(uid)?.spec.priority ?? -1) <= highest, 'no victim of equal or higher priority');
     }
   }
 
