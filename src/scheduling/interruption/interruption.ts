@@ -9,6 +9,8 @@ import type { CostModel } from './cost.ts';
 import { Hindrances } from './hindrances.ts';
 import type { ExplainedPlan, InterruptionPlan } from './interruption-plan.ts';
 import { type NaturalEnd, naturalEndOf } from './natural-end.ts';
+import { planOrderOf } from './plan-order.ts';
+import { reasonToTake } from './plan-reason.ts';
 import { PlanSearch, type PlanSearchDependencies } from './plan-search.ts';
 import { type PreemptionMode, preemptionModeOf } from './preemption-mode.ts';
 import { Trial } from './select-victims.ts';
@@ -68,7 +70,8 @@ export class Interruption implements PostFilterPlugin {
       const wait = this.#cheaperWait(cycle, impasse, best, plans);
       if (wait !== undefined) return wait;
     }
-    return { type: 'Interrupt', plans, note: hindrances.sentence(now, true) };
+    const why = reasonToTake(best, plans[1], planOrderOf(mode));
+    return { type: 'Interrupt', plans, note: why + hindrances.sentence(now, true) };
   }
 
   /** The permission in the words of the moment: how long a protection lasts yet changes by the second. */
