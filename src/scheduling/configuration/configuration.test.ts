@@ -135,3 +135,55 @@ test('configuration: each pod is decided by the profile it names', () => {
   assert.equal(bound('spread'), 'a');
   assert.equal(bound('pack'), 'b');
 });
+
+test('configuration: strategies beyond kube-scheduler are switched on by name, with their arguments', () => {
+  const { profiles } = parse({
+    profiles: [
+      {
+        plugins: { multiPoint: { enabled: [{ name: 'Backfill' }, { name: 'Consolidation' }, { name: 'FairShare' }] } },
+        pluginConfig: [
+          { name: 'Backfill', args: { reservations: 10, interruptible: false, dumpSafety: 1.5 } },
+          { name: 'Consolidation', args: { expectedWaitSeconds: 300, maximumMoves: 4 } },
+          { name: 'FairShare', args: { halfLifeSeconds: 3600, shares: { physics: 3 }, defaultShares: 1 } },
+          { name: 'Reclaim', args: { windowSeconds: 300, margin: 0.2 } },
+        ],
+      },
+    ],
+  });
+  const [{ args, plugins: enabled }] = profiles;
+  assert.deepEqual(args?.Backfill, { reservations: 10, interruptible: false, dumpSafety: 1.5 });
+  assert.deepEqual(
+    enabled.slice(-3).map(({ name }) => name),
+    ['Backfill', 'Consolidation', 'FairShare'],
+  );
+  // A node held for ten minutes, a pod that has to wait for it, and one behind that: backfill speaks.
+  const engine = new Engine({ profiles });
+  const events = [
+    { type: 'NodeChanged', node: node('n1').allocatable({ cpu: '4' }).build() } as const,
+    ...[
+      pod('first').requests({ cpu: '2' }).walltime('10m').on('n1'),
+      pod('large').requests({ cpu: '4' }).created(1),
+    ].map((builder) => ({ type: 'PodChanged', pod: builder.build() }) as const),
+  ];
+  for (const event of events) engine.observe(event, EPOCH);
+  const [decision] = engine.decide(EPOCH);
+  assert.match(decision?.type === 'Unschedulable' ? decision.message : '', /backfill: node n1 is reserved for it/);
+});
+
+test('configuration: fair share enabled beside the default order takes its place', () => {
+  const { profiles } = parse({ profiles: [{ plugins: { queueSort: { enabled: [{ name: 'FairShare' }] } } }] });
+  const engine = new Engine({ profiles });
+  engine.observe({ type: 'NodeChanged', node: node('n1').allocatable({ cpu: '3' }).build() }, EPOCH);
+  const pods = [
+    pod('a1').namespace('a').created(0),
+    pod('a2').namespace('a').created(1),
+    pod('b1').namespace('b').created(2),
+  ];
+  for (const builder of pods) {
+    engine.observe({ type: 'PodChanged', pod: builder.requests({ cpu: '1' }).build() }, EPOCH);
+  }
+  assert.deepEqual(
+    engine.decide(EPOCH).map((decision) => decision.pod.name),
+    ['a1', 'b1', 'a2'],
+  );
+});

@@ -30,6 +30,23 @@ export function whole(lowest: number, highest: number): Read<number> {
       : invalid(field, shown(value), `a whole number from ${lowest} to ${highest}`);
 }
 
+export function number(lowest: number, highest: number): Read<number> {
+  return (value, field) =>
+    typeof value === 'number' && value >= lowest && value <= highest
+      ? value
+      : invalid(field, shown(value), `a number from ${lowest} to ${highest}`);
+}
+
+/** A mapping of any names to values of one kind. */
+export function table<T>(read: Read<T>): Read<Readonly<Record<string, T>>> {
+  return (value, field) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return invalid(field, shown(value), 'a mapping of names to values');
+    }
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, read(entry, `${field}.${name}`)]));
+  };
+}
+
 export function oneOf<T extends string>(...values: readonly T[]): Read<T> {
   return (value, field) => values.find((known) => known === value) ?? invalid(field, shown(value), values.join(', '));
 }

@@ -1,4 +1,4 @@
-import { anything, flag, list, mapping, oneOf, type Read, text, whole } from './field-reader.ts';
+import { anything, flag, list, mapping, number, oneOf, type Read, table, text, whole } from './field-reader.ts';
 
 /** Kube-scheduler's bound on weights of resources, and of plugins. */
 const weight = whole(1, 100);
@@ -7,7 +7,12 @@ const shape = list(
   mapping<{ utilization: number; score: number }>({ utilization: whole(0, 100), score: whole(0, 10) }),
 );
 
-/** What each plugin may be given in `pluginConfig[].args`: the fields of upstream's `*Args` (kubescheduler.config.k8s.io/v1). */
+const YEAR_SECONDS = 31_536_000;
+
+/**
+ * What each plugin may be given in `pluginConfig[].args`: the fields of upstream's `*Args` (kubescheduler.config.k8s.io/v1),
+ * and those of the plugins upstream does not have.
+ */
 const ARGS: Readonly<Record<string, Readonly<Record<string, Read<unknown>>>>> = {
   NodeResourcesFit: {
     ignoredResources: list(text),
@@ -37,6 +42,15 @@ const ARGS: Readonly<Record<string, Readonly<Record<string, Read<unknown>>>>> = 
   },
   InterPodAffinity: { hardPodAffinityWeight: whole(0, 100), ignorePreferredTermsOfExistingPods: flag },
   VolumeBinding: { bindTimeoutSeconds: whole(0, 86_400) },
+  FairShare: {
+    halfLifeSeconds: whole(0, YEAR_SECONDS),
+    shares: table(whole(0, 1_000_000)),
+    defaultShares: whole(0, 1_000_000),
+    aheadSeconds: whole(0, 86_400),
+  },
+  Backfill: { reservations: whole(1, 10_000), interruptible: flag, dumpSafety: number(1, 100) },
+  Reclaim: { windowSeconds: whole(10, 86_400), margin: number(0, 10) },
+  Consolidation: { expectedWaitSeconds: whole(1, YEAR_SECONDS), maximumMoves: whole(1, 1_000) },
 };
 
 /** The arguments of the plugin, without `apiVersion` and `kind`. */

@@ -85,7 +85,8 @@ export class Framework {
     const taking = <T extends Plugin>(phase: Phase, implement: (plugin: Plugin) => plugin is T): T[] =>
       weighted.flatMap(({ plugin, phases }) => (phases?.has(phase) !== false && implement(plugin) ? [plugin] : []));
     this.#preEnqueue = taking('preEnqueue', implementsPreEnqueue);
-    [this.#queueSort] = taking('queueSort', implementsQueueSort);
+    // There is one order of the queue: the last one named replaces the others.
+    this.#queueSort = taking('queueSort', implementsQueueSort).at(-1);
     this.#preFilter = taking('preFilter', implementsPreFilter);
     this.#stateful = this.#preFilter.filter((plugin) => plugin.addPod !== undefined || plugin.removePod !== undefined);
     // What reads one node only is asked first: it is cheap, and its answers are kept.
