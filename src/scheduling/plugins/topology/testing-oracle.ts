@@ -150,3 +150,26 @@ export function spreadVerdict(pod: Pod, node: Node, world: World): 'label' | 'sk
   }
   return undefined;
 }
+
+/**
+ * Raw score of a node by the pod's ScheduleAnyway constraints, `undefined` for a node that lacks one of their labels;
+ * `feasible` are the nodes compared.
+ */
+export function spreadScore(pod: Pod, node: Node, feasible: readonly Node[], world: World): number | undefined {
+  const all = (pod.spec.topologySpreadConstraints ?? []).filter((each) => each.whenUnsatisfiable === 'ScheduleAnyway');
+  const compared = feasible.filter((each) => all.every(({ topologyKey }) => topologyKey in labelsOf(each)));
+  if (!compared.includes(node)) return undefined;
+  let score = 0;
+  for (const constraint of all) {
+    const key = constraint.topologyKey;
+    const isByHost = key === 'kubernetes.io/hostname';
+    const domains = isByHost ? compared.length : new Set(compared.map((each) => labelsOf(each)[key])).size;
+    // By host name, the pods of this very node count, whether or not the node itself would.
+    const everywhere = { ...constraint, nodeAffinityPolicy: 'Ignore', nodeTaintsPolicy: 'Ignore' };
+    const alone = { ...world, nodes: new Map([[node.metadata.name, node]]) };
+    const counted = isByHost ? spread(everywhere, [], pod, alone) : spread(constraint, all, pod, world);
+    const count = counted.get(labelsOf(node)[key] ?? '') ?? 0;
+    score += count * Math.log(domains + 2) + (constraint.maxSkew - 1);
+  }
+  return Math.round(score);
+}

@@ -10,7 +10,7 @@ import { InterPodAffinity } from '../inter-pod-affinity.ts';
 import { PodTopologySpread } from '../pod-topology-spread.ts';
 import { DefaultSelectors } from '../spread/default-selector.ts';
 import { anyPod, apply, type Change, changes, emptyWorld, type World } from './testing-cluster.ts';
-import { affinityScore, affinityVerdict, spreadVerdict } from './testing-oracle.ts';
+import { affinityScore, affinityVerdict, spreadScore, spreadVerdict } from './testing-oracle.ts';
 import { TopologyIndex } from './topology-index.ts';
 
 const REASONS: Record<string, string> = {
@@ -68,7 +68,7 @@ class Subject {
   }
 }
 
-const runs = { numRuns: 400 };
+const runs = { numRuns: 200 };
 
 test('topology: affinity and spreading answer as the oracle does, before and after any changes', () => {
   fc.assert(
@@ -123,6 +123,49 @@ test('topology: a trial sees the cluster without the pods it takes away, and lea
         subject.spread.addPod(cycle, victim, node);
       }
       assert.deepEqual(subject.answers(pod, cycle), before);
+    }),
+    runs,
+  );
+});
+
+test('topology: scores of spreading are the oracle’s, one by one and all at once', () => {
+  fc.assert(
+    fc.property(changes, anyPod, changes, (before, pod, after) => {
+      const subject = new Subject();
+      subject.apply(before);
+      subject.answers(pod);
+      subject.apply(after);
+      const cycle = subject.cycle(pod);
+      const { nodes } = subject.cluster;
+      if (subject.spread.preScore(cycle, nodes) === 'skip') return;
+      const objects = nodes.flatMap(({ node }) => node ?? []);
+      const expected = objects.map((node) => spreadScore(pod, node, objects, subject.world) ?? -1);
+      assert.deepEqual(
+        nodes.map((node) => subject.spread.score(cycle, node)),
+        expected,
+      );
+      const scores = new Float64Array(nodes.length);
+      subject.spread.scoreAll(cycle, nodes, scores);
+      assert.deepEqual([...scores], expected);
+    }),
+    runs,
+  );
+});
+
+test('topology: scores of affinity are the same one by one and all at once', () => {
+  fc.assert(
+    fc.property(changes, anyPod, (happenings, pod) => {
+      const subject = new Subject();
+      subject.apply(happenings);
+      const cycle = subject.cycle(pod);
+      if (subject.affinity.preScore(cycle) === 'skip') return;
+      const { nodes } = subject.cluster;
+      const scores = new Float64Array(nodes.length);
+      subject.affinity.scoreAll(cycle, nodes, scores);
+      assert.deepEqual(
+        [...scores],
+        nodes.map((node) => subject.affinity.score(cycle, node)),
+      );
     }),
     runs,
   );
