@@ -109,7 +109,7 @@ const ALL: FaultRates = {
   ...RUNTIME,
   ...CRASHES,
   ...NODES,
-  component: { ...CRASHES.component, skew: 2 },
+  component: { ...CRASHES.component, skew: 2, twoLeaders: 0.5 },
 };
 
 /** Every rate times its factor. Rates of opportunities stay small enough that there are others left. */
