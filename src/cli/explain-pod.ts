@@ -165,6 +165,7 @@ export function describeExplanation(explained: PodExplanation): string {
 
 function describeDecision(decision: Explanation): string[] {
   const lines = [`decision ${decision.outcome} at ${new Date(decision.at).toISOString()}: ${decision.summary}`];
+  if (decision.order !== undefined) lines.push(`order of the queue: ${decision.order}`);
   const filtered = Object.entries(decision.filtered);
   if (filtered.length > 0)
     lines.push(`nodes turned down: ${filtered.map(([reason, count]) => `${count} × ${reason}`).join(', ')}`);

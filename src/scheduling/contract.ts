@@ -136,6 +136,8 @@ export interface Explanation {
   outcome: Decision['type'];
   /** One sentence for people. */
   summary: string;
+  /** What its place in the queue rests on, where that is more than priority and age. */
+  order?: string;
   /** Filter → nodes it turned down (reason → count). */
   filtered: Record<string, number>;
   /** The best nodes with their scores by plugin (at most 5). */

@@ -56,7 +56,9 @@ export class Engine implements SchedulingEngine {
     for (let looked = 0; looked < limit; looked++) {
       const entry = queue.pop(now);
       if (entry === undefined) break;
-      for (const decision of this.#cycle.run(entry, now)) decisions.push(decision);
+      for (const decision of this.#cycle.run(entry, now)) {
+        decisions.push(this.#state.strategies.withOrder(decision, now));
+      }
       if (this.#state.waiting.hasOutcomes) decisions.push(...this.#cycle.settleWaiting(now));
     }
     for (const decision of reclaimOrders(this.#state, now)) decisions.push(decision);

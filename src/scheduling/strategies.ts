@@ -1,5 +1,6 @@
 import { Backfill, type BackfillOptions } from './backfill/backfill.ts';
 import { Consolidation, type ConsolidationOptions } from './consolidation/consolidation.ts';
+import type { Decision } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { DEFAULT_HALF_LIFE_SECONDS, FairShare, type FairShareOptions } from './fair-share/fair-share.ts';
 import { NamespaceUsage } from './fair-share/namespace-usage.ts';
@@ -60,6 +61,12 @@ export class Strategies {
 
   get reclaiming(): Reclaim | undefined {
     return this.#reclaim;
+  }
+
+  /** The decision with what the pod's place in the queue rested on. */
+  withOrder(decision: Decision, now: number): Decision {
+    const order = this.#fairShare?.describe(decision.pod.namespace, now);
+    return order === undefined ? decision : { ...decision, explanation: { ...decision.explanation, order } };
   }
 
   /** When time alone makes a pass worth it, ms since the epoch; Infinity: never. */

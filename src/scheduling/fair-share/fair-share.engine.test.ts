@@ -47,3 +47,15 @@ test('three shares are three times as much as one', () => {
   const { a, b } = split(sharing({ halfLifeSeconds: 86_400, shares: { b: 3 } }), 40 * MINUTE - 1);
   assert.ok(Math.abs(b - 3 * a) <= 4, `${a} : ${b}`);
 });
+
+test('a decision tells what the place in the queue rested on', () => {
+  const world = new Play(sharing({ halfLifeSeconds: 3_600, shares: { a: 3 } }), [node('n1').allocatable({ cpu: '1' })]);
+  world.submit(pod('a-1').namespace('a').requests({ cpu: '1' }), { when: 0, runs: 60 * MINUTE });
+  world.submit(pod('b-1').namespace('b').requests({ cpu: '1' }), { when: 30 * MINUTE, runs: MINUTE });
+  world.play(30 * MINUTE);
+  const order = world.decided.at(-1)?.decision.explanation.order;
+  assert.equal(
+    order,
+    'fair share of namespace b: 1 of 4 shares, used the whole cluster for 0.00 h (decayed), factor 1.000',
+  );
+});

@@ -73,6 +73,15 @@ export class FairShare implements QueueSortPlugin {
     return Object.hasOwn(this.#shares, namespace) ? (this.#shares[namespace] ?? 0) : this.#defaultShares;
   }
 
+  /** The numbers behind the place of a namespace's pods, for people. */
+  describe(namespace: string, now: number): string {
+    const namespaces = [...new Set([namespace, ...this.#usage.namespaces()])];
+    const shares = namespaces.reduce((sum, name) => sum + this.sharesOf(name), 0);
+    const hours = this.#usage.of(namespace, now) / 3_600;
+    const factor = this.factorOf(namespace, namespaces, now);
+    return `fair share of namespace ${namespace}: ${this.sharesOf(namespace)} of ${shares} shares, used the whole cluster for ${hours.toFixed(2)} h (decayed), factor ${factor.toFixed(3)}`;
+  }
+
   /** `2^(−usage ÷ shares)`, both as part of the total over `namespaces`: 1 has used nothing, 0.5 just its share. */
   factorOf(namespace: string, namespaces: readonly string[], now: number): number {
     let usage = 0;

@@ -38,6 +38,11 @@ export class NamespaceUsage {
     return dominant;
   }
 
+  /** Those that used anything. */
+  namespaces(): Iterable<string> {
+    return this.#usage.keys();
+  }
+
   /** Share of the cluster that the pod would take of its dominant resource. */
   shareOf({ requests }: PodInfo): number {
     let share = 0;
