@@ -25,7 +25,10 @@ export interface VictimUnit {
   readonly priority: number;
   /** Of the longest-running member, ms since the epoch. */
   readonly startedAt: number;
-  /** Node-seconds of all members by their cheapest permitted action, as if nothing else were dumped. */
+  /**
+   * Node-seconds of all members by their cheapest permitted action, as if nothing else were dumped. On other nodes than the
+   * plan's it stays so: where two groups meet there, each is counted as if it were alone.
+   */
   readonly cost: number;
   /** Members that are dumped on the node the plan is for. */
   readonly dumps: number;
@@ -75,23 +78,24 @@ export function singleUnit({ pod, node, permission, checkpoint, terminate }: Pri
 
 /**
  * A group as unit, seen from one of its nodes: all members are checkpointed, or all terminated, whichever costs less in
- * all. Undefined when neither is permitted for every member.
+ * all; members on one node share its bandwidth. Undefined when neither is permitted for every member.
  */
 export function groupUnit(group: string, members: readonly PricedPod[], here: NodeInfo): VictimUnit | undefined {
   let checkpoint = 0;
   let terminate = 0;
   let perFurtherDump = 0;
-  let membersHere = 0;
   let priority = -Infinity;
   let startedAt = Infinity;
+  const membersOn = new Map<NodeInfo, number>();
+  for (const { node } of members) membersOn.set(node, (membersOn.get(node) ?? 0) + 1);
   for (const member of members) {
-    checkpoint += member.checkpoint?.cost ?? Infinity;
+    const beside = (membersOn.get(member.node) ?? 1) - 1;
+    checkpoint +=
+      member.checkpoint === undefined ? Infinity : member.checkpoint.cost + member.checkpoint.perFurtherDump * beside;
     terminate += member.terminate;
     priority = Math.max(priority, member.pod.priority);
     startedAt = Math.min(startedAt, member.pod.startedAt);
-    if (member.node !== here) continue;
-    membersHere += 1;
-    perFurtherDump += member.checkpoint?.perFurtherDump ?? 0;
+    if (member.node === here) perFurtherDump += member.checkpoint?.perFurtherDump ?? 0;
   }
   const dumped = checkpoint <= terminate;
   const cost = dumped ? checkpoint : terminate;
@@ -103,7 +107,7 @@ export function groupUnit(group: string, members: readonly PricedPod[], here: No
     priority,
     startedAt,
     cost,
-    dumps: dumped ? membersHere : 0,
+    dumps: dumped ? (membersOn.get(here) ?? 0) : 0,
     costPerFurtherDump: dumped ? perFurtherDump : 0,
   };
 }
