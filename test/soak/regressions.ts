@@ -68,4 +68,8 @@ export const REGRESSIONS: Readonly<Record<string, Regression>> = {
       'the clock of a node was an hour behind: each failure seemed long past, and the victim was frozen every second',
     world: worldOf('a victim whose dump failed is not left alone'),
   },
+  'a workload whose restore failed waits ever longer, whatever the clocks say': {
+    found: 'the clock of the scheduler was ahead: a damaged checkpoint was restored twice a second',
+    world: worldOf('a workload whose restore failed is tried again without a pause'),
+  },
 };

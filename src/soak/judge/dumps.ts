@@ -3,10 +3,6 @@ import type { ApiEntry, HistoryEntry, ProcessEntry } from '../history.ts';
 import { checkpointUidOf, type DumpFact, type Facts, isStopped, type PodFact, readyOf } from './facts.ts';
 import type { Report } from './rule.ts';
 
-/** A dump that fails costs its victim a freeze: after so many within an hour nobody leaves the pod alone any more. */
-const MOST_FREEZES_PER_HOUR = 40;
-const HOUR_MILLISECONDS = 3_600_000;
-
 /**
  * Invariant 7 (a failed dump leaves its victim running), and what the agent promises of dumps: never two of one pod at
  * once; `Ready` means complete images (5: they are to be the only copy) of a pod that does not run any more (9).
@@ -27,13 +23,6 @@ export function judgeDumps(entry: HistoryEntry, facts: Facts, report: Report): v
 }
 
 function judgeFreeze(entry: ProcessEntry, facts: Facts, report: Report): void {
-  const pod = facts.pods.get(entry.podUid);
-  if (pod !== undefined) {
-    pod.frozenAt = [...pod.frozenAt.filter((at) => at > entry.at - HOUR_MILLISECONDS), entry.at];
-    if (pod.frozenAt.length === MOST_FREEZES_PER_HOUR) {
-      report('liveness', entry.workload, `pod ${pod.key} was frozen ${MOST_FREEZES_PER_HOUR} times within an hour`);
-    }
-  }
   const uid = checkpointUidOf(entry.directory ?? '');
   for (const process of facts.pods.get(entry.podUid)?.processes.values() ?? []) {
     if (process.state !== 'frozen' || process.checkpointUid === uid) continue;

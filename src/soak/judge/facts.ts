@@ -16,8 +16,6 @@ export interface PodFact {
   deletedBy: string | undefined;
   /** When its labels were changed last. */
   relabelledAt: number | undefined;
-  /** When its processes were frozen, within the last hour or so. */
-  frozenAt: number[];
   /** By container. */
   processes: Map<string, ProcessFact>;
 }
@@ -193,7 +191,6 @@ export class Facts {
         gone: pod === undefined,
         deletedBy: this.#departed.get(uid),
         relabelledAt: undefined,
-        frozenAt: [],
         processes: new Map(),
       };
       this.pods.set(uid, fact);

@@ -3,6 +3,7 @@ import { Bookkeeper } from './bookkeeper.ts';
 import { judgeDeletions } from './deletions.ts';
 import { judgeDumps } from './dumps.ts';
 import { Facts } from './facts.ts';
+import { hasteRule } from './haste.ts';
 import { judgeLiveness } from './liveness.ts';
 import { progressRule } from './progress.ts';
 import { judgeRoom } from './room.ts';
@@ -28,6 +29,7 @@ export class Judge implements HistoryJudge {
     progressRule(),
     judgeDumps,
     judgeDeletions,
+    hasteRule(),
     judgeLiveness,
     successionRule(),
   ];

@@ -16,6 +16,8 @@ import type { Report } from './rule.ts';
 
 /** A pod may be in a backoff for so long: of the kubelet's restarts (5 min), or of restores (5 min). */
 const LONGEST_BACKOFF_MILLISECONDS = 10 * 60_000;
+/** The scheduler counts the pause after a failed restore from when it saw the pod, which is a little later than said. */
+const BACKOFF_SLACK_MILLISECONDS = 60_000;
 
 /**
  * Invariant 4 and liveness. When faults have stopped and the bounded time is over: nothing pending that fits, nothing
@@ -53,7 +55,7 @@ function judgePending(fact: PodFact, at: number, facts: Facts, report: Report): 
   const { pod, key } = fact;
   if ((pod.spec.schedulingGates ?? []).length > 0) return;
   const notBefore = Date.parse(pod.metadata.annotations?.[NOT_BEFORE_ANNOTATION] ?? '');
-  if (notBefore > at) return;
+  if (notBefore + BACKOFF_SLACK_MILLISECONDS > at) return;
   // What better pods are nominated to is theirs, though they do not have it yet.
   const nominated = new Map<string, PodFact[]>();
   for (const other of facts.pods.values()) {
