@@ -2,7 +2,7 @@ import type { PriorityClass } from '../model/index.ts';
 import { Framework } from './framework/framework.ts';
 import { NodeChooser, type NodeChooserOptions } from './framework/node-choice.ts';
 import type { Gate, Plugin, QueuedPod } from './framework/phases.ts';
-import { type PluginContext, type Profile, pluginsOf } from './framework/profile.ts';
+import { type PluginContext, type PluginRegistry, type Profile, pluginsOf } from './framework/profile.ts';
 import { WaitingPods } from './framework/waiting-pods.ts';
 import { Budgets } from './interruption/budgets.ts';
 import { CheckpointLedger, sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
@@ -34,7 +34,8 @@ export interface ProfileRuntime {
   readonly chooser: NodeChooser;
 }
 
-export type StateOptions = Pick<NodeChooserOptions, 'random' | 'keepsVerdicts'> & QueueOptions;
+export type StateOptions = Pick<NodeChooserOptions, 'random' | 'keepsVerdicts'> &
+  QueueOptions & { readonly plugins?: PluginRegistry | undefined };
 
 /** Everything the engine remembers, wired together. */
 export class EngineState {
@@ -119,7 +120,7 @@ export class EngineState {
         traffic,
         strategies: this.strategies,
       };
-      framework = new Framework(pluginsOf(profile, context));
+      framework = new Framework(pluginsOf(profile, context, options.plugins));
       const { percentageOfNodesToScore } = profile;
       const chooser = new NodeChooser(framework, this.cluster, { ...options, percentageOfNodesToScore });
       const runtime = { framework, chooser };

@@ -1,6 +1,6 @@
 import type { ClusterEvent, Decision, SchedulingEngine } from './contract.ts';
 import { EngineState } from './engine-state.ts';
-import { DEFAULT_PROFILE, type Profile } from './framework/profile.ts';
+import { DEFAULT_PROFILE, type PluginRegistry, type Profile } from './framework/profile.ts';
 import { Observer } from './observer.ts';
 import type { Backoff } from './queue/queue-entry.ts';
 import type { QueueLengths } from './queue/scheduling-queue.ts';
@@ -14,6 +14,8 @@ export interface EngineOptions {
   profile?: Profile;
   /** In place of `profile`: several, each for the pods that name it by `spec.schedulerName`; the first takes all others. */
   profiles?: readonly [Profile, ...Profile[]];
+  /** Plugins beside those of this room, by the name under which profiles take them. */
+  plugins?: PluginRegistry;
   /** Of pods that found no node; default 1 s doubling to 10 s. */
   backoff?: Backoff;
   /**
@@ -34,8 +36,8 @@ export class Engine implements SchedulingEngine {
   readonly #cycle: SchedulingCycle;
   #lastNow = 0;
 
-  constructor({ random, profile = DEFAULT_PROFILE, profiles = [profile], backoff, keepsVerdicts }: EngineOptions = {}) {
-    this.#state = new EngineState(profiles, { random, backoff, keepsVerdicts });
+  constructor({ profile = DEFAULT_PROFILE, profiles = [profile], ...options }: EngineOptions = {}) {
+    this.#state = new EngineState(profiles, options);
     this.#observer = new Observer(this.#state);
     this.#cycle = new SchedulingCycle(this.#state, this.#observer);
   }

@@ -14,7 +14,7 @@ import { groupDecisions, victimDecisions } from './interruption/victim-decisions
 import type { Observer } from './observer.ts';
 import type { QueueEntry } from './queue/queue-entry.ts';
 import type { NodeInfo } from './snapshot/node-info.ts';
-import { podRef } from './snapshot/pod-info.ts';
+import { type PodInfo, podRef } from './snapshot/pod-info.ts';
 
 const INTERRUPTION = 'Interruption';
 const NOTHING_TO_SHOW = { filtered: {}, scores: [], plans: [] };
@@ -261,11 +261,14 @@ export class SchedulingCycle {
     const { now } = cycle;
     const [plan] = remedy.plans;
     const displaced = this.#nominate(cycle, entry, plan.node.name);
-    for (const { pod, action } of plan.victims) {
+    const victims = plan.victims.filter(({ pod }) => !this.#withdraw(pod, info));
+    for (const { pod, action } of victims) {
       orders.give(info.uid, pod.uid, { action, expiresAt: now + ORDER_TIMEOUT_MS });
     }
     queue.hold(entry, [], now);
-    const named = plan.victims.map(({ pod, action }) => `${pod.key} (${action.toLowerCase()})`).join(', ');
+    // Whoever only waited for permission has left by the end of this turn: the pod has its next one then.
+    if (victims.length === 0) return displaced;
+    const named = victims.map(({ pod, action }) => `${pod.key} (${action.toLowerCase()})`).join(', ');
     const explanation: Explanation = {
       at: now,
       outcome: 'Interrupt',
@@ -278,12 +281,20 @@ export class SchedulingCycle {
       type: 'Interrupt',
       pod: podRef(info),
       nodeName: plan.node.name,
-      victims: victimDecisions(plan),
+      victims: victimDecisions({ ...plan, victims }),
       ...groupDecisions(plan),
       ...(remedy.reason === undefined ? {} : { reason: remedy.reason }),
       explanation,
     };
     return [decision, ...displaced];
+  }
+
+  /** Takes back the place of a victim that was never bound, for it waits for permission. Returns whether it was one. */
+  #withdraw(victim: PodInfo, preemptor: PodInfo): boolean {
+    const { waiting } = this.#state;
+    if (waiting.get(victim.uid) === undefined) return false;
+    waiting.reject(victim.uid, INTERRUPTION, `gives its place to ${preemptor.key}, which has a higher priority`);
+    return true;
   }
 
   #wait(

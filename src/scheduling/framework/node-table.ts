@@ -42,6 +42,8 @@ export class NodeTable {
   #fixed: readonly Scorer[] = [];
   #scaled: readonly Scorer[] = [];
   #extremes: Extremes[] = [];
+  /** Raw scores of the node being asked about, by scaled scorer. */
+  #fresh: number[] = [];
   #membership = -1;
   #generation = -1;
 
@@ -155,8 +157,10 @@ export class NodeTable {
     }
     let base = 0;
     for (const { plugin, weight } of this.#fixed) base += plugin.score(cycle, node) * weight;
-    const raws = this.#scaled.map(({ plugin }) => plugin.score(cycle, node));
-    return this.#enter(position, undefined, base, raws) && isSame;
+    for (let index = 0; index < this.#scaled.length; index++) {
+      this.#fresh[index] = this.#scaled[index]?.plugin.score(cycle, node) ?? 0;
+    }
+    return this.#enter(position, undefined, base, this.#fresh) && isSame;
   }
 
   #leave(position: number): boolean {
@@ -170,15 +174,17 @@ export class NodeTable {
     if (this.base[position] === -Infinity) return true;
     this.feasible -= 1;
     let isSame = true;
-    this.#extremes.forEach((extremes, index) => {
+    for (let index = 0; index < this.#extremes.length; index++) {
+      const extremes = this.#extremes[index];
+      if (extremes === undefined) continue;
       const raw = this.raws[index]?.[position] ?? 0;
       if (raw === extremes.lowest && --extremes.atLowest === 0) isSame = false;
       if (raw === extremes.highest && --extremes.atHighest === 0) isSame = false;
-    });
+    }
     return isSame;
   }
 
-  #enter(position: number, verdict: Rejection | undefined, base: number, raws: readonly number[]): boolean {
+  #enter(position: number, verdict: Rejection | undefined, base: number, raws: ArrayLike<number>): boolean {
     if ((this.verdicts[position] === undefined) !== (verdict === undefined)) this.#feasible = undefined;
     this.verdicts[position] = verdict;
     this.base[position] = base;
@@ -188,14 +194,16 @@ export class NodeTable {
     }
     this.feasible += 1;
     let isSame = true;
-    this.#extremes.forEach((extremes, index) => {
-      const raw = raws[index] ?? 0;
+    for (let index = 0; index < this.#extremes.length; index++) {
+      const extremes = this.#extremes[index];
       const column = this.raws[index];
-      if (column !== undefined) column[position] = raw;
+      if (extremes === undefined || column === undefined) continue;
+      const raw = raws[index] ?? 0;
+      column[position] = raw;
       if (raw === extremes.lowest) extremes.atLowest += 1;
       if (raw === extremes.highest) extremes.atHighest += 1;
       if (raw < extremes.lowest || raw > extremes.highest) isSame = false;
-    });
+    }
     return isSame;
   }
 
@@ -209,8 +217,14 @@ export class NodeTable {
       for (let position = 0; position < this.base.length; position++) {
         if (this.base[position] === -Infinity) continue;
         const raw = column?.[position] ?? 0;
-        if (raw < extremes.lowest) Object.assign(extremes, { lowest: raw, atLowest: 0 });
-        if (raw > extremes.highest) Object.assign(extremes, { highest: raw, atHighest: 0 });
+        if (raw < extremes.lowest) {
+          extremes.lowest = raw;
+          extremes.atLowest = 0;
+        }
+        if (raw > extremes.highest) {
+          extremes.highest = raw;
+          extremes.atHighest = 0;
+        }
         if (raw === extremes.lowest) extremes.atLowest += 1;
         if (raw === extremes.highest) extremes.atHighest += 1;
       }

@@ -115,7 +115,10 @@ export interface PluginContext {
   strategies: Strategies;
 }
 
-const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) => Plugin>> = {
+/** Makes plugins by name. */
+export type PluginRegistry = Readonly<Record<string, (context: PluginContext, args: unknown) => Plugin>>;
+
+const PLUGINS: PluginRegistry = {
   PrioritySort: () => new PrioritySort(),
   SchedulingGates: () => new SchedulingGates(),
   RestoreBackoff: () => new RestoreBackoff(),
@@ -150,12 +153,13 @@ const PLUGINS: Readonly<Record<string, (context: PluginContext, args: unknown) =
 };
 
 /** Throws `ProfileInvalid` when the profile names a plugin there is not. */
-export function pluginsOf(profile: Profile, context: PluginContext): WeightedPlugin[] {
+export function pluginsOf(profile: Profile, context: PluginContext, others: PluginRegistry = {}): WeightedPlugin[] {
+  const registry = { ...PLUGINS, ...others };
   return profile.plugins.map(({ name, weight = 1, phases }) => {
-    const make = Object.hasOwn(PLUGINS, name) ? PLUGINS[name] : undefined;
+    const make = Object.hasOwn(registry, name) ? registry[name] : undefined;
     if (make === undefined) {
       throw new FermataError('ProfileInvalid', `scheduling profile names plugin "${name}", which does not exist`, {
-        nextStep: `Use some of: ${pluginNames().join(', ')}.`,
+        nextStep: `Use some of: ${Object.keys(registry).join(', ')}.`,
       });
     }
     const plugin = make(context, profile.args?.[name]);
