@@ -13,7 +13,12 @@ import type { TrialOrder, TrialOutcome } from './trial.ts';
  * Exits with 1 when fewer than 90 % are caught.
  */
 const PLANNER = ['src/scheduling/interruption/*.ts'];
-const TESTS = ['src/scheduling/interruption/**/*.test.ts'];
+const TESTS = [
+  'src/scheduling/interruption/**/*.test.ts',
+  'src/scheduling/plugins/restore-pacing.test.ts',
+  'src/scheduling/plugins/checkpoint-locality.test.ts',
+  'src/scheduling/engine*.test.ts',
+];
 const WANTED = 0.9;
 
 const { values } = parseArgs({

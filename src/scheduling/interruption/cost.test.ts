@@ -231,3 +231,40 @@ test('memory is what was measured, else requested, else allowed, else a guess', 
   bench.costs.forgetPod('uid-n');
   assert.equal(bench.costs.memoryOf(bench.pod(pod('n'))), 256 * 2 ** 20);
 });
+
+test('the costs shown: what is permitted, and waiting where the end is known', () => {
+  const bench = new Bench();
+  const victim = bench.pod(pod('v').workload('w').requests({ cpu: '2' }).on('n1').walltime('10m'));
+  const preemptor = bench.pod(pod('p').requests({ cpu: '4' }));
+  const shown = (permission: { checkpoint: boolean; terminate: boolean }, minutes: number) =>
+    bench.costs.explain(victim, bench.node('n1'), { permission, dumps: 1, preemptor, now: EPOCH + minutes * MINUTE });
+  const both = shown({ checkpoint: true, terminate: true }, 4);
+  near(both.wait ?? 0, 360);
+  near(both.terminate ?? 0, (240 + RESTART_SECONDS) / 2);
+  near(both.checkpoint ?? 0, (both.dumpSeconds + both.restoreSeconds) / 2);
+  near(both.restoreSeconds, RESTORE_FIXED_SECONDS + 0.25);
+  assert.deepEqual(Object.keys(shown({ checkpoint: false, terminate: false }, 11)).sort(), [
+    'dumpSeconds',
+    'memoryBytes',
+    'restoreSeconds',
+  ]);
+});
+
+test('a workload that was dumped and never restored is expected to restore like any other', () => {
+  const bench = new Bench();
+  bench.dumped('w', { gib: 2, seconds: 5 });
+  const victim = bench.pod(pod('v').workload('w').on('n1'));
+  bench.costs.observeUsage(victim.uid, 2 * GIB);
+  const permission = { checkpoint: true, terminate: false };
+  const shown = bench.costs.explain(victim, bench.node('n1'), { permission, dumps: 1, preemptor: victim, now: EPOCH });
+  near(shown.restoreSeconds, RESTORE_FIXED_SECONDS + 2);
+});
+
+test('the cost of a dump is its time by its share of the node; a further dump adds its transfer', () => {
+  const bench = new Bench();
+  const victim = bench.pod(pod('v').workload('w').requests({ cpu: '1', memory: '4Gi' }).on('n1'));
+  const one = bench.costs.checkpointCost(victim, bench.node('n1'), 1);
+  near(one.cost, (DUMP_FIXED_SECONDS + 4 * SLOPE + RESTORE_FIXED_SECONDS + 4) / 2);
+  near(one.perFurtherDump, (4 * SLOPE) / 2);
+  near(bench.costs.checkpointCost(victim, bench.node('n1'), 3).cost, one.cost + 2 * one.perFurtherDump);
+});

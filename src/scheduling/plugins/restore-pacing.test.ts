@@ -43,6 +43,7 @@ test('small checkpoints come back at once, up to eight on a node', () => {
 
 test('large ones come back as the bandwidth of the node serves them', () => {
   assert.equal(bound(comingBack([25, 25, 25, 25]).brief()), 2);
+  assert.equal(bound(comingBack([30, 30, 1]).brief()), 2);
 });
 
 test('one may always begin, however large it is', () => {
