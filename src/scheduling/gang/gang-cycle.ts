@@ -32,8 +32,8 @@ interface Provision {
   readonly nodeName: string;
 }
 
-/** Nodes × members beyond which a tight packing is not searched for. */
-const MOST_TIGHT_VERDICTS = 100_000;
+/** Verdicts about nodes that a search for a tight packing may take: a tenth of a second or so. */
+const MOST_VERDICTS = 200_000;
 /** How long room is promised to a gang whose PodGroup does not say. */
 const DEFAULT_TIMEOUT_MS = 300_000;
 
@@ -108,20 +108,24 @@ export class GangCycle {
   ): { seats: Seat[]; unseated: Sought[] } | undefined {
     const host = this.#host;
     const { nodes } = host.cluster;
-    if (nodes.length * needed > MOST_TIGHT_VERDICTS) return undefined;
+    if (nodes.length * needed > MOST_VERDICTS) return undefined;
     trial.undo();
     const bySize = members.toSorted((one, other) => sizeOf(one.info) - sizeOf(other.info));
     const chosen = bySize.slice(0, needed).reverse();
     const sought = new Map<QueueEntry, Sought>();
-    const found = seatAll<QueueEntry, NodeInfo>(chosen, {
-      candidates: (entry) => {
-        const { fitting, ...rest } = host.fitting(entry, now);
-        sought.set(entry, { entry, ...rest, outcome: { rejections: [] } });
-        return fitting.toSorted((one, other) => roomOf(one) - roomOf(other) || (one.name < other.name ? -1 : 1));
+    const found = seatAll<QueueEntry, NodeInfo>(
+      chosen,
+      {
+        candidates: (entry) => {
+          const { fitting, ...rest } = host.fitting(entry, now);
+          sought.set(entry, { entry, ...rest, outcome: { rejections: [] } });
+          return fitting.toSorted((one, other) => roomOf(one) - roomOf(other) || (one.name < other.name ? -1 : 1));
+        },
+        place: (entry, node) => trial.place(entry.info, node),
+        remove: (entry) => trial.restore(entry.info),
       },
-      place: (entry, node) => trial.place(entry.info, node),
-      remove: (entry) => trial.restore(entry.info),
-    });
+      Math.max(needed, Math.floor(MOST_VERDICTS / Math.max(1, nodes.length))),
+    );
     if (found === undefined) {
       // As it was: the plan for those without room starts from there.
       this.#seat(trial, members, now);
@@ -163,14 +167,19 @@ export class GangCycle {
   #provide(
     gang: Gang,
     trial: GangTrial,
-    found: { seats: Seat[]; unseated: Sought[]; present: number; needed: number; minMember: number; now: number },
+    lacking: { seats: Seat[]; unseated: Sought[]; present: number; needed: number; minMember: number; now: number },
   ): Decision[] {
     const host = this.#host;
-    const { seats, unseated, present, needed, minMember, now } = found;
+    const { seats, unseated, present, needed, minMember, now } = lacking;
+    const seated = seats.length;
     const provisions: Provision[] = [];
     const failed: { sought: Sought; remedy: Extract<Remedy, { type: 'None' | 'Wait' }> }[] = [];
+    let left = unseated.length;
     for (const { entry } of unseated) {
-      if (seats.length + provisions.length >= needed) break;
+      const found = seats.length + provisions.length;
+      // Enough; or so many that found nothing that the rest cannot make up for it.
+      if (found >= needed || found + left < needed) break;
+      left -= 1;
       const sought = host.seek(entry, now);
       if ('node' in sought.outcome) {
         // What went for another member left room enough for this one as well.
@@ -188,7 +197,7 @@ export class GangCycle {
       return this.#promiseAll(gang, { seats, provisions, now });
     }
     const fit = seats.length;
-    const without = failed.length + provisions.length;
+    const without = unseated.length - (seats.length - seated);
     const note = `pod group ${gang.key} needs ${minMember} ${minMember === 1 ? 'pod' : 'pods'} at once: ${present} run, ${fit} ${fit === 1 ? 'fits' : 'fit'}, ${without} ${without === 1 ? 'does' : 'do'} not.`;
     const members = [...seats.map(({ sought }) => sought.entry), ...unseated.map(({ entry }) => entry)];
     return this.#refuseAll(gang, { members: [...new Set(members)], now, note, failed });

@@ -26,12 +26,12 @@ function bins(free: number[]): Seating<number, number> & { free: number[]; place
 }
 
 test('two small ones share a node, so that the large one has the other', () => {
-  assert.deepEqual(seatAll([4, 2, 2], bins([4, 4])), [0, 1, 1]);
+  assert.deepEqual(seatAll([4, 2, 2], bins([4, 4]), 100), [0, 1, 1]);
 });
 
 test('a wrong turn is taken back', () => {
   // Best fit puts 3 beside 3 into 6; then 2, 2, 2 find only 5.
-  assert.notEqual(seatAll([3, 3, 2, 2, 2], bins([5, 7])), undefined);
+  assert.notEqual(seatAll([3, 3, 2, 2, 2], bins([5, 7]), 100), undefined);
 });
 
 test('a search that takes too long is given up, and leaves nothing behind', () => {
@@ -52,7 +52,7 @@ test('a seating is found exactly when there is one', () => {
             room >= (members[index] ?? 0) && exists(index + 1, left.with(bin, room - (members[index] ?? 0))),
         );
       const seating = bins([...free]);
-      const seats = seatAll(members, seating);
+      const seats = seatAll(members, seating, 10_000);
       assert.equal(seats !== undefined, exists(0, free));
       if (seats === undefined) assert.deepEqual(seating.free, free, 'nothing is left behind');
       else

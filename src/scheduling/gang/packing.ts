@@ -6,18 +6,16 @@ export interface Seating<Member, Node> {
   remove(member: Member): void;
 }
 
-/** Placements tried before a search is given up: exact on small clusters, the first descent on large ones. */
-const MOST_STEPS = 2_000;
-
 /**
  * Seats all members or none, by depth-first search: best fit first, taken back where it leads nowhere. `members` should come
  * largest first. On success all of them are left placed; on failure none is.
+ * @param mostSteps placements tried before the search is given up: exact on small clusters, one descent on large ones
  * @returns the node of each member, by index; undefined: there is no seating, or it was not found within the steps allowed
  */
 export function seatAll<Member, Node>(
   members: readonly Member[],
   seating: Seating<Member, Node>,
-  mostSteps = MOST_STEPS,
+  mostSteps: number,
 ): Node[] | undefined {
   const seats: Node[] = [];
   let steps = 0;

@@ -6,7 +6,7 @@ import type { Usage } from './usage-window.ts';
 /** What an opportunistic pod wants, or why its annotation cannot be honoured. */
 export type Opportunism = Usage | { readonly invalid: string };
 
-const read = new WeakMap<PodInfo, Opportunism | 'none'>();
+const read = new WeakMap<PodInfo, Opportunism>();
 
 /**
  * The room an opportunistic pod wants; undefined: an ordinary pod. It is asked for beside the requests, not by them: the pod
@@ -14,12 +14,14 @@ const read = new WeakMap<PodInfo, Opportunism | 'none'>();
  * them at its cost.
  */
 export function opportunismOf(pod: PodInfo): Opportunism | undefined {
+  const text = pod.pod.metadata.annotations?.[OPPORTUNISTIC_ANNOTATION];
+  if (text === undefined) return undefined;
   let known = read.get(pod);
   if (known === undefined) {
-    known = parsed(pod) ?? 'none';
+    known = parsed(pod, text);
     read.set(pod, known);
   }
-  return known === 'none' ? undefined : known;
+  return known;
 }
 
 /** The room it wants, where the annotation is valid. */
@@ -28,9 +30,7 @@ export function wantsOf(pod: PodInfo): Usage | undefined {
   return opportunism === undefined || 'invalid' in opportunism ? undefined : opportunism;
 }
 
-function parsed(pod: PodInfo): Opportunism | undefined {
-  const text = pod.pod.metadata.annotations?.[OPPORTUNISTIC_ANNOTATION];
-  if (text === undefined) return undefined;
+function parsed(pod: PodInfo, text: string): Opportunism {
   if ((pod.requests[CPU] ?? 0) > 0 || (pod.requests[MEMORY] ?? 0) > 0) {
     return { invalid: `${OPPORTUNISTIC_ANNOTATION} is for pods without requests for cpu and memory` };
   }
