@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../clock/index.ts';
 import { ApiError, MemoryBacking, Registry } from '../kubernetes/index.ts';
 import type { Recorder } from './recorder.ts';
+import { SERVED_KINDS } from './served-kinds.ts';
 
 /** The way to an API server. */
 export interface ApiAccess {
@@ -24,7 +25,7 @@ export class ApiServer {
   start(): void {
     if (this.#running !== undefined) return;
     const { clock, random, recorder } = this.#parts;
-    const registry = new Registry({ backing: this.#backing, clock, random }, { history: HISTORY });
+    const registry = new Registry({ backing: this.#backing, clock, random, kinds: SERVED_KINDS }, { history: HISTORY });
     this.#running = { registry, unfollow: recorder.follow(registry) };
   }
 

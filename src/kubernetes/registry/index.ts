@@ -2,6 +2,7 @@ export type { Backing, BackingState, Version } from './backing.ts';
 export { type FieldProblem, type Kind, type KindRegistry, type PrinterColumn, ServedKinds } from './kinds.ts';
 export type { HistoryLimits } from './ledger.ts';
 export { MemoryBacking } from './memory-backing.ts';
+export { modelKinds } from './model-kinds.ts';
 export type {
   Change,
   FieldValidation,
