@@ -3,6 +3,8 @@ import { verifyCheckpoint } from '../checkpoint/index.ts';
 import { type EventRecorder, isApiError, type ObjectStore } from '../kubernetes/index.ts';
 import {
   FermataError,
+  INCARNATION_ANNOTATION,
+  isConditionTrue,
   keyOf,
   type Log,
   POD_CHECKPOINTS,
@@ -50,8 +52,8 @@ export class Opener {
   }
 
   /**
-   * Throws FermataError `CheckpointMissing` (no such object, or its data is out of reach), `CheckpointNotReady`, or what
-   * `verifyCheckpoint` throws.
+   * Throws FermataError `CheckpointMissing` (no such object, or its data is out of reach), `CheckpointNotReady`,
+   * `CheckpointUsed` (the workload has gone on from it as another pod), or what `verifyCheckpoint` throws.
    */
   async open(pod: Pod, checkpointName: string, signal: AbortSignal): Promise<OpenedCheckpoint> {
     const checkpoint = await this.#find(pod, checkpointName, signal);
@@ -91,6 +93,16 @@ export class Opener {
       throw new FermataError('CheckpointNotReady', `checkpoint ${namespace}/${name} is not Ready`, {
         nextStep: `see its conditions: kubectl describe podcheckpoint ${name} -n ${namespace}`,
       });
+    }
+    const other = wentOnAs(checkpoint, pod);
+    if (other !== undefined) {
+      throw new FermataError(
+        'CheckpointUsed',
+        `the workload went on from checkpoint ${namespace}/${name} already, as ${other}`,
+        {
+          nextStep: 'Delete this pod: it was created late, by a controller that had lost its lease.',
+        },
+      );
     }
     return checkpoint;
   }
@@ -145,4 +157,17 @@ function missing(key: string, reason: string, cause?: unknown): FermataError {
     ...(cause === undefined ? {} : { cause }),
     nextStep: `see kubectl describe podcheckpoint ${key.split('/').at(-1) ?? key}`,
   });
+}
+
+/**
+ * The pod that has gone on from it; undefined: none has, or this one did. A controller that lost its lease, or a network that
+ * kept its request, may create the same incarnation once more, after the first has run to its end and is gone: it would do all
+ * of its work twice. Who restores by hand does so on purpose.
+ */
+function wentOnAs({ spec, status }: PodCheckpoint, pod: Pod): string | undefined {
+  const isByController = pod.metadata.annotations?.[INCARNATION_ANNOTATION] !== undefined;
+  if (!isByController || spec.postCheckpointState !== 'Stopped') return undefined;
+  const { podName, podUID } = status?.restoration ?? {};
+  if (!isConditionTrue(status?.conditions, 'Restored') || podUID === undefined) return undefined;
+  return podUID === pod.metadata.uid ? undefined : `pod ${podName} (${podUID})`;
 }

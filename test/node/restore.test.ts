@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   conditionOf,
+  INCARNATION_ANNOTATION,
   isConditionTrue,
   POD_CHECKPOINTS,
   PODS,
@@ -169,6 +170,23 @@ for (const [sentence, { damage, says }] of Object.entries(damages)) {
     await world.stop();
   });
 }
+
+test('an incarnation that is created once more, after the workload went on and ended, does no work', async () => {
+  const world = await withSuspended();
+  const late = { annotations: { [RESTORE_FROM_ANNOTATION]: 'c1', [INCARNATION_ANNOTATION]: '2' } };
+  const create = () => world.store.create(PODS, counting('p', { nodeName: 'n1', ...late }));
+  await create();
+  await assertWhole(world);
+  const done = world.outputs.steps('/shared/p', world.clock.now()).length;
+  await world.store.delete(PODS, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 0 });
+  await world.pass(1);
+  await create();
+  await world.until(async () => (await restoreFailure(world)) !== undefined);
+  assert.match((await restoreFailure(world)) ?? '', /went on from checkpoint default\/c1 already, as pod p/);
+  await world.pass(10);
+  assert.equal(world.outputs.steps('/shared/p', world.clock.now()).length, done);
+  await world.stop();
+});
 
 test('a restored container that crashes goes on from its checkpoint, not from its image', async () => {
   const world = await withSuspended({ faults: once({ kind: 'die', milliseconds: 450 }) });

@@ -25,6 +25,7 @@ const POD_FAILURES = new Set([
   'RestoreFailed',
   'QuantityInvalid',
   'CheckpointNotReady',
+  'CheckpointUsed',
   'CheckpointMissing',
   'CheckpointIncomplete',
   'CheckpointCorrupt',
