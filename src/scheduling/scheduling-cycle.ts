@@ -238,6 +238,8 @@ export class SchedulingCycle {
       plugins.add(rejection.plugin);
       isResolvable ||= rejection.resolvable;
     }
+    // Without nodes nobody turned it down: it comes back with the first that takes pods at all.
+    if (rejections.length === 0) plugins.add('NodeUnschedulable');
     // Where taking pods away could not help, news of possible victims does not either.
     if (isResolvable) plugins.add(INTERRUPTION);
     switch (remedy.type) {

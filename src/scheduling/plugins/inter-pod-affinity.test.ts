@@ -338,3 +338,15 @@ test('affinity: a namespace labelled anew brings back those whose terms select n
     ['Bind p → east'],
   );
 });
+
+test('affinity: with the node of its group gone a pod may start the group elsewhere', () => {
+  const db = (name: string) =>
+    pod(name)
+      .labels({ app: 'db' })
+      .requests({ cpu: '4' })
+      .spec(near(like({ app: 'db' })));
+  const told = new Story().nodes(...two()).pods(db('first').on('east'), db('p'));
+  assert.match(told.brief().join(), /1 Insufficient cpu, 1 node\(s\) didn't match pod affinity rules/);
+  told.after(20_000).tell({ type: 'NodeDeleted', node: zoned('east', 'e').build() });
+  assert.deepEqual(told.brief(), ['Bind p → west']);
+});

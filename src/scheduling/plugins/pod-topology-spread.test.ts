@@ -234,3 +234,11 @@ test('spread: pods of a StatefulSet are spread by default, and nodes without zon
   story.tell({ type: 'PodChanged', pod: owned });
   assert.deepEqual(story.brief(), ['Bind p → b']);
 });
+
+test('spread: a pod that is only decided on fills its zone', () => {
+  const story = new Story().nodes(zoned('east', 'e'), zoned('west', 'w').allocatable({ cpu: '1' }));
+  story.pods(web('a').on('east'), web('p').requests({ cpu: '2' }).spec(spread({})));
+  assert.match(story.brief().join(), SKEWED);
+  const other = web('q').spec({ nodeSelector: { zone: 'w' } });
+  assert.deepEqual(story.after(20_000).pods(other).brief(), ['Bind q → west', 'Bind p → east']);
+});

@@ -71,6 +71,15 @@ interface PreferredState {
   readonly requiresAll: boolean;
 }
 
+/** How the nodes lie in the domains of some constraints. */
+interface Terrain {
+  readonly slots: Int32Array;
+  /** 1 for the nodes left out. */
+  readonly ignored: Uint8Array;
+  /** Domains by constraint. */
+  readonly sizes: readonly number[];
+}
+
 const REQUIRED = new StateKey<readonly Required[]>('PodTopologySpread');
 const PREFERRED = new StateKey<PreferredState>('PodTopologySpread/score');
 
@@ -96,6 +105,7 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
   readonly #defaults: readonly DefaultConstraint[];
   readonly #isSystemDefaulted: boolean;
   readonly #reader = new ConstraintReader();
+  readonly #terrains = new WeakMap<readonly NodeInfo[], Map<string, Terrain>>();
   #cycle: Cycle | undefined;
   #required: readonly Required[] = [];
 
@@ -159,14 +169,9 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
       const view = this.#index.viewOf(tally, constraint.topologyKey, this.#countedNodes(constraint, keys, pod));
       return { constraint, tally, view };
     });
-    const slots = slotsOf(nodes);
-    const columns = counted.map(({ view }) => view.column);
-    const ignored = requiresAll ? lackingLabels(columns, slots) : new Uint8Array(slots.length);
-    const weighted = counted.map((entry): Preferred => {
-      // By host name every node is a domain.
-      const isByHost = entry.constraint.topologyKey === HOSTNAME;
-      const size = isByHost ? zeros(ignored) : domainsAmong(entry.view.column, slots, ignored);
-      return { ...entry, weight: Math.log(size + 2) };
+    const { slots, ignored, sizes } = this.#terrainOf(nodes, counted, requiresAll);
+    const weighted = counted.map((entry, index): Preferred => {
+      return { ...entry, weight: Math.log((sizes[index] ?? 0) + 2) };
     });
     cycle.write(PREFERRED, { slots, ignored, requiresAll, constraints: weighted });
     return undefined;
@@ -233,6 +238,33 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
       pod.namespace === other.namespace &&
       this.#constraintsOf(pod, 'DoNotSchedule').some(({ selector }) => selector.matches(other.pod.metadata.labels))
     );
+  }
+
+  /** Remembered per array of nodes: it is the same one from pod to pod as long as no node object changes. */
+  #terrainOf(
+    nodes: readonly NodeInfo[],
+    counted: readonly { readonly constraint: SpreadConstraint; readonly view: DomainCounts }[],
+    requiresAll: boolean,
+  ): Terrain {
+    let known = this.#terrains.get(nodes);
+    if (known === undefined) {
+      known = new Map();
+      this.#terrains.set(nodes, known);
+    }
+    const key = `${requiresAll} ${counted.map(({ constraint }) => constraint.topologyKey).join(' ')}`;
+    let terrain = known.get(key);
+    if (terrain === undefined) {
+      const slots = slotsOf(nodes);
+      const columns = counted.map(({ view }) => view.column);
+      const ignored = requiresAll ? lackingLabels(columns, slots) : new Uint8Array(slots.length);
+      // By host name every node is a domain.
+      const sizes = counted.map(({ constraint, view }) =>
+        constraint.topologyKey === HOSTNAME ? zeros(ignored) : domainsAmong(view.column, slots, ignored),
+      );
+      terrain = { slots, ignored, sizes };
+      known.set(key, terrain);
+    }
+    return terrain;
   }
 
   #constraintsOf(pod: PodInfo, when: WhenUnsatisfiable): readonly SpreadConstraint[] {
