@@ -195,6 +195,52 @@ test('a suspended pod that its owner deletes is given up, and never created agai
   assert.equal(await restoredReason(), 'Abandoned');
 });
 
+/** An incarnation that waits on a node to be restored. */
+async function boundIncarnation(): Promise<Pod> {
+  await dumped(await runningVictim());
+  await clock.advance(1_000);
+  await released();
+  await clock.advance(1_000);
+  const pod = await registry.get(PODS, VICTIM);
+  await registry.bind({ ...VICTIM, uid: pod.metadata.uid }, 'node-1');
+  await clock.advance(1_000);
+  return pod;
+}
+
+async function isAnotherNow(before: Pod): Promise<void> {
+  await clock.advance(60_000);
+  const after = await victimNow();
+  assert.equal(after?.metadata.annotations?.['fermata.dev/restore-from'], 'thesis-1');
+  assert.notEqual(after?.metadata.uid, before.metadata.uid);
+  assert.equal(await restoredReason(), 'Suspended');
+}
+
+test('an incarnation that is bound and then deleted by its owner is given up too', async () => {
+  await boundIncarnation();
+  await registry.delete(PODS, VICTIM, {});
+  await clock.advance(1_000);
+  await registry.delete(PODS, VICTIM, { gracePeriodSeconds: 0 }); // the node has confirmed
+  await clock.advance(60_000);
+  assert.equal(await victimNow(), undefined);
+  assert.equal(await restoredReason(), 'Abandoned');
+});
+
+test('an incarnation that is evicted before it was restored is created again', async () => {
+  const pod = await boundIncarnation();
+  await registry.evict(VICTIM);
+  await clock.advance(1_000);
+  await registry.delete(PODS, VICTIM, { gracePeriodSeconds: 0 }); // the node has confirmed
+  await isAnotherNow(pod);
+});
+
+test('an incarnation that is gone and nobody saw why is created again', async () => {
+  const pod = await boundIncarnation();
+  await controller.stop();
+  await registry.delete(PODS, VICTIM, { gracePeriodSeconds: 0 });
+  controller = startController();
+  await isAnotherNow(pod);
+});
+
 test('while another pod has the name the workload waits, says so, and comes back when it is free', async () => {
   await dumped(await runningVictim());
   await clock.advance(1_000);

@@ -21,6 +21,7 @@ import {
   SUSPENDED_GATE,
   withCondition,
 } from '../../model/index.ts';
+import { isGivenUp } from './given-up.ts';
 import { nextIncarnation } from './incarnation.ts';
 
 export interface ControllerDependencies {
@@ -44,6 +45,8 @@ const STALE_CACHE_RETRY_MILLISECONDS = 1_000;
 /** Grace for a victim that is frozen already: the node needs no longer, but must still confirm, so never 0. */
 const FROZEN_POD_GRACE_SECONDS = 1;
 
+type Restoration = NonNullable<PodCheckpointStatus['restoration']>;
+
 /**
  * Follows every checkpoint that stops its pod from `Ready` to `Restored`: deletes the source pod (and only that pod), and
  * once the agent has seen its resources free, creates the next incarnation; when a restore fails, the one after it. Each
@@ -59,6 +62,8 @@ export class InterruptionController {
   readonly #groups: Reflector<PodGroupCheckpoint>;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
+  /** UIDs of waiting incarnations that were seen to be deleted by their owners. */
+  readonly #givenUp = new Set<string>();
 
   constructor(dependencies: ControllerDependencies) {
     this.#store = dependencies.store;
@@ -83,7 +88,10 @@ export class InterruptionController {
     });
     this.#pods = new Reflector<Pod>(dependencies, PODS, {
       onChange: (pod) => this.#enqueueCheckpointsOf(pod),
-      onDelete: (pod) => this.#enqueueCheckpointsOf(pod),
+      onDelete: (pod) => {
+        if (isGivenUp(pod)) this.#givenUp.add(pod.metadata.uid);
+        this.#enqueueCheckpointsOf(pod);
+      },
     });
   }
 
@@ -270,23 +278,7 @@ export class InterruptionController {
     const seen = this.#pods.get(keyOf({ metadata: key }));
     const pod = seen?.metadata.uid === restoration.podUID ? seen : await this.#current(key, signal);
     if (pod === undefined || pod.metadata.uid !== restoration.podUID) {
-      await this.#writeStatus(
-        checkpoint,
-        {
-          type: 'Restored',
-          status: 'False',
-          reason: 'Abandoned',
-          message: `pod ${restoration.podName} was deleted while it was suspended`,
-        },
-        restoration,
-        signal,
-      );
-      this.#events.record(
-        checkpoint,
-        'Normal',
-        'Abandoned',
-        `pod ${restoration.podName} was deleted while suspended: its state is kept for a while, then let go`,
-      );
+      await this.#recordGone(checkpoint, restoration, signal);
       return undefined;
     }
     const failed = conditionOf(pod.status?.conditions, RESTORED_CONDITION);
@@ -296,6 +288,22 @@ export class InterruptionController {
     }
     await this.#recordFailure(checkpoint, pod, failed.message ?? 'the restore failed', signal);
     return undefined;
+  }
+
+  /**
+   * Its owner gives the workload up by deleting the pod. An eviction, a drain or the loss of a node is one more interruption,
+   * and so it counts when nobody saw what became of the pod: it can be deleted again, but not computed again.
+   */
+  async #recordGone(checkpoint: PodCheckpoint, restoration: Restoration, signal: AbortSignal): Promise<void> {
+    const { podName, podUID = '' } = restoration;
+    const isAbandoned = this.#givenUp.has(podUID);
+    const reason = isAbandoned ? 'Abandoned' : 'RestoreFailed';
+    const message = isAbandoned
+      ? `pod ${podName} was deleted while it was suspended: its state is kept for a while, then let go`
+      : `pod ${podName} is gone before it was restored, and not by its owner; it is created again`;
+    await this.#writeStatus(checkpoint, { type: 'Restored', status: 'False', reason, message }, restoration, signal);
+    this.#givenUp.delete(podUID);
+    this.#events.record(checkpoint, 'Normal', isAbandoned ? 'Abandoned' : 'Disrupted', message);
   }
 
   /** The cache may lag behind; what leads to giving up state is read from the server itself. */
@@ -369,7 +377,7 @@ export class InterruptionController {
   async #writeStatus(
     checkpoint: PodCheckpoint,
     condition: Condition,
-    restoration: NonNullable<PodCheckpointStatus['restoration']>,
+    restoration: Restoration,
     signal: AbortSignal,
   ): Promise<void> {
     const { namespace, name, uid, resourceVersion } = checkpoint.metadata;

@@ -100,6 +100,8 @@ test('an eviction is refused while the budget has no room, in the words clients 
   await budget(registry, { minAvailable: 1 });
   const evicted = await registry.evict(key('a'));
   assert.notEqual(evicted.metadata.deletionTimestamp, undefined);
+  const mark = evicted.status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  assert.equal(mark?.reason, 'EvictionByEvictionAPI', 'it is told from a pod that its owner deleted');
   await assert.rejects(registry.evict(key('b')), (error) => {
     assert.ok(isApiError(error, 'TooManyRequests'));
     assert.equal(error.message, "Cannot evict pod as it would violate the pod's disruption budget.");

@@ -1,6 +1,8 @@
-import type { Clock, Random } from '../../clock/index.ts';
+import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
 import {
+  type Condition,
   type Draft,
+  isTerminal,
   type KubeObject,
   NAMESPACES,
   PODS,
@@ -8,6 +10,7 @@ import {
   PRIORITY_CLASSES,
   type ResourceType,
   SERVICE_ACCOUNTS,
+  withCondition,
 } from '../../model/index.ts';
 import type { BindablePod, CallOptions, ObjectKey, ObjectStore, WatchEvent } from '../store.ts';
 import { Admission } from './admission.ts';
@@ -33,6 +36,14 @@ import type {
   RegistryWriteOptions,
 } from './options.ts';
 import { SYSTEM_PRIORITY_CLASSES } from './priority.ts';
+
+/** As kube-apiserver words it. */
+const EVICTED: Condition = {
+  type: 'DisruptionTarget',
+  status: 'True',
+  reason: 'EvictionByEvictionAPI',
+  message: 'Eviction API: evicting',
+};
 
 /** Kubernetes sends a bookmark about once a minute. */
 const BOOKMARK_EVERY_MILLISECONDS = 60_000;
@@ -178,11 +189,19 @@ export class Registry implements ObjectStore {
 
   /**
    * Evicts a pod (`pods/eviction`): deletes it unless that would violate a PodDisruptionBudget (then TooManyRequests
-   * with `details.retryAfterSeconds`). Gives the pod as it then is.
+   * with `details.retryAfterSeconds`), and marks it before, so that it is told from one its owner deleted (KEP-3329). Gives
+   * the pod as it then is.
    */
   async evict(key: ObjectKey, options: RegistryDeleteOptions = {}): Promise<Pod> {
     return this.#call(options, () => {
-      this.#budgets.admitEviction(this.#reader.get(PODS, key));
+      const pod = this.#reader.get(PODS, key);
+      this.#budgets.admitEviction(pod);
+      if (!isTerminal(pod)) {
+        const conditions = withCondition(pod.status?.conditions, EVICTED, rfc3339(this.#core.clock.now()));
+        const marked = (current: Pod): Pod => ({ ...current, status: { ...current.status, conditions } });
+        const dryRun = options.dryRun === undefined ? {} : { dryRun: options.dryRun };
+        this.#writer.update(PODS, key, marked, { subresource: 'status', ...dryRun });
+      }
       return this.#writer.delete(PODS, key, options);
     });
   }

@@ -12,6 +12,7 @@ import type { ApiEntry } from '../history.ts';
 import { addTo, amountsOf, takes } from './amounts.ts';
 import {
   type CheckpointFact,
+  condition,
   type Facts,
   indexed,
   isOwner,
@@ -89,10 +90,14 @@ export class ApiBook {
     }
   }
 
-  /** The owner deleted a pod that waited for its checkpoint: nobody needs that any more. */
+  /**
+   * The owner deleted a pod that waited for its checkpoint: nobody needs that any more. One that was evicted, or lost with its
+   * node, is marked as such (KEP-3329): that is an interruption like any other.
+   */
   #giveUp(fact: PodFact, by: string): void {
     const name = fact.pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION];
     if (name === undefined || !isOwner(fact.deletedBy ?? by)) return;
+    if (condition(fact.pod.status?.conditions, 'DisruptionTarget')?.status === 'True') return;
     const uid = this.#facts.checkpointUidByKey.get(`${fact.pod.metadata.namespace}/${name}`);
     const checkpoint = uid === undefined ? undefined : this.#facts.checkpoints.get(uid);
     if (checkpoint !== undefined) checkpoint.givenUp = true;
