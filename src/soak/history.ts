@@ -132,6 +132,8 @@ export interface UserEntry {
     | 'uncordon'
     | 'drain'
     | 'deleteCheckpoint'
+    | 'checkpointGroup'
+    | 'stopGroup'
     /** An ended workload is cleared away; nothing happens to one that is not over. */
     | 'clear';
   /** Of the workload (`namespace/name`), the node, or the checkpoint (`namespace/name`). */

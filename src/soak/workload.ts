@@ -6,7 +6,15 @@ import { UNDUMPABLE_ANNOTATION } from './runtime-faults.ts';
 /** What a user does to a workload, `after` ms since it was submitted. */
 export interface PlannedAction {
   after: number;
-  action: 'delete' | 'checkpoint' | 'suspend' | 'resume' | 'edit' | 'deleteCheckpoint';
+  action:
+    | 'delete'
+    | 'checkpoint'
+    | 'suspend'
+    | 'resume'
+    | 'edit'
+    | 'deleteCheckpoint'
+    | 'checkpointGroup'
+    | 'stopGroup';
 }
 
 export interface PlannedWorkload {
@@ -37,7 +45,7 @@ export const NODE_MEBIBYTES = 8_192;
 export function planWorkload(
   chance: Chance,
   index: number,
-  world: { days: number; nodes: number; workloadsPerDay: number },
+  world: { days: number; nodes: number; workloadsPerDay: number; groups?: boolean },
 ): PlannedWorkload {
   const kind = chance.weighted({ batch: 60, short: 20, sleeper: 6, growing: 6, failing: 5, giant: 3 });
   const namespace = chance.pick(['default', 'research']);
@@ -92,7 +100,10 @@ export function planWorkload(
     arrival: arrivalOf(chance, world.days),
     namespace,
     pod,
-    actions: planActions(chance, kind, span),
+    actions: [
+      ...planActions(chance, kind, span),
+      ...(world.groups === true ? planGroups(chance.fork('groups'), span) : []),
+    ],
     linger: Math.min(HOUR, chance.exponential(HOUR / 4)),
   };
 }
@@ -117,6 +128,13 @@ function container(
 function arrivalOf(chance: Chance, days: number): number {
   const at = chance.random() * days * DAY;
   return chance.happens(0.5) ? at : Math.floor(at / HOUR) * HOUR + chance.exponential(20_000);
+}
+
+/** Some workloads belong together with what runs beside them at that moment. */
+function planGroups(chance: Chance, span: number): PlannedAction[] {
+  if (!chance.happens(0.15)) return [];
+  const action = chance.happens(0.6) ? 'stopGroup' : 'checkpointGroup';
+  return [{ action, after: chance.random() * span }];
 }
 
 function planActions(chance: Chance, kind: string, span: number): PlannedAction[] {

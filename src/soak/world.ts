@@ -28,6 +28,8 @@ export interface WorldOptions {
   nodes: number;
   workloadsPerDay: number;
   rates: FaultRates;
+  /** Whether users checkpoint pods in groups. Default false. */
+  groups?: boolean;
   /** When faults stop and no more workloads come. Default: after `days`, by which workloads are planned all the same. */
   stopAfterDays?: number;
   /** Only these faults, by id; default all that chance brings. */
@@ -153,12 +155,12 @@ export class World {
   }
 
   #begin(): Chaos {
-    const { days, nodes, workloadsPerDay, onlyWorkloads } = this.#options;
+    const { days, nodes, workloadsPerDay, onlyWorkloads, groups = false } = this.#options;
     const { chance } = this.#surroundings;
     const count = Math.round(days * workloadsPerDay);
     for (let index = 0; index < count; index++) {
       if (onlyWorkloads !== undefined && !onlyWorkloads.includes(index)) continue;
-      const workload = planWorkload(chance.fork(`workload ${index}`), index, { days, nodes, workloadsPerDay });
+      const workload = planWorkload(chance.fork(`workload ${index}`), index, { days, nodes, workloadsPerDay, groups });
       this.#workloads.set(`${workload.namespace}/${workload.pod.metadata.name}`, workload);
       this.#users.adopt(workload);
     }

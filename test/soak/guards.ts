@@ -7,7 +7,14 @@ export interface Guard {
   cuts: { file: string; take: string; put: string }[];
   finds: { invariants: Violation['invariant'][]; message: RegExp };
   /** Within so many `days` of a small cluster, with `seed` (default 1) or one of the next few. */
-  world: { days: number; rates: Partial<FaultRates>; seed?: number; nodes?: number; workloadsPerDay?: number };
+  world: {
+    days: number;
+    rates: Partial<FaultRates>;
+    seed?: number;
+    nodes?: number;
+    workloadsPerDay?: number;
+    groups?: boolean;
+  };
 }
 
 /** Nothing goes wrong but what is named. */
@@ -443,5 +450,27 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     ],
     finds: { invariants: [1], message: /leads since/ },
     world: { days: 0.5, rates: { ...none, component: { twoLeaders: 48 } }, workloadsPerDay: 200 },
+  },
+  'a group is committed when one of its members is prepared': {
+    cuts: [
+      {
+        file: 'src/controllers/group/group-controller.ts',
+        take: 'if (members.length === named.length && members.every(isPrepared)) {',
+        put: 'if (members.some(isPrepared)) {',
+      },
+    ],
+    finds: { invariants: [8], message: /is Committed/ },
+    world: { days: 2, rates: none, groups: true, seed: 5 },
+  },
+  'a member of an aborted group is stopped all the same': {
+    cuts: [
+      {
+        file: 'src/agent/group-ballot.ts',
+        take: "    return decision.verdict === 'Committed';",
+        put: '    return true;',
+      },
+    ],
+    finds: { invariants: [8], message: /is Ready and its group .* is Aborted/ },
+    world: { days: 2, rates: { ...none, dump: { fail: 0.3 } }, groups: true, seed: 2 },
   },
 };

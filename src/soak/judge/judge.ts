@@ -3,6 +3,7 @@ import { Bookkeeper } from './bookkeeper.ts';
 import { judgeDeletions } from './deletions.ts';
 import { judgeDumps } from './dumps.ts';
 import { Facts } from './facts.ts';
+import { groupRule } from './groups.ts';
 import { hasteRule } from './haste.ts';
 import { judgeLiveness } from './liveness.ts';
 import { progressRule } from './progress.ts';
@@ -18,7 +19,7 @@ const MOST_VIOLATIONS = 100;
  * it judges but the types of the API's objects, their condition lookups and label selectors, and looks at nothing but
  * the history: the API's committed writes, and what truly happened to processes on the machines.
  *
- * Not judged: 8 (groups do not exist yet). Of 3, checkpoints that leave their pod running count for nothing, because
+ * Of 3, checkpoints that leave their pod running count for nothing, because
  * nothing restores from them yet.
  */
 export class Judge implements HistoryJudge {
@@ -29,6 +30,7 @@ export class Judge implements HistoryJudge {
     progressRule(),
     judgeDumps,
     judgeDeletions,
+    groupRule(),
     hasteRule(),
     judgeLiveness,
     successionRule(),
