@@ -5,6 +5,7 @@ import {
   isConditionTrue,
   NODES,
   POD_CHECKPOINTS,
+  POD_GROUP_CHECKPOINTS,
   PODS,
   type Pod,
   type PodCheckpoint,
@@ -17,6 +18,8 @@ import type { UserEntry } from './history.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { PlannedWorkload } from './workload.ts';
 
+/** On pods that are checkpointed together. */
+const GROUP_LABEL = 'soak.fermata.dev/group';
 /** How soon somebody tries again who was told that the server is away. */
 const RETRY_MILLISECONDS = 30_000;
 
@@ -156,6 +159,10 @@ export class Users {
           await registry.patch(PODS, key, { metadata: { ...walltime, labels: { policy: 'never' } } });
           return;
         }
+        case 'checkpointGroup':
+        case 'stopGroup':
+          await createGroupCheckpoint(registry, await running(registry, key), action === 'stopGroup');
+          return;
         case 'deleteCheckpoint':
           await deleteOneCheckpoint(registry, workload);
       }
@@ -243,6 +250,36 @@ async function createCheckpoint(
       if (!isApiError(error, 'AlreadyExists')) throw error;
     }
   }
+}
+
+/** Most pods of one group, itself included. */
+const GROUP_SIZE = 4;
+
+/** As `fermata checkpoint -l` does, of pods that somebody has labelled before: this one and some that run beside it. */
+async function createGroupCheckpoint(registry: Registry, pod: Pod, stop: boolean): Promise<void> {
+  const { namespace = 'default', name, uid } = pod.metadata;
+  const pods = await registry.list(PODS, { namespace });
+  const others = pods.items.filter(
+    ({ metadata, status }) =>
+      metadata.uid !== uid && metadata.deletionTimestamp === undefined && status?.phase === 'Running',
+  );
+  // Those that come after it in the alphabet, and from its beginning: by chance, and the same each time.
+  const after = others.findIndex(({ metadata }) => metadata.name > name);
+  const turned = [...others.slice(Math.max(0, after)), ...others.slice(0, Math.max(0, after))];
+  const label = `${name}-${uid.slice(0, 8)}`;
+  for (const { metadata } of [pod, ...turned.slice(0, GROUP_SIZE - 1)]) {
+    const labels = { [GROUP_LABEL]: label };
+    await ignoreNotFound(registry.patch(PODS, metadata, { metadata: { uid: metadata.uid, labels } }));
+  }
+  await registry.create(POD_GROUP_CHECKPOINTS, {
+    metadata: { name: label, namespace },
+    spec: {
+      selector: { matchLabels: { [GROUP_LABEL]: label } },
+      postCheckpointState: stop ? 'Stopped' : 'Running',
+      reason: 'Manual',
+      ...(stop ? {} : { restore: 'Never' }),
+    },
+  });
 }
 
 /** As `fermata resume` does. */
