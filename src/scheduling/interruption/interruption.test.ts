@@ -1,54 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { InterruptionPolicy, PodCheckpoint, PodDisruptionBudget, PriorityClass } from '../../model/index.ts';
-import {
-  budget,
-  checkpoint,
-  EPOCH,
-  type NodeBuilder,
-  node,
-  type PodBuilder,
-  pod,
-  policy,
-  priorityClass,
-} from '../testing.ts';
+import { checkpoint, node, pod, policy, priorityClass } from '../testing.ts';
 import { Story } from '../testing-story.ts';
-
-interface Case {
-  nodes?: NodeBuilder[];
-  placed: PodBuilder[];
-  pod?: PodBuilder;
-  policies?: InterruptionPolicy[];
-  budgets?: PodDisruptionBudget[];
-  classes?: PriorityClass[];
-  checkpoints?: PodCheckpoint[];
-  usage?: Record<string, number>;
-  /** ms after the epoch at which the preemptor is decided about; default 10 minutes. */
-  at?: number;
-  wants: string | RegExp;
-}
-
-const MINUTE = 60_000;
-const n1 = () => node('n1').allocatable({ cpu: '2' });
-const low = (name: string, cpu = '2', priority = 1) => pod(name).priority(priority).requests({ cpu }).on('n1');
-const urgent = (cpu = '2') => pod('p').priority(10).requests({ cpu }).preemption('CheckpointLowerPriority');
-const plain = (cpu = '2') => pod('p').priority(10).requests({ cpu });
+import { type Case, low, MINUTE, n1, plain, runCases, urgent } from './testing-cases.ts';
 
 const PREEMPTED = { type: 'DisruptionTarget', status: 'True' as const, reason: 'PreemptionByScheduler' };
-const withPort = (builder: PodBuilder): PodBuilder => {
-  const [container] = builder.build().spec.containers;
-  if (container === undefined) return builder;
-  return builder.spec({ containers: [{ ...container, ports: [{ containerPort: 80, hostPort: 80 }] }] });
-};
-const inNamespace = (one: PodDisruptionBudget, namespace: string): PodDisruptionBudget => ({
-  ...one,
-  metadata: { ...one.metadata, namespace },
-});
-const disrupted = (one: PodDisruptionBudget, name: string): PodDisruptionBudget => {
-  const { status } = one;
-  if (status === undefined) return one;
-  return { ...one, status: { ...status, disruptedPods: { [name]: '2026-01-01T00:00:00Z' } } };
-};
 const NINE = Array.from({ length: 9 }, (_, index) => `v${index}`);
 
 const CASES: Record<string, Case> = {
@@ -100,118 +56,6 @@ const CASES: Record<string, Case> = {
     placed: [low('big', '2'), low('s1', '1'), low('s2', '1')],
     usage: { 'uid-big': 1e9, 'uid-s1': 9e8, 'uid-s2': 9e8 },
     wants: 'Interrupt Checkpoint big for p → n1',
-  },
-  'the node whose highest victim has the lowest priority': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '2', 5), low('b', '2', 2).on('n2')],
-    wants: 'Interrupt Checkpoint b for p → n2',
-  },
-  'the node with the cheapest victims among equals': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a'), low('b').on('n2')],
-    usage: { 'uid-a': 8e9, 'uid-b': 1e6 },
-    wants: 'Interrupt Checkpoint b for p → n2',
-  },
-  'a budget is kept where another node needs no violation': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '2', 1).labels({ app: 'db' }), low('b', '2', 5).on('n2')],
-    budgets: [budget('db', { app: 'db' }, 0)],
-    wants: 'Interrupt Checkpoint b for p → n2',
-  },
-  'a budget is no veto where there is no other way': {
-    placed: [low('a').labels({ app: 'db' })],
-    budgets: [budget('db', { app: 'db' }, 0)],
-    wants: 'Interrupt Checkpoint a for p → n1',
-  },
-  'a budget with a disruption left is not violated by taking it': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '2', 1).labels({ app: 'db' }), low('b', '2', 5).on('n2')],
-    budgets: [budget('db', { app: 'db' }, 1)],
-    wants: 'Interrupt Checkpoint a for p → n1',
-  },
-  'nor by a pod that is counted as disrupted already': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '2', 1).labels({ app: 'db' }), low('b', '2', 5).on('n2')],
-    budgets: [disrupted(budget('db', { app: 'db' }, 0), 'a')],
-    wants: 'Interrupt Checkpoint a for p → n1',
-  },
-  'a budget of another namespace, or that selects nothing, protects nobody': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '2', 1).labels({ app: 'db' }), low('b', '2', 5).on('n2')],
-    budgets: [inNamespace(budget('db', { app: 'db' }, 0), 'other'), budget('empty', {}, 0)],
-    wants: 'Interrupt Checkpoint a for p → n1',
-  },
-  'two beyond their budget are two violations, though one would be within': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '1', 1).labels({ app: 'db' }), low('b', '1', 1).labels({ app: 'db' }), low('c', '2', 5).on('n2')],
-    budgets: [budget('db', { app: 'db' }, 1)],
-    wants: 'Interrupt Checkpoint c for p → n2',
-  },
-  'a plain class reprieves those beyond their budget first, and takes each victim once': {
-    placed: [low('a', '1', 3).labels({ app: 'db' }), low('b', '1', 2).labels({ app: 'db' })],
-    pod: plain(),
-    budgets: [budget('db', { app: 'db' }, 0)],
-    wants: 'Interrupt Terminate a, Terminate b for p → n1',
-  },
-  'a plain class takes the dearer pod of lower priority sum, as upstream': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '1', 5), low('b', '1', 1), low('c', '1', 5).on('n2'), low('d', '1', 4).on('n2')],
-    pod: plain(),
-    wants: 'Interrupt Terminate a, Terminate b for p → n1',
-  },
-  'a plain class takes the fewer victims': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a', '1', 0), low('b', '1', 0), low('c', '2', 0).on('n2')],
-    pod: plain(),
-    wants: 'Interrupt Terminate c for p → n2',
-  },
-  'a plain class takes whom began last, of equals': {
-    nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
-    placed: [low('a').on('n1', 1_000), low('b').on('n2', 2_000)],
-    pod: plain(),
-    wants: 'Interrupt Terminate b for p → n2',
-  },
-  'a plain class reprieves the one that runs longest': {
-    placed: [low('a', '1').on('n1', 2_000), low('b', '1').on('n1', 1_000)],
-    pod: plain('1'),
-    wants: 'Interrupt Terminate a for p → n1',
-  },
-  'candidates that are not enough': {
-    placed: [low('a', '1'), low('b', '1', 20)],
-    wants: /preemption: 0\/1 nodes are available: 1 Insufficient cpu\.$/,
-  },
-  'a node without a slot for one more pod': {
-    nodes: [node('n1').allocatable({ cpu: '2', pods: '2' })],
-    placed: [low('a', '0'), low('b', '0', 20)],
-    pod: urgent('1'),
-    wants: 'Interrupt Checkpoint a for p → n1',
-  },
-  'a node whose slots are all taken by equals and betters': {
-    nodes: [node('n1').allocatable({ cpu: '2', pods: '1' })],
-    placed: [low('b', '0', 20).terminating(11 * MINUTE)],
-    pod: urgent('1'),
-    wants: /1 Too many pods\. preemption: 0\/1 nodes are available: 1 No preemption victims found for incoming pod\.$/,
-  },
-  'an extended resource is made room for by who has it': {
-    nodes: [node('n1').allocatable({ cpu: '4', 'example.com/gpu': '1' })],
-    placed: [low('a', '1'), low('b', '1', 2).requests({ cpu: '1', 'example.com/gpu': '1' })],
-    pod: urgent('1').requests({ cpu: '1', 'example.com/gpu': '1' }),
-    wants: 'Interrupt Checkpoint b for p → n1',
-  },
-  'a pod that requests nothing frees nothing, and is left alone': {
-    placed: [low('a', '0', 1), low('b', '2', 2)],
-    wants: 'Interrupt Checkpoint b for p → n1',
-  },
-  'a port held by somebody better cannot be freed by others': {
-    placed: [withPort(low('a', '1')), withPort(low('b', '1', 20))],
-    pod: withPort(urgent('1')),
-    wants: /preemption: 0\/1 nodes are available: 1 node\(s\) didn't have free ports for the requested pod ports\.$/,
-  },
-  'one of two pods within their budget, the one beyond it is reprieved first': {
-    placed: [low('a', '1', 3).labels({ app: 'db' }), low('b', '1', 2)],
-    pod: urgent('1'),
-    budgets: [budget('db', { app: 'db' }, 0)],
-    wants: 'Interrupt Checkpoint b for p → n1',
   },
   'a node that a smaller pod on it could not help is not helped': {
     nodes: [n1().taints({ key: 'x', effect: 'NoSchedule' })],
@@ -491,25 +335,7 @@ const CASES: Record<string, Case> = {
   },
 };
 
-for (const [sentence, given] of Object.entries(CASES)) {
-  test(`interruption: ${sentence}`, () => {
-    const story = new Story().nodes(...(given.nodes ?? [n1()])).pods(...given.placed);
-    for (const entry of given.policies ?? []) story.tell({ type: 'InterruptionPolicyChanged', policy: entry });
-    for (const entry of given.budgets ?? []) story.tell({ type: 'PodDisruptionBudgetChanged', budget: entry });
-    for (const entry of given.classes ?? []) story.tell({ type: 'PriorityClassChanged', priorityClass: entry });
-    story.now = EPOCH + (given.at ?? 10 * MINUTE);
-    for (const entry of given.checkpoints ?? []) story.tell({ type: 'CheckpointChanged', checkpoint: entry });
-    for (const [uid, memoryBytes] of Object.entries(given.usage ?? {})) {
-      story.tell({ type: 'UsageObserved', uid, memoryBytes });
-    }
-    const before = story.engine.snapshot();
-    const [outcome] = story.pods(given.pod ?? urgent()).brief();
-    if (typeof given.wants === 'string') assert.equal(outcome, given.wants);
-    else assert.match(outcome ?? '', given.wants);
-    story.gone(given.pod ?? urgent());
-    assert.deepEqual(story.engine.snapshot(), before, 'planning leaves no residue');
-  });
-}
+runCases('interruption', CASES);
 
 test('interruption: the explanation shows the costs, rests on measured memory, and counts shared bandwidth', () => {
   const story = new Story().nodes(node('n1').allocatable({ cpu: '2', memory: '4Gi' }));
@@ -547,44 +373,3 @@ test('interruption: the timeout of the policy goes with the order', () => {
   const [decision] = story.after(MINUTE).decide();
   assert.equal(decision?.type === 'Interrupt' && decision.victims[0]?.timeoutSeconds, 42);
 });
-
-const WHY: Record<string, { placed: [PodBuilder, PodBuilder]; pod?: PodBuilder; usage?: number; says: string }> = {
-  'the only node there is': {
-    placed: [low('a'), low('b', '2', 20).on('n2')],
-    says: 'makes room on node n1 by interrupting default/a (checkpoint) at 2.118 node-seconds.',
-  },
-  'a lower priority': {
-    placed: [low('a', '2', 1), low('b', '2', 2).on('n2')],
-    says: ' Taken before node n2 for a lower highest victim priority (1 against 2).',
-  },
-  'a lower cost': {
-    placed: [low('a'), low('b').on('n2')],
-    usage: 2 ** 30,
-    says: ' Taken before node n2 for a lower cost in node-seconds (2.118 against 3.074).',
-  },
-  'nothing but its name': {
-    placed: [low('a'), low('b').on('n2')],
-    says: ' Equal to node n2, taken by name.',
-  },
-  'victims that began later': {
-    placed: [low('a').on('n1', 60_000), low('b').on('n2', 30_000)],
-    pod: plain(),
-    says: ' Taken before node n2 for victims that began later.',
-  },
-};
-
-for (const [sentence, given] of Object.entries(WHY)) {
-  test(`interruption: the summary says why the node was taken: ${sentence}`, () => {
-    const story = new Story().nodes(n1(), node('n2').allocatable({ cpu: '2' })).pods(...given.placed);
-    if (given.usage !== undefined) {
-      story.tell({ type: 'UsageObserved', uid: 'uid-b', memoryBytes: given.usage });
-    }
-    const [decision] = story
-      .after(10 * MINUTE)
-      .pods(given.pod ?? urgent())
-      .decide();
-    assert.equal(decision?.type === 'Interrupt' && decision.nodeName, 'n1');
-    const summary = decision?.explanation.summary ?? '';
-    assert.ok(summary.endsWith(given.says), summary);
-  });
-}

@@ -58,8 +58,8 @@ function boundOf(scene: Scene): PlanRank | Shortage {
   for (const one of scene.residents) {
     const built = one.build();
     tell({ type: 'PodChanged', pod: built }, NOW);
-    if (built.metadata.annotations?.['used'] !== undefined) {
-      const memoryBytes = Number(built.metadata.annotations['used']) * GIB;
+    if (built.metadata.annotations?.used !== undefined) {
+      const memoryBytes = Number(built.metadata.annotations.used) * GIB;
       tell({ type: 'UsageObserved', uid: built.metadata.uid, memoryBytes }, NOW);
     }
   }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { node, type PodBuilder } from '../testing.ts';
+import { Story } from '../testing-story.ts';
+import { low, MINUTE, n1, plain, urgent } from './testing-cases.ts';
+
+const WHY: Record<string, { placed: [PodBuilder, PodBuilder]; pod?: PodBuilder; usage?: number; says: string }> = {
+  'the only node there is': {
+    placed: [low('a'), low('b', '2', 20).on('n2')],
+    says: 'makes room on node n1 by interrupting default/a (checkpoint) at 2.118 node-seconds.',
+  },
+  'a lower priority': {
+    placed: [low('a', '2', 1), low('b', '2', 2).on('n2')],
+    says: ' Taken before node n2 for a lower highest victim priority (1 against 2).',
+  },
+  'a lower cost': {
+    placed: [low('a'), low('b').on('n2')],
+    usage: 2 ** 30,
+    says: ' Taken before node n2 for a lower cost in node-seconds (2.118 against 3.074).',
+  },
+  'nothing but its name': {
+    placed: [low('a'), low('b').on('n2')],
+    says: ' Equal to node n2, taken by name.',
+  },
+  'victims that began later': {
+    placed: [low('a').on('n1', 60_000), low('b').on('n2', 30_000)],
+    pod: plain(),
+    says: ' Taken before node n2 for victims that began later.',
+  },
+};
+
+for (const [sentence, given] of Object.entries(WHY)) {
+  test(`interruption: the summary says why the node was taken: ${sentence}`, () => {
+    const story = new Story().nodes(n1(), node('n2').allocatable({ cpu: '2' })).pods(...given.placed);
+    if (given.usage !== undefined) {
+      story.tell({ type: 'UsageObserved', uid: 'uid-b', memoryBytes: given.usage });
+    }
+    const [decision] = story
+      .after(10 * MINUTE)
+      .pods(given.pod ?? urgent())
+      .decide();
+    assert.equal(decision?.type === 'Interrupt' && decision.nodeName, 'n1');
+    const summary = decision?.explanation.summary ?? '';
+    assert.ok(summary.endsWith(given.says), summary);
+  });
+}
