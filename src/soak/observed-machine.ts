@@ -17,6 +17,8 @@ interface Seen {
   stretches: number;
   /** The last stretch was told to be over. */
   over: boolean;
+  /** The last line of the last stretch that was told; less than its first step: none. */
+  written: number;
   ended: boolean;
   dumped: boolean;
 }
@@ -82,7 +84,7 @@ export class ObservedMachine extends SimulatedMachine {
     if (seen?.run !== run) {
       // What had ended before the dump is put back as it was: no process comes to life, and none ends.
       const asItWas = run.inherited !== undefined && isBornDead(run);
-      seen = { run, stretches: asItWas ? 1 : 0, over: true, ended: asItWas, dumped: false };
+      seen = { run, stretches: asItWas ? 1 : 0, over: true, written: -1, ended: asItWas, dumped: false };
       this.#seen.set(container, seen);
     }
     for (let index = Math.max(0, seen.stretches - 1); index < run.stretches.length; index++) {
@@ -91,6 +93,7 @@ export class ObservedMachine extends SimulatedMachine {
       if (index === seen.stretches) {
         seen.stretches++;
         seen.over = false;
+        seen.written = -1;
         this.#begin(pod, container, index);
       }
       if (stretch.endedAt === undefined || seen.over) continue;
@@ -132,14 +135,17 @@ export class ObservedMachine extends SimulatedMachine {
   /** Gives the last step written. */
   #tellOutput(pod: SimulatedPod, container: SimulatedContainer, stretch: Stretch): number {
     const last = stepsOf(container.program, stretch, this.#now());
-    if (container.output?.onVolume === true && last > stretch.fromStep) {
+    const seen = this.#seen.get(container);
+    const before = Math.max(stretch.fromStep, seen?.written ?? -1);
+    if (container.output?.onVolume === true && last > before) {
+      if (seen !== undefined) seen.written = last;
       this.#recorder.add({
         kind: 'output',
         workload: workloadOfOutput(pod, container),
         node: this.#node,
         podUid: pod.uid,
         container: container.name,
-        first: stretch.fromStep + 1,
+        first: before + 1,
         last,
       });
     }
