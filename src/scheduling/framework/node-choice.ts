@@ -34,8 +34,8 @@ export interface NodeChooserOptions {
 
 /** Verdicts kept over all shapes, one per node and shape; at some 60 bytes each. */
 const MOST_VERDICTS = 1_000_000;
-/** Nodes turned down by plugins that read the whole cluster before asking them one by one is given up for asking all. */
-const MOST_TRIED = 256;
+/** Best nodes turned down by plugins that read the whole cluster before all nodes are gone through once instead. */
+const MOST_TRIED = 32;
 
 /**
  * Finds the best node for a pod. Plugins that read one node only are asked through {@link NodeTable}s, kept per shape of
@@ -86,8 +86,7 @@ export class NodeChooser {
   #byTable(cycle: Cycle, table: NodeTable, wide: readonly FilterPlugin[], wideScorers: boolean): Choice | NoChoice {
     if (table.feasible === 0) return { rejections: table.verdicts.slice() };
     if (!wideScorers && (wide.length === 0 || table.isScaleSettled)) {
-      const choice = this.#bestFirst(cycle, table, wide);
-      if (choice !== undefined) return choice;
+      return this.#bestFirst(cycle, table, wide) ?? this.#bestOfAll(cycle, table, wide);
     }
     return this.#amongFeasible(cycle, table, wide);
   }
@@ -126,7 +125,8 @@ export class NodeChooser {
     const turnedDown: { position: number; total: number; rejection: Rejection }[] = [];
     const chance = this.#random === undefined ? 0 : this.#random();
     let found: number | undefined;
-    while (tree.largest > -Infinity && turnedDown.length < MOST_TRIED) {
+    const most = Math.min(MOST_TRIED, Math.ceil(table.feasible / 4));
+    while (tree.largest > -Infinity && turnedDown.length < most) {
       const position = tree.best(Math.floor(chance * tree.equals));
       const node = table.nodes[position];
       const rejection = node === undefined || wide.length === 0 ? undefined : this.#framework.filter(cycle, node, wide);
@@ -140,6 +140,41 @@ export class NodeChooser {
     const choice = found === undefined ? undefined : this.#choiceAt(cycle, table, found, wide, turnedDown);
     for (const { position, total } of turnedDown) tree.set(position, total);
     return choice;
+  }
+
+  /** As {@link #bestFirst} in one pass: the wide filters are asked only about nodes better than the best so far. */
+  #bestOfAll(cycle: Cycle, table: NodeTable, wide: readonly FilterPlugin[]): Choice | NoChoice {
+    const { nodes, positions } = table.feasibleNodes;
+    const rejections: Rejection[] = [];
+    let found: number | undefined;
+    let best = -Infinity;
+    let equals = 0;
+    for (let index = 0; index < nodes.length; index++) {
+      const node = nodes[index];
+      const position = positions[index] ?? 0;
+      const total = table.tree.at(position);
+      if (node === undefined || total < best || (total === best && this.#random === undefined)) continue;
+      const rejection = this.#framework.filter(cycle, node, wide);
+      if (rejection !== undefined) {
+        rejections.push(rejection);
+        continue;
+      }
+      equals = total === best ? equals + 1 : 1;
+      best = total;
+      // Each of the equals is as likely (reservoir).
+      if (equals === 1 || (this.#random?.() ?? 1) * equals < 1) found = position;
+    }
+    const choice =
+      found === undefined
+        ? undefined
+        : this.#choiceAt(
+            cycle,
+            table,
+            found,
+            wide,
+            rejections.map((rejection) => ({ rejection })),
+          );
+    return choice ?? this.#amongFeasible(cycle, table, wide);
   }
 
   #choiceAt(

@@ -11,6 +11,14 @@ export interface NodePlugins {
   readonly scorers: readonly Scorer[];
 }
 
+export interface FeasibleNodes {
+  readonly nodes: readonly NodeInfo[];
+  /** Their positions among the nodes of the cluster. */
+  readonly positions: readonly number[];
+  /** `Cluster.nodeVersion` they are of. */
+  readonly version: number;
+}
+
 /** Extremes of the raw scores of one plugin, and on how many nodes they are. */
 interface Extremes {
   lowest: number;
@@ -27,7 +35,7 @@ interface Extremes {
 export class NodeTable {
   readonly #framework: Framework;
   readonly #cluster: Cluster;
-  #feasible: { readonly nodes: readonly NodeInfo[]; readonly positions: readonly number[] } | undefined;
+  #feasible: FeasibleNodes | undefined;
   nodes: readonly NodeInfo[] = [];
   /** By position; undefined: the node can take the pod. */
   verdicts: (Rejection | undefined)[] = [];
@@ -56,9 +64,10 @@ export class NodeTable {
     return this.#scaled;
   }
 
-  /** The nodes that can take the pod, with their positions. */
-  get feasibleNodes(): { readonly nodes: readonly NodeInfo[]; readonly positions: readonly number[] } {
-    if (this.#feasible === undefined) {
+  /** The nodes that can take the pod: the same array as long as they and their objects are the same. */
+  get feasibleNodes(): FeasibleNodes {
+    const version = this.#cluster.nodeVersion;
+    if (this.#feasible?.version !== version) {
       const nodes: NodeInfo[] = [];
       const positions: number[] = [];
       for (let position = 0; position < this.nodes.length; position++) {
@@ -67,7 +76,7 @@ export class NodeTable {
         nodes.push(node);
         positions.push(position);
       }
-      this.#feasible = { nodes, positions };
+      this.#feasible = { nodes, positions, version };
     }
     return this.#feasible;
   }

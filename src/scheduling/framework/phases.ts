@@ -97,7 +97,8 @@ export interface FilterPlugin extends Plugin {
 export interface PreScorePlugin extends Plugin {
   /**
    * `skip`: all nodes are alike to this plugin; that must not depend on `nodes`, those that can take the pod. May be called
-   * twice, first with no nodes, to find out whether it has anything to say.
+   * twice, first with no nodes, to find out whether it has anything to say. While the array handed in is the same, so are
+   * the nodes in it, and their objects; their pods are not.
    */
   preScore(cycle: Cycle, nodes: readonly NodeInfo[]): 'skip' | undefined;
 }

@@ -26,6 +26,7 @@ export class Cluster {
   #slots = 0;
   #generation = 0;
   #membership = 0;
+  #nodeVersion = 0;
   #positionsOf = -1;
   #newest: NodeInfo | undefined;
 
@@ -42,6 +43,11 @@ export class Cluster {
   /** Grows whenever a node comes or goes: positions hold as long as it stays. */
   get membership(): number {
     return this.#membership;
+  }
+
+  /** Grows with every change of a node object, other than of its pods. */
+  get nodeVersion(): number {
+    return this.#nodeVersion;
   }
 
   /** Grows with every change of a node, its pods, or what is promised there. */
@@ -84,6 +90,7 @@ export class Cluster {
     const info = this.#slot(node.metadata.name);
     const change = info.update(node, this.space);
     if (change === undefined) return { info, change };
+    this.#nodeVersion += 1;
     if (change.added) {
       this.#list.splice(this.#placeOf(info.name), 0, info);
       this.#membership += 1;
@@ -99,6 +106,7 @@ export class Cluster {
     if (info?.node === undefined) return;
     this.#list.splice(this.#placeOf(name), 1);
     this.#membership += 1;
+    this.#nodeVersion += 1;
     info.position = -1;
     info.node = undefined;
     this.#touch(info);
