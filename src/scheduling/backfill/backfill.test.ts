@@ -101,6 +101,25 @@ test('EASY promises one start, conservative backfill as many as allowed', () => 
   }
 });
 
+test('whoever has a promise starts earlier elsewhere only where that delays nobody', () => {
+  const held = job('held', 4, '15m').on('n2');
+  const world = new Story(backfilling({ reservations: 9, interruptible: false })).nodes(...nodes(4, 4));
+  world.pods(job('a', 4, '10m').on('n1'), held);
+  world.pods(job('big', 4, '1h').created(1_000), job('late', 4, '1h').created(2_000));
+  const said = world.brief().join('\n');
+  assert.match(said, /big: .*node n1 is reserved for it in 10m0s/);
+  assert.match(said, /late: .*node n2 is reserved for it in 15m0s/);
+  // Conservative backfill compresses: `big` would take from `late` what it was promised, for it has n1 in 9 minutes.
+  assert.deepEqual(
+    world
+      .gone(held)
+      .after(60_000)
+      .brief()
+      .filter((one) => one.startsWith('Bind')),
+    ['Bind late → n2'],
+  );
+});
+
 test('the promise goes to whoever comes first in the queue', () => {
   const world = queueBehindLarge({});
   world.decide();

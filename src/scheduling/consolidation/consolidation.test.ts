@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DEFAULT_PROFILE, type Profile } from '../framework/profile.ts';
-import { budget, node, type PodBuilder, pod, policy } from '../testing.ts';
+import { budget, checkpoint, node, type PodBuilder, pod, policy } from '../testing.ts';
 import { Play } from '../testing-play.ts';
 import { Story } from '../testing-story.ts';
 import type { ConsolidationOptions } from './consolidation.ts';
@@ -98,6 +98,17 @@ test('the room for the moved pod is kept from others until it is there', () => {
   );
   world.pods(pod('modest').requests({ cpu: '2' }).created(3));
   assert.deepEqual(world.brief(), ['Bind modest → n2'], 'what is left beside it is there');
+});
+
+test('once it is there, nothing more is kept for it', () => {
+  const moved = running('a', 'n1', 1);
+  const world = fragmented().pods(moved).after(MINUTE).pods(large(4));
+  assert.deepEqual(world.brief(), ['Interrupt Checkpoint a for large → n1']);
+  const order = checkpoint(moved.build()).created(MINUTE).for(large(4).build());
+  world.checkpoints(order).checkpoints(order.ready(MINUTE)).gone(moved).checkpoints(order.released());
+  world.pods(pod('a').uid('again').requests({ cpu: '1', memory: '64Mi' }).restoreFrom('a-1', 0));
+  assert.deepEqual(world.brief().sort(), ['Bind a → n2', 'Bind large → n1']);
+  assert.deepEqual(world.pods(pod('two').requests({ cpu: '2' }).created(2)).brief(), ['Bind two → n2']);
 });
 
 test('everybody goes on: the large one where it was made room, the moved one on the other node', () => {

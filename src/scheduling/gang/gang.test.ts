@@ -120,6 +120,21 @@ test('all the interruptions it takes are ordered at once, and the room that is t
   assert.match(world.brief().join(), /^Unschedulable intruder/, 'what is kept is not given away');
 });
 
+test('two members that make room on one node have victims of their own each', () => {
+  const said = story(4)
+    .tell(groupIs('g', 2))
+    .pods(running('v1', 'n1', 2), running('v2', 'n1', 2))
+    .after(60_000)
+    .pods(urgentMember('a', 'g', 2), urgentMember('b', 'g', 2))
+    .decide()
+    .map((decision) => (decision.type === 'Interrupt' ? decision.victims.map(({ pod: { name } }) => name) : []));
+  assert.deepEqual(
+    said.map((victims) => victims.length),
+    [1, 1],
+  );
+  assert.deepEqual(said.flat().sort(), ['v1', 'v2']);
+});
+
 test('nobody is interrupted for a part of a gang', () => {
   const said = story(2, 2, 1)
     .tell(groupIs('g', 3))

@@ -64,6 +64,21 @@ test('when the others use it after all, it is ordered to go, once, and comes bac
   assert.deepEqual(uses(world, 1_000, 12).brief(), ['Bind batch → n1'], 'the peak has faded');
 });
 
+test('once its room is confirmed free, others may have it at once', () => {
+  const batch = opportunistic('batch', 'cpu=6');
+  const world = watched().pods(batch.on('n1', 12 * MINUTE));
+  assert.deepEqual(uses(world, 5_000).brief(), ['Reclaim Checkpoint batch on n1']);
+  world.pods(opportunistic('small', 'cpu=2'));
+  assert.match(world.brief().join(), /Unschedulable small/);
+  const order = checkpoint(batch.build()).created(13 * MINUTE);
+  world
+    .checkpoints(order)
+    .checkpoints(order.ready(13 * MINUTE))
+    .gone(batch)
+    .checkpoints(order.released());
+  assert.deepEqual(world.after(1_000).brief(), ['Bind small → n1']);
+});
+
 test('an order that is refused is given again later', () => {
   const batch = opportunistic('batch', 'cpu=6');
   const world = watched().pods(batch.on('n1', 12 * MINUTE));
