@@ -26,7 +26,8 @@ const PAGE_SIZE = 500;
 /** The first retry comes soon: most breaks are a server that restarts or a connection that was cut. */
 const FIRST_RETRY_MILLISECONDS = 50;
 const BASE_RETRY_MILLISECONDS = 100;
-const LONGEST_RETRY_MILLISECONDS = 10_000;
+/** As client-go's: every node has several reflectors, and all of them knock at a server that is away. */
+const LONGEST_RETRY_MILLISECONDS = 30_000;
 /** A kind the server does not serve, and need not: somebody may install it some day. */
 const LONGEST_MISSING_MILLISECONDS = 300_000;
 /** A watch that ends sooner than this without an event counts as failed, so that a broken server is not hammered. */
