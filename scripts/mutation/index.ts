@@ -57,7 +57,7 @@ function tryOut(mutant: Mutant | undefined, tests: readonly string[]): Promise<T
 }
 
 const sources = (await findFiles(root, PLANNER)).filter(
-  (path) => !path.endsWith('.test.ts') && path.includes(values.file),
+  (path) => !/\.test\.ts$|\/testing/.test(path) && path.includes(values.file),
 );
 const found: Mutant[] = [];
 for (const path of sources) found.push(...mutantsOf(path, await readFile(`${root}${path}`, 'utf8')));

@@ -149,6 +149,11 @@ class Subject {
           .build(),
       },
     ];
+    const measured = { dumpMilliseconds: 2_000, restoreMilliseconds: 100 * (1 + (pick % 90)), sizeBytes: 2 ** 28 };
+    const copy = checkpoint(one.pod, `f${pick}`).copy().ready(3_400_000, measured).build();
+    const { restoreMilliseconds: _, ...unrestored } = copy.status ?? {};
+    this.observer.observe({ type: 'CheckpointChanged', checkpoint: { ...copy, status: unrestored } }, this.now);
+    told.push({ type: 'CheckpointChanged', checkpoint: copy });
     const event = told[pick % (told.length + 2)];
     if (event !== undefined) this.observer.observe(event, this.now);
     else if (pick % 2 === 0) this.state.orders.give('somebody', uid, { action: 'Terminate', expiresAt: Infinity });
