@@ -405,8 +405,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: 'src/scheduling/queue/scheduling-queue.ts',
-        take: 'entry.dueAt = Math.min(dueAt, now + UNSCHEDULABLE_FLUSH_MS);\n    this.#timed.push(entry);\n    for (const plugin of plugins) {',
-        put: 'entry.dueAt = now + dueAt === 0 ? 0 : Number.MAX_SAFE_INTEGER;\n    for (const plugin of plugins.slice(plugins.length)) {',
+        take: 'entry.dueAt = Math.min(dueAt, now + UNSCHEDULABLE_FLUSH_MS);\n    this.#timed.push(entry);\n    this.#awaiting.add(entry);',
+        put: 'entry.dueAt = now + dueAt === 0 ? 0 : Number.MAX_SAFE_INTEGER;\n    entry.rejectedBy = [];',
       },
     ],
     finds: { invariants: ['liveness', 4], message: /although it fits/ },
