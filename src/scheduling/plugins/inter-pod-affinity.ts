@@ -5,7 +5,7 @@ import type { FilterPlugin, PreFilterPlugin, PreScorePlugin, Rejection, ScorePlu
 import type { NodeChange, NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { AffinityTerms } from './topology/affinity-terms.ts';
-import type { DomainCounts } from './topology/tally.ts';
+import type { DomainCounts } from './topology/domain-counts.ts';
 import { NO_DOMAIN } from './topology/topology-column.ts';
 import type { Census, TopologyIndex } from './topology/topology-index.ts';
 import { TrialCounts } from './topology/trial-counts.ts';
@@ -144,20 +144,17 @@ export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScore
     let score = 0;
     for (const { view, weight } of cycle.read(PREFERRED) ?? []) {
       const domain = view.column.domains[slot] ?? NO_DOMAIN;
-      if (domain !== NO_DOMAIN) score += weight * (view.counts[domain] ?? 0);
+      if (domain !== NO_DOMAIN) score += weight * view.get(domain);
     }
     return score;
   }
 
   scoreAll(cycle: Cycle, nodes: readonly NodeInfo[], scores: Float64Array): void {
-    for (const {
-      view: { column, counts },
-      weight,
-    } of cycle.read(PREFERRED) ?? []) {
-      const { domains } = column;
+    for (const { view, weight } of cycle.read(PREFERRED) ?? []) {
+      const { domains } = view.column;
       for (let index = 0; index < nodes.length; index++) {
         const domain = domains[nodes[index]?.slot ?? 0] ?? NO_DOMAIN;
-        if (domain !== NO_DOMAIN) scores[index] = (scores[index] ?? 0) + weight * (counts[domain] ?? 0);
+        if (domain !== NO_DOMAIN) scores[index] = (scores[index] ?? 0) + weight * view.get(domain);
       }
     }
   }

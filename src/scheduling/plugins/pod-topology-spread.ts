@@ -16,9 +16,10 @@ import {
   withSelector,
 } from './spread/spread-constraint.ts';
 import { untolerated } from './tolerations.ts';
+import type { DomainCounts } from './topology/domain-counts.ts';
 import { namespaceSet } from './topology/namespaces.ts';
 import type { NodeSet } from './topology/node-set.ts';
-import type { DomainCounts, Tally } from './topology/tally.ts';
+import type { Tally } from './topology/tally.ts';
 import { NO_DOMAIN, type TopologyColumn } from './topology/topology-column.ts';
 import type { Census, TopologyIndex } from './topology/topology-index.ts';
 import { TrialCounts } from './topology/trial-counts.ts';
@@ -55,8 +56,10 @@ interface Required {
 
 interface Preferred {
   readonly constraint: SpreadConstraint;
-  readonly view: DomainCounts;
+  readonly column: TopologyColumn;
   readonly tally: Tally;
+  /** Undefined by host name: there the node's own pods count. */
+  readonly view: DomainCounts | undefined;
   /** Makes counts of few large domains and of many small ones comparable: log(domains + 2). */
   readonly weight: number;
 }
@@ -166,8 +169,12 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
     const keys = requiresAll ? constraints.map(({ topologyKey }) => topologyKey) : [];
     const counted = constraints.map((constraint) => {
       const tally = this.#index.tallyOf(censusOf(constraint, pod));
-      const view = this.#index.viewOf(tally, constraint.topologyKey, this.#countedNodes(constraint, keys, pod));
-      return { constraint, tally, view };
+      const { topologyKey } = constraint;
+      const view =
+        topologyKey === HOSTNAME
+          ? undefined
+          : this.#index.viewOf(tally, topologyKey, this.#countedNodes(constraint, keys, pod));
+      return { constraint, tally, view, column: this.#index.column(topologyKey) };
     });
     const { slots, ignored, sizes } = this.#terrainOf(nodes, counted, requiresAll);
     const weighted = counted.map((entry, index): Preferred => {
@@ -180,13 +187,13 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
   score(cycle: Cycle, { slot }: NodeInfo): number {
     const state = cycle.read(PREFERRED);
     let score = 0;
-    for (const { constraint, view, tally, weight } of state?.constraints ?? []) {
-      const domain = view.column.domains[slot] ?? NO_DOMAIN;
+    for (const { constraint, column, view, tally, weight } of state?.constraints ?? []) {
+      const domain = column.domains[slot] ?? NO_DOMAIN;
       if (domain === NO_DOMAIN) {
         if (state?.requiresAll === true) return IGNORED;
         continue;
       }
-      const count = constraint.topologyKey === HOSTNAME ? tally.on(slot) : (view.counts[domain] ?? 0);
+      const count = view === undefined ? tally.on(slot) : view.get(domain);
       score += count * weight + (constraint.maxSkew - 1);
     }
     return Math.round(score);
@@ -197,16 +204,14 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
     const state = cycle.read(PREFERRED);
     if (state === undefined) return;
     const { slots, ignored, constraints } = state;
-    for (const { constraint, view, tally, weight } of constraints) {
-      const { domains } = view.column;
-      const { counts } = view;
+    for (const { constraint, column, view, tally, weight } of constraints) {
+      const { domains } = column;
       const tolerance = constraint.maxSkew - 1;
-      const isByHost = constraint.topologyKey === HOSTNAME;
       for (let index = 0; index < slots.length; index++) {
         const slot = slots[index] ?? 0;
         const domain = domains[slot] ?? NO_DOMAIN;
         if (domain === NO_DOMAIN) continue;
-        const count = isByHost ? tally.on(slot) : (counts[domain] ?? 0);
+        const count = view === undefined ? tally.on(slot) : view.get(domain);
         scores[index] = (scores[index] ?? 0) + count * weight + tolerance;
       }
     }
@@ -243,7 +248,7 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
   /** Remembered per array of nodes: it is the same one from pod to pod as long as no node object changes. */
   #terrainOf(
     nodes: readonly NodeInfo[],
-    counted: readonly { readonly constraint: SpreadConstraint; readonly view: DomainCounts }[],
+    counted: readonly { readonly constraint: SpreadConstraint; readonly column: TopologyColumn }[],
     requiresAll: boolean,
   ): Terrain {
     let known = this.#terrains.get(nodes);
@@ -255,11 +260,11 @@ export class PodTopologySpread implements PreFilterPlugin, FilterPlugin, PreScor
     let terrain = known.get(key);
     if (terrain === undefined) {
       const slots = slotsOf(nodes);
-      const columns = counted.map(({ view }) => view.column);
+      const columns = counted.map(({ column }) => column);
       const ignored = requiresAll ? lackingLabels(columns, slots) : new Uint8Array(slots.length);
       // By host name every node is a domain.
-      const sizes = counted.map(({ constraint, view }) =>
-        constraint.topologyKey === HOSTNAME ? zeros(ignored) : domainsAmong(view.column, slots, ignored),
+      const sizes = counted.map(({ constraint, column }) =>
+        constraint.topologyKey === HOSTNAME ? zeros(ignored) : domainsAmong(column, slots, ignored),
       );
       terrain = { slots, ignored, sizes };
       known.set(key, terrain);

@@ -2,7 +2,8 @@ import type { NodeInfo } from '../../snapshot/node-info.ts';
 import type { PodInfo } from '../../snapshot/pod-info.ts';
 import { AffinityReader, type AffinityTerm } from './affinity-terms.ts';
 import { AnchoredQueries } from './anchored-queries.ts';
-import { type DomainCounts, Tally } from './tally.ts';
+import type { DomainCounts } from './domain-counts.ts';
+import { Tally } from './tally.ts';
 
 /** What the carried terms need of the index around them. */
 export interface CarriedTermsHost {

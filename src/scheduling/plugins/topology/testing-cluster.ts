@@ -16,7 +16,7 @@ export type Change =
 
 const NAMES = ['n1', 'n2', 'n3', 'n4'];
 const UIDS = ['u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7'];
-export const KEYS = ['zone', 'kubernetes.io/hostname'];
+const KEYS = ['zone', 'kubernetes.io/hostname'];
 const NAMESPACES = ['a', 'b', 'c'];
 
 const labels = fc.dictionary(fc.constantFrom('app', 'tier'), fc.constantFrom('x', 'y'), { maxKeys: 2 });

@@ -5,10 +5,12 @@ import type { SnapshotListener } from '../../snapshot/snapshot-listener.ts';
 import { type AffinityTerm, matchesQuery, type PodQuery } from './affinity-terms.ts';
 import { AnchoredQueries } from './anchored-queries.ts';
 import { CarriedTerms } from './carried-terms.ts';
+import { DomainCounts } from './domain-counts.ts';
+import { DomainSizes } from './domain-sizes.ts';
 import { isIn, NamespaceLabels } from './namespaces.ts';
 import { NodeSet } from './node-set.ts';
 import { PodDirectory } from './pod-directory.ts';
-import { DomainCounts, Tally } from './tally.ts';
+import { Tally } from './tally.ts';
 import { TopologyColumn } from './topology-column.ts';
 
 /** Queries and node sets kept at a time; beyond it all are dropped and come back as they are asked for. */
@@ -38,12 +40,13 @@ export class TopologyIndex implements SnapshotListener {
   readonly carried = new CarriedTerms(this);
   readonly #columns = new Map<string, TopologyColumn>();
   readonly #nodeSets = new Map<string, NodeSet>();
+  readonly #sizes = new Map<string, DomainSizes>();
   readonly #nodes = new Map<number, NodeInfo>();
   readonly #directory = new PodDirectory();
   #counted = new Map<string, Counted>();
   #queries = new AnchoredQueries<Counted>();
-  /** Every view, by what decides where a node counts in it. */
-  #viewsOf = new Map<TopologyColumn | NodeSet, Set<DomainCounts>>();
+  /** What sums over domains, by what decides where a node counts in it. */
+  #sumsOf = new Map<TopologyColumn | NodeSet, Set<DomainCounts | DomainSizes>>();
 
   column(key: string): TopologyColumn {
     let column = this.#columns.get(key);
@@ -90,14 +93,11 @@ export class TopologyIndex implements SnapshotListener {
 
   viewOf(tally: Tally, topologyKey: string, nodes?: NodeSet): DomainCounts {
     const column = this.column(topologyKey);
-    const known = tally.view(column, nodes);
+    const sizes = nodes === undefined ? undefined : this.#sizesOf(column, nodes);
+    const known = tally.view(column, sizes);
     if (known !== undefined) return known;
-    const view = tally.addView(column, nodes, this.#nodes.keys());
-    for (const decider of nodes === undefined ? [column] : [column, nodes]) {
-      const views = this.#viewsOf.get(decider);
-      if (views === undefined) this.#viewsOf.set(decider, new Set([view]));
-      else views.add(view);
-    }
+    const view = tally.addView(column, sizes);
+    this.#follow(view);
     return view;
   }
 
@@ -106,10 +106,10 @@ export class TopologyIndex implements SnapshotListener {
     return new DomainCounts(new Tally(), this.column(topologyKey), undefined);
   }
 
-  /** The views of a tally that is no longer kept. */
+  /** The view of a tally that is no longer kept. */
   dropView(view: DomainCounts): void {
-    this.#viewsOf.get(view.column)?.delete(view);
-    if (view.nodes !== undefined) this.#viewsOf.get(view.nodes)?.delete(view);
+    this.#sumsOf.get(view.column)?.delete(view);
+    if (view.nodes !== undefined) this.#sumsOf.get(view.nodes)?.delete(view);
   }
 
   matches({ queries, withoutTerminating = false }: Census, pod: PodInfo): boolean {
@@ -165,6 +165,26 @@ export class TopologyIndex implements SnapshotListener {
     return isIn(term.namespaces, pod.namespace, this.namespaces) && term.selector.matches(pod.pod.metadata.labels);
   }
 
+  #sizesOf(column: TopologyColumn, nodes: NodeSet): DomainSizes {
+    const text = `${column.key} ${nodes.text}`;
+    let sizes = this.#sizes.get(text);
+    if (sizes === undefined) {
+      sizes = new DomainSizes(column, nodes);
+      for (const slot of this.#nodes.keys()) sizes.enter(slot);
+      this.#sizes.set(text, sizes);
+      this.#follow(sizes);
+    }
+    return sizes;
+  }
+
+  #follow(sums: DomainCounts | DomainSizes): void {
+    for (const decider of sums.nodes === undefined ? [sums.column] : [sums.column, sums.nodes]) {
+      const known = this.#sumsOf.get(decider);
+      if (known === undefined) this.#sumsOf.set(decider, new Set([sums]));
+      else known.add(sums);
+    }
+  }
+
   #move(pod: PodInfo, node: NodeInfo, delta: 1 | -1): void {
     for (const counted of this.#queries.candidates(pod.pod.metadata.labels)) {
       if (this.matches(counted.census, pod)) counted.tally.add(node.slot, delta);
@@ -180,19 +200,19 @@ export class TopologyIndex implements SnapshotListener {
       (column) => column.valueOn(slot) !== (present ? labelValue(node, column.key) : undefined),
     );
     const sets = [...this.#nodeSets.values()].filter((set) => set.has(slot) !== set.admits(node));
-    const views = new Set<DomainCounts>();
-    for (const decider of [...columns, ...sets]) for (const view of this.#viewsOf.get(decider) ?? []) views.add(view);
-    for (const view of views) view.leave(slot);
+    const sums = new Set([...columns, ...sets].flatMap((decider) => [...(this.#sumsOf.get(decider) ?? [])]));
+    for (const each of sums) each.leave(slot);
     for (const column of columns) column.set(slot, present ? labelValue(node, column.key) : undefined);
     for (const set of sets) set.set(slot, set.admits(node));
-    for (const view of views) view.enter(slot);
+    for (const each of sums) each.enter(slot);
   }
 
   #forgetAll(): void {
     this.#counted = new Map();
     this.#queries = new AnchoredQueries();
     this.#nodeSets.clear();
-    this.#viewsOf = new Map();
+    this.#sizes.clear();
+    this.#sumsOf = new Map();
     this.carried.keepViews();
   }
 }

@@ -1,4 +1,4 @@
-import type { DomainCounts } from './tally.ts';
+import type { DomainCounts } from './domain-counts.ts';
 import { NO_DOMAIN } from './topology-column.ts';
 
 /** Counts by domain with what a trial adds and takes away on top; the counts themselves stay as they are. */
@@ -14,7 +14,7 @@ export class TrialCounts {
   on(slot: number): number | undefined {
     const domain = this.view.column.domains[slot] ?? NO_DOMAIN;
     if (domain === NO_DOMAIN) return undefined;
-    const count = this.view.counts[domain] ?? 0;
+    const count = this.view.get(domain);
     return this.#deltas === undefined ? count : count + (this.#deltas.get(domain) ?? 0);
   }
 
@@ -32,7 +32,7 @@ export class TrialCounts {
   get isEmpty(): boolean {
     let { occupied } = this.view;
     for (const [domain, delta] of this.#deltas ?? []) {
-      const count = this.view.counts[domain] ?? 0;
+      const count = this.view.get(domain);
       if (count > 0 && count + delta <= 0) occupied -= 1;
       else if (count === 0 && delta > 0) occupied += 1;
     }
