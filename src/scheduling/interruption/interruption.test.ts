@@ -373,3 +373,44 @@ test('interruption: the timeout of the policy goes with the order', () => {
   const [decision] = story.after(MINUTE).decide();
   assert.equal(decision?.type === 'Interrupt' && decision.victims[0]?.timeoutSeconds, 42);
 });
+
+test('interruption: the cheapest wait is taken, and the summary says what it costs', () => {
+  const story = new Story().nodes(n1(), node('n2').allocatable({ cpu: '2' }));
+  story.pods(low('a', '1').walltime('603s'), low('b', '1', 20));
+  story.pods(low('c', '1').on('n2').walltime('602s'), low('d', '1', 20).on('n2'));
+  const [decision] = story
+    .after(10 * MINUTE)
+    .pods(urgent('1'))
+    .decide();
+  assert.equal(decision?.type === 'Wait' && decision.nodeName, 'n2');
+  assert.match(
+    decision?.explanation.summary ?? '',
+    /^waits on node n2 for the end of default\/c in 2 s: 1\.000 node-seconds, the cheapest interruption 1\.059$/,
+  );
+});
+
+test('interruption: a wait that came to nothing is not begun anew', () => {
+  const story = new Story().nodes(n1()).pods(low('a').walltime('601s'));
+  assert.deepEqual(
+    story
+      .after(10 * MINUTE)
+      .pods(urgent())
+      .brief(),
+    ['Wait p → n1 until 606000'],
+  );
+  story.after(6_000).pods(low('a').walltime('607s'));
+  assert.deepEqual(story.brief(), ['Interrupt Checkpoint a for p → n1']);
+});
+
+test('interruption: a wait may go on as long as it keeps to its first deadline', () => {
+  const story = new Story().nodes(n1()).pods(low('a').walltime('601s'));
+  story
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .brief();
+  story
+    .after(500)
+    .pods(low('a').walltime('600700ms'))
+    .nodes(n1().labels({ changed: 'yes' }));
+  assert.deepEqual(story.brief(), ['Wait p → n1 until 605700']);
+});

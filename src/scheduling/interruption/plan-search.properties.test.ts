@@ -157,7 +157,7 @@ class Subject {
     const event = told[pick % (told.length + 2)];
     if (event !== undefined) this.observer.observe(event, this.now);
     else if (pick % 2 === 0) this.state.orders.give('somebody', uid, { action: 'Terminate', expiresAt: Infinity });
-    else this.state.record.interrupted(workload, `i${pick}`, this.now - 1_000);
+    else for (let index = 0; index < 9; index++) this.state.record.interrupted(workload, `i${index}`, this.now - 1_000);
   }
 
   /** The best plans, in short: node, rank, victims. */
