@@ -1,4 +1,4 @@
-import type { PriorityClass } from '../model/index.ts';
+import { FermataError, type PriorityClass } from '../model/index.ts';
 import { Framework } from './framework/framework.ts';
 import { NodeChooser, type NodeChooserOptions } from './framework/node-choice.ts';
 import type { Gate, Plugin, QueuedPod } from './framework/phases.ts';
@@ -129,7 +129,16 @@ export class EngineState {
     };
     const [first, ...others] = profiles;
     this.#first = setUp(first);
-    for (const profile of others) setUp(profile);
+    for (const profile of others) {
+      const { queueSort } = setUp(profile).framework;
+      const first = this.#first.framework.queueSort;
+      if (queueSort === first) continue;
+      throw new FermataError(
+        'ProfileInvalid',
+        `profile "${profile.schedulerName ?? ''}" orders the queue by ${queueSort ?? 'arrival'}, the first by ${first ?? 'arrival'}`,
+        { nextStep: 'There is one queue: give all profiles the same queueSort plugin.' },
+      );
+    }
     const queueRules: QueueRules = {
       gateOf: (pod: PodInfo, now: number): Gate | undefined => this.profileOf(pod).framework.gateOf(pod, now),
       plugins: distinct([...this.#profiles.values()].flatMap(({ framework }) => framework.plugins)),

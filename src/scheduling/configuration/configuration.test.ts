@@ -187,3 +187,16 @@ test('configuration: fair share enabled beside the default order takes its place
     ['a1', 'b1', 'a2'],
   );
 });
+
+test('configuration: one queue has one order', () => {
+  const { profiles } = parse({
+    profiles: [
+      { schedulerName: 'fair', plugins: { queueSort: { enabled: [{ name: 'FairShare' }] } } },
+      { schedulerName: 'strict' },
+    ],
+  });
+  assert.throws(
+    () => new Engine({ profiles }),
+    (error) => error instanceof FermataError && error.code === 'ProfileInvalid' && /"strict"/.test(error.message),
+  );
+});

@@ -113,6 +113,11 @@ export class Framework {
     return undefined;
   }
 
+  /** The plugin that orders the queue; undefined: the order is that of arrival. */
+  get queueSort(): string | undefined {
+    return this.#queueSort?.name;
+  }
+
   less(one: QueuedPod, other: QueuedPod): boolean {
     return this.#queueSort === undefined ? one.sequence < other.sequence : this.#queueSort.less(one, other);
   }
