@@ -40,8 +40,11 @@ export interface Kind<T extends KubeObject = KubeObject> {
    * {@link validate} would find in the result.
    */
   prepare(object: T, current?: T): { object: T; unknownFields: string[]; problems?: FieldProblem[] };
-  /** `creating`: some things are refused only in new objects. */
-  validate(object: T, creating: boolean): FieldProblem[];
+  /**
+   * `current`: what it is to take the place of, found valid before; what the two share need not be looked at again. Without
+   * it the object is new, and some things are refused only then.
+   */
+  validate(object: T, current: T | undefined): FieldProblem[];
   validateUpdate(next: T, current: T): FieldProblem[];
 }
 

@@ -29,7 +29,10 @@ function modelKind(definition: KindDefinition): Kind {
     selectableFields,
     categories,
     prepare: (object, current) => prepared(definition, object, current),
-    validate: (object, creating) => validateObject(definition, object, { creating }).errors.map(problemOf),
+    validate: (object, current) => {
+      const options = current === undefined ? { creating: true } : { known: current };
+      return validateObject(definition, object, options).errors.map(problemOf);
+    },
     validateUpdate: (next, current) => validateUpdate(definition, current, next).map(problemOf),
   };
 }
@@ -38,7 +41,7 @@ function prepared(definition: KindDefinition, object: KubeObject, current: KubeO
   const next = object as KubeObject & { spec?: unknown };
   // Defaults belong to the spec. One that was taken over has them, and filling in those of a pod means copying it.
   if (current === undefined || next.spec === undefined || next.spec !== (current as typeof next).spec) {
-    return prepareObject(definition, object);
+    return prepareObject(definition, object, current);
   }
   const { object: clean, unknownFields, errors } = validateObject(definition, object, { known: current });
   return { object: clean, unknownFields, problems: errors.map(problemOf) };

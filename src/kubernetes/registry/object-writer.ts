@@ -215,10 +215,7 @@ export class ObjectWriter {
   }
 
   #check(kind: Kind, object: KubeObject, current: KubeObject | undefined, known?: readonly FieldProblem[]): void {
-    const problems = [
-      ...(known ?? kind.validate(object, current === undefined)),
-      ...this.#admission.problemsOf(kind, object),
-    ];
+    const problems = [...(known ?? kind.validate(object, current)), ...this.#admission.problemsOf(kind, object)];
     if (current !== undefined) {
       problems.push(...finalizerProblems(object.metadata, current.metadata), ...kind.validateUpdate(object, current));
     }

@@ -138,14 +138,17 @@ function hasMetadataOf({ metadata: one }: KubeObject, { metadata: other }: KubeO
 /**
  * The object as a server takes it in: without nulls and unknown fields, quantities canonical, defaults filled in. What is
  * wrong with it {@link validateObject} says; an object with a value of a wrong form gets no defaults, lest they repeat it.
+ *
+ * @param known the object as it was before, taken in then: what the two share is not looked at again
  */
 export function prepareObject<T extends KubeObject>(
   kind: KindDefinition,
   object: T,
+  known?: T,
 ): { object: T; unknownFields: string[] } {
   const errors = new FieldErrors();
   const unknownFields: string[] = [];
-  const clean = checked(kind.schema as JsonSchema, object, '', { errors, unknownFields }) as T;
+  const clean = checked(kind.schema as JsonSchema, object, '', { errors, unknownFields }, known) as T;
   const sound = errors.list.every(({ type }) => type === 'Required' || type === 'NotSupported');
   return { object: sound ? applyDefaults(kind, clean) : clean, unknownFields };
 }
