@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { VirtualClock } from '../clock/index.ts';
-import { CONFIG_MAPS, POD_CHECKPOINTS, PODS } from '../model/index.ts';
+import { CONFIG_MAPS, POD_CHECKPOINTS, POD_DISRUPTION_BUDGETS, PODS } from '../model/index.ts';
 import { type ApiError, isApiError } from './api-error.ts';
 import { HttpStore, type HttpStoreOptions } from './http-store.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
@@ -134,6 +134,20 @@ test('items of a list get the version and kind that standard servers leave out',
       resourceVersion: '9',
       continue: 'c',
     });
+  });
+});
+
+test('a server that has only an older version of a kind is asked for that one, and for the newer one again when it goes', async () => {
+  const list = { apiVersion: 'policy/v1beta1', kind: 'PodDisruptionBudgetList', metadata: { resourceVersion: '5' } };
+  const missing = json(404, { kind: 'Status', reason: 'NotFound', message: 'no such resource', code: 404 });
+  const newer = { ...list, apiVersion: 'policy/v1', items: [{ metadata: { name: 'b' } }] };
+  const answers = [missing, json(200, { ...list, items: [{ metadata: { name: 'b' } }] }), missing, json(200, newer)];
+  await withServer(answers, async ({ store, requests }) => {
+    assert.equal((await store.list(POD_DISRUPTION_BUDGETS)).items[0]?.apiVersion, 'policy/v1beta1');
+    await assert.rejects(store.list(POD_DISRUPTION_BUDGETS), (error) => isApiError(error, 'NotFound'));
+    assert.equal((await store.list(POD_DISRUPTION_BUDGETS)).items[0]?.apiVersion, 'policy/v1');
+    const versions = requests.map(({ url }) => url.split('/')[3]);
+    assert.deepEqual(versions, ['v1', 'v1beta1', 'v1beta1', 'v1']);
   });
 });
 

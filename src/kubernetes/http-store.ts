@@ -16,6 +16,7 @@ import { jsonLines } from './json-lines.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 import type { RequestLimits, RequestPriority } from './request-gate.ts';
 import { collectionPath, objectPath } from './resource-path.ts';
+import { ServedVersions } from './served-versions.ts';
 import { statusError } from './status-error.ts';
 import type {
   BindablePod,
@@ -55,6 +56,7 @@ export interface ServerVersion {
 export class HttpStore implements ObjectStore {
   readonly #transport: HttpTransport;
   readonly #random: Random;
+  readonly #served = new ServedVersions();
 
   constructor(access: ClusterAccess, options: HttpStoreOptions = {}) {
     const { userAgent = 'fermata', clock = new SystemClock() } = options;
@@ -69,9 +71,16 @@ export class HttpStore implements ObjectStore {
 
   async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
     const { namespace, signal, labelSelector, fieldSelector, limit, continue: token } = options;
-    const path = collectionPath(type, namespace);
+    const served = this.#served.of(type);
+    const path = collectionPath(served, namespace);
     const query = { labelSelector, fieldSelector, limit, continue: token };
-    const body = await this.#transport.json({ method: 'GET', path, query, signal });
+    let body: unknown;
+    try {
+      body = await this.#transport.json({ method: 'GET', path, query, signal });
+    } catch (error) {
+      if (isApiError(error, 'NotFound') && this.#served.isMissing(type)) return this.list(type, options);
+      throw error;
+    }
     const { items, metadata } = body as {
       items?: T[] | null;
       metadata?: { resourceVersion?: string; continue?: string };
@@ -80,7 +89,7 @@ export class HttpStore implements ObjectStore {
       throw new ApiError('Unknown', `GET ${path}: the server's answer is not a list`);
     }
     // Items of the standard kinds come without these two.
-    const header = { apiVersion: apiVersionOf(type), kind: type.kind };
+    const header = { apiVersion: apiVersionOf(served), kind: type.kind };
     const page = {
       items: (items ?? []).map((item) => ({ ...header, ...item })),
       resourceVersion: metadata.resourceVersion,
@@ -92,7 +101,7 @@ export class HttpStore implements ObjectStore {
     const { namespace, signal, labelSelector, fieldSelector, resourceVersion } = options;
     if (signal?.aborted) return;
     const seconds = Math.round(WATCH_SECONDS.least + this.#random() * (WATCH_SECONDS.most - WATCH_SECONDS.least));
-    const path = collectionPath(type, namespace);
+    const path = collectionPath(this.#served.of(type), namespace);
     try {
       const body = await this.#transport.stream({
         method: 'GET',

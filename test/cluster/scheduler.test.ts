@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { customResourceDefinitions, isApiError } from '../../src/kubernetes/index.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, conditionOf, LEASES, NODES, PODS } from '../../src/model/index.ts';
+import { startScheduler } from '../../src/roles/scheduler.ts';
+import { withNamespace } from './cluster.ts';
+
+test('the scheduler wins its lease, reads the cluster, binds what fits and says why the rest waits', async () => {
+  await withNamespace(async (store, namespace) => {
+    for (const definition of customResourceDefinitions()) {
+      await store.create(CUSTOM_RESOURCE_DEFINITIONS, definition).catch((error: unknown) => {
+        if (!isApiError(error, 'AlreadyExists')) throw error;
+      });
+    }
+    const node = `node-of-${namespace}`;
+    const labels = { 'fermata.dev/test': namespace };
+    const room = { cpu: '2', memory: '4Gi', pods: '10' };
+    const conditions = [{ type: 'Ready', status: 'True' as const }];
+    await store.create(NODES, { metadata: { name: node, labels } });
+    await store.patch(
+      NODES,
+      { name: node },
+      { status: { capacity: room, allocatable: room, conditions } },
+      { subresource: 'status' },
+    );
+    // Where no controller looks after nodes nobody takes this one off, which admission puts on each new node.
+    await store.patch(NODES, { name: node }, { spec: { taints: null } });
+    const scheduler = await startScheduler({
+      schedulerNames: [namespace],
+      leaderElectResourceNamespace: namespace,
+      logLevel: 'error',
+    });
+    try {
+      for (const name of ['a', 'b', 'c']) {
+        const containers = [
+          { name: 'main', image: 'registry.example/none:1', resources: { requests: { cpu: '900m' } } },
+        ];
+        await store.create(PODS, {
+          metadata: { namespace, name },
+          spec: { schedulerName: namespace, nodeSelector: labels, automountServiceAccountToken: false, containers },
+        });
+      }
+      const deadline = performance.now() + 120_000;
+      for (;;) {
+        const { items } = await store.list(PODS, { namespace });
+        const bound = items.filter(({ spec }) => spec.nodeName === node);
+        const waiting = items.filter(
+          ({ status }) => conditionOf(status?.conditions, 'PodScheduled')?.status === 'False',
+        );
+        if (bound.length === 2 && waiting.length === 1) break;
+        assert.ok(performance.now() < deadline, `after two minutes ${bound.length} are bound, ${waiting.length} wait`);
+        await pause(100);
+      }
+      const lease = await store.get(LEASES, { namespace, name: 'fermata-scheduler' });
+      assert.notEqual(lease.spec?.holderIdentity, '');
+    } finally {
+      await scheduler.stop();
+      for (const { metadata } of (await store.list(PODS, { namespace })).items) {
+        await store.delete(PODS, metadata, { gracePeriodSeconds: 0 });
+      }
+      await store.delete(NODES, { name: node });
+    }
+    const lease = await store.get(LEASES, { namespace, name: 'fermata-scheduler' });
+    assert.equal(lease.spec?.holderIdentity ?? '', '', 'it gave the lease back');
+  });
+});
