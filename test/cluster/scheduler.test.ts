@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { customResourceDefinitions, isApiError } from '../../src/kubernetes/index.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, conditionOf, LEASES, NODES, PODS } from '../../src/model/index.ts';
-import { startScheduler } from '../../src/roles/scheduler.ts';
+import { OWN_COMMAND } from '../sandbox-harness.ts';
 import { withNamespace } from './cluster.ts';
 
 test('the scheduler wins its lease, reads the cluster, binds what fits and says why the rest waits', async () => {
@@ -26,11 +28,11 @@ test('the scheduler wins its lease, reads the cluster, binds what fits and says 
     );
     // Where no controller looks after nodes nobody takes this one off, which admission puts on each new node.
     await store.patch(NODES, { name: node }, { spec: { taints: null } });
-    const scheduler = await startScheduler({
-      schedulerNames: [namespace],
-      leaderElectResourceNamespace: namespace,
-      logLevel: 'error',
+    const flags = ['--scheduler-name', namespace, '--leader-elect-resource-namespace', namespace];
+    const scheduler = spawn(OWN_COMMAND.command, [...OWN_COMMAND.arguments, 'scheduler', ...flags], {
+      stdio: 'ignore',
     });
+    const exited = once(scheduler, 'exit');
     try {
       for (const name of ['a', 'b', 'c']) {
         const containers = [
@@ -55,7 +57,9 @@ test('the scheduler wins its lease, reads the cluster, binds what fits and says 
       const lease = await store.get(LEASES, { namespace, name: 'fermata-scheduler' });
       assert.notEqual(lease.spec?.holderIdentity, '');
     } finally {
-      await scheduler.stop();
+      scheduler.kill('SIGTERM');
+      const [status] = await exited;
+      assert.equal(status, 0);
       for (const { metadata } of (await store.list(PODS, { namespace })).items) {
         await store.delete(PODS, metadata, { gracePeriodSeconds: 0 });
       }
