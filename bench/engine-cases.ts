@@ -108,6 +108,8 @@ function* terminating(): Iterable<ClusterEvent> {
   }
 }
 
+/** Members of a gang. */
+const GANG = 500;
 const GATED: PodShape = { spec: { schedulingGates: [{ name: 'example.com/hold' }] } };
 const ROOMY: NodeShape = { allocatable: { cpu: '100000', memory: '1000Ti', pods: '90000' } };
 const DAEMON: PodShape = {
@@ -345,6 +347,18 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
     floor: 100,
     setUp: volumes({ csi: { driver: 'ebs.csi.aws.com', volumeHandle: 'vol' } }, ['ebs.csi.aws.com']),
     pod: withClaim,
+  },
+  gangs: {
+    nodes: 5_000,
+    pods: 5_000,
+    setUp: ({ pods }) =>
+      Array.from({ length: Math.ceil(pods / GANG) }, (_, index) =>
+        object('PodGroup', 'scheduling.x-k8s.io/v1alpha1', `gang-${index}`, {
+          namespace: 'bench',
+          spec: { minMember: GANG },
+        }),
+      ),
+    pod: (index) => ({ labels: { 'scheduling.x-k8s.io/pod-group': `gang-${Math.floor(index / GANG)}` } }),
   },
   batching: { nodes: 20_000, pods: 10_000, pod: plain },
   interruption: {
