@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readDumpStatistics } from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -25,6 +25,7 @@ import { hasEstablishedTcp, lockNetwork, unlockNetwork } from './network-lock.ts
 import { type OciConfiguration, readConfiguration } from './oci.ts';
 import { commandLine } from './processes.ts';
 import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
+import { FREEZE_FOLDER } from './settings.ts';
 
 /** A killed process of 1 GiB is gone within tens of milliseconds; one in the kernel's hands may take longer. */
 const END_TIMEOUT_MILLISECONDS = 10_000;
@@ -83,6 +84,7 @@ export class PodDumper {
     const tcpEstablished = shared && targets.some((target) => hasEstablishedTcp(target.container.pid));
     try {
       if (tcpEstablished) await lockNetwork(this.#tools, first.container.pid);
+      await this.#freezeTogether(targets, options.directory);
       const report = await this.#dumpAll(uid, targets, containers, options, tcpEstablished, signal);
       signal.throwIfAborted();
       timer.cancel();
@@ -102,6 +104,17 @@ export class PodDumper {
     } finally {
       timer.cancel();
     }
+  }
+
+  /**
+   * Containers of one pod stand still together before the first of them is dumped: what one does must not depend on what another,
+   * dumped earlier, will not have done. CRIU's hook freezes each and then waits for the others by these files; not from here, since
+   * runc never comes to call CRIU for a container that is frozen already.
+   */
+  async #freezeTogether(targets: readonly Target[], directory: string): Promise<void> {
+    if (targets.length < 2) return;
+    await mkdir(join(directory, FREEZE_FOLDER), { mode: 0o700 });
+    await writeFile(join(directory, FREEZE_FOLDER, 'count'), `${targets.length}\n`, { mode: 0o600 });
   }
 
   /** Throws `DumpRefused`, or {@link Undecided} while it stays held. */
@@ -204,6 +217,7 @@ export class PodDumper {
       }),
     );
     if (failure !== undefined) throw failure;
+    await rm(join(directory, FREEZE_FOLDER), { recursive: true, force: true });
     const dumps = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const ended = containers.filter((container) => container.status === 'exited' || container.ended !== undefined);
     const [first] = containers;

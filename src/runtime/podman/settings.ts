@@ -86,6 +86,9 @@ function criuConf(layout: PodmanLayout): string {
   return `action-script ${layout.freezeHook}\nghost-limit 268435456\n`;
 }
 
+/** In the folder of a pod's dump, while its containers are frozen together. */
+export const FREEZE_FOLDER = '.freezing';
+
 /**
  * Run by CRIU just before it freezes the processes of a dump. CRIU's own freezing asks the kernel and looks again 100 ms later
  * when the answer is not there at once, which is every second time; frozen here, it finds the work done. It also leaves a
@@ -95,6 +98,23 @@ function criuConf(layout: PodmanLayout): string {
  */
 const FREEZE_HOOK = `#!/bin/sh
 [ "$CRTOOLS_SCRIPT_ACTION" = pre-dump ] || exit 0
+# Each container of a pod waits here, frozen, until all are: at most ten seconds, then its dump fails, and with it all of theirs.
+together() {
+  cd -P "$CRTOOLS_IMAGE_DIR" && cd .. || exit 1
+  name=\${PWD##*/}
+  cd ../${FREEZE_FOLDER} 2>/dev/null || exit 0
+  read -r count <count || exit 1
+  : >"$name.frozen" || exit 1
+  tries=0
+  while [ "$tries" -lt 2000 ]; do
+    tries=$((tries + 1))
+    set -- *.frozen
+    [ $# -ge "$count" ] && exit 0
+    sleep 0.005
+  done
+  echo "the other containers of the pod were not frozen within ten seconds" >&2
+  exit 1
+}
 while IFS=: read -r number controllers path; do
   case "$controllers" in
     freezer) freeze=/sys/fs/cgroup/freezer$path/freezer.state; word=FROZEN; state=$freeze ;;
@@ -102,17 +122,17 @@ while IFS=: read -r number controllers path; do
         freeze=/sys/fs/cgroup$path/cgroup.freeze; word=1; state=/sys/fs/cgroup$path/cgroup.events ;;
     *) continue ;;
   esac
-  echo "$word" >"$freeze" || exit 0
+  echo "$word" >"$freeze" || together
   tries=0
   while [ "$tries" -lt 3000 ]; do
     tries=$((tries + 1))
     while read -r line; do
-      case "$line" in FROZEN | 'frozen 1') exit 0 ;; esac
+      case "$line" in FROZEN | 'frozen 1') together ;; esac
     done <"$state"
   done
-  exit 0
+  together
 done <"/proc/$CRTOOLS_INIT_PID/cgroup"
-exit 0
+together
 `;
 
 /**
