@@ -341,6 +341,17 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [3], message: /the scheduler terminated pod/ },
     world: { days: 3, rates: none },
   },
+  'an eviction counts as abandonment': {
+    cuts: [
+      {
+        file: 'src/controllers/interruption/gone-incarnations.ts',
+        take: "if (isConditionTrue(status?.conditions, 'DisruptionTarget')) return false;",
+        put: '',
+      },
+    ],
+    finds: { invariants: [5], message: /only copy/ },
+    world: { days: 3, rates: { ...none, restore: { slow: 0.9 }, node: { silent: 10 } }, workloadsPerDay: 120 },
+  },
   'the scheduler terminates what is being restored': {
     cuts: [
       {

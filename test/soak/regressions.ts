@@ -72,4 +72,9 @@ export const REGRESSIONS: Readonly<Record<string, Regression>> = {
     found: 'the clock of the scheduler was ahead: a damaged checkpoint was restored twice a second',
     world: worldOf('a workload whose restore failed is tried again without a pause'),
   },
+  'an eviction, or the loss of a node, in the middle of a restore is an interruption': {
+    found:
+      'a pod was bound, not yet restored, and evicted: it counted as deleted by its owner, and its state was let go',
+    world: worldOf('an eviction counts as abandonment'),
+  },
 };

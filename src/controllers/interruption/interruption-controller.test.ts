@@ -7,6 +7,7 @@ import {
   conditionOf,
   EVENTS,
   isConditionTrue,
+  NODES,
   POD_CHECKPOINTS,
   PODS,
   type Pod,
@@ -208,7 +209,7 @@ async function boundIncarnation(): Promise<Pod> {
 }
 
 async function isAnotherNow(before: Pod): Promise<void> {
-  await clock.advance(60_000);
+  await clock.advance(180_000);
   const after = await victimNow();
   assert.equal(after?.metadata.annotations?.['fermata.dev/restore-from'], 'thesis-1');
   assert.notEqual(after?.metadata.uid, before.metadata.uid);
@@ -238,6 +239,18 @@ test('an incarnation that is gone and nobody saw why is created again', async ()
   await controller.stop();
   await registry.delete(PODS, VICTIM, { gracePeriodSeconds: 0 });
   controller = startController();
+  await isAnotherNow(pod);
+});
+
+test('as long as a node may still run what was deleted by force, the workload is not created again', async () => {
+  const taints = [{ key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule' }];
+  await registry.create(NODES, { metadata: { name: 'node-1' }, spec: { taints } });
+  const pod = await boundIncarnation();
+  await registry.delete(PODS, VICTIM, { gracePeriodSeconds: 0 });
+  await clock.advance(600_000);
+  assert.equal(await victimNow(), undefined);
+  assert.equal(await restoredReason(), 'Suspended');
+  await registry.delete(NODES, { name: 'node-1' });
   await isAnotherNow(pod);
 });
 

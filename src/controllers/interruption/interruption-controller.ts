@@ -21,7 +21,7 @@ import {
   SUSPENDED_GATE,
   withCondition,
 } from '../../model/index.ts';
-import { isGivenUp } from './given-up.ts';
+import { GoneIncarnations } from './gone-incarnations.ts';
 import { nextIncarnation } from './incarnation.ts';
 
 export interface ControllerDependencies {
@@ -42,9 +42,12 @@ const NAME_TAKEN_RETRY_MILLISECONDS = 10_000;
 const RECREATE_RETRY_MILLISECONDS = 30_000;
 /** How soon to look again whether a watch that lags behind the server has caught up; its news usually come before. */
 const STALE_CACHE_RETRY_MILLISECONDS = 1_000;
+/** How soon to ask again whether a node that is not heard of may still run a pod that was taken from it. */
+const DOUBTFUL_RETRY_MILLISECONDS = 10_000;
 /** Grace for a victim that is frozen already: the node needs no longer, but must still confirm, so never 0. */
 const FROZEN_POD_GRACE_SECONDS = 1;
 
+type Again = { requeueAfterMilliseconds?: number } | undefined;
 type Restoration = NonNullable<PodCheckpointStatus['restoration']>;
 
 /**
@@ -62,14 +65,14 @@ export class InterruptionController {
   readonly #groups: Reflector<PodGroupCheckpoint>;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
-  /** UIDs of waiting incarnations that were seen to be deleted by their owners. */
-  readonly #givenUp = new Set<string>();
+  readonly #gone: GoneIncarnations;
 
   constructor(dependencies: ControllerDependencies) {
     this.#store = dependencies.store;
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#events = dependencies.events;
+    this.#gone = new GoneIncarnations(dependencies);
     this.#loop = new ReconcileLoop(dependencies, {
       name: 'interruption',
       concurrency: 8,
@@ -89,7 +92,7 @@ export class InterruptionController {
     this.#pods = new Reflector<Pod>(dependencies, PODS, {
       onChange: (pod) => this.#enqueueCheckpointsOf(pod),
       onDelete: (pod) => {
-        if (isGivenUp(pod)) this.#givenUp.add(pod.metadata.uid);
+        this.#gone.observe(pod);
         this.#enqueueCheckpointsOf(pod);
       },
     });
@@ -122,7 +125,7 @@ export class InterruptionController {
     }
   }
 
-  async #reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
+  async #reconcile(key: string, signal: AbortSignal): Promise<Again> {
     const checkpoint = this.#checkpoints.get(key);
     if (checkpoint === undefined || checkpoint.spec.postCheckpointState !== 'Stopped') return undefined;
     const conditions = checkpoint.status?.conditions;
@@ -171,10 +174,7 @@ export class InterruptionController {
   }
 
   /** Step 6: the workload waits as a pod of its own, by which its owner sees it, holds it or gives it up. */
-  async #createIncarnation(
-    seen: PodCheckpoint,
-    signal: AbortSignal,
-  ): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
+  async #createIncarnation(seen: PodCheckpoint, signal: AbortSignal): Promise<Again> {
     // A stalled watch may show a workload as waiting that was restored, finished and removed long ago: creating its pod
     // again would run it twice. So what the server holds now decides, not the cache.
     const checkpoint = await this.#store.get(
@@ -271,15 +271,14 @@ export class InterruptionController {
   }
 
   /** Watches the waiting incarnation: it may fail to restore, or its owner may delete it. */
-  async #watchIncarnation(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<undefined> {
+  async #watchIncarnation(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<Again> {
     const restoration = checkpoint.status?.restoration;
     if (restoration?.podUID === undefined) return undefined;
     const key = { namespace: checkpoint.metadata.namespace, name: restoration.podName };
     const seen = this.#pods.get(keyOf({ metadata: key }));
     const pod = seen?.metadata.uid === restoration.podUID ? seen : await this.#current(key, signal);
     if (pod === undefined || pod.metadata.uid !== restoration.podUID) {
-      await this.#recordGone(checkpoint, restoration, signal);
-      return undefined;
+      return this.#recordGone(checkpoint, restoration, signal);
     }
     const failed = conditionOf(pod.status?.conditions, RESTORED_CONDITION);
     if (failed?.status !== 'False') {
@@ -290,20 +289,19 @@ export class InterruptionController {
     return undefined;
   }
 
-  /**
-   * Its owner gives the workload up by deleting the pod. An eviction, a drain or the loss of a node is one more interruption,
-   * and so it counts when nobody saw what became of the pod: it can be deleted again, but not computed again.
-   */
-  async #recordGone(checkpoint: PodCheckpoint, restoration: Restoration, signal: AbortSignal): Promise<void> {
+  async #recordGone(checkpoint: PodCheckpoint, restoration: Restoration, signal: AbortSignal): Promise<Again> {
     const { podName, podUID = '' } = restoration;
-    const isAbandoned = this.#givenUp.has(podUID);
-    const reason = isAbandoned ? 'Abandoned' : 'RestoreFailed';
-    const message = isAbandoned
-      ? `pod ${podName} was deleted while it was suspended: its state is kept for a while, then let go`
-      : `pod ${podName} is gone before it was restored, and not by its owner; it is created again`;
+    const fate = await this.#gone.fateOf(podUID, signal);
+    if (fate === 'Doubtful') return { requeueAfterMilliseconds: DOUBTFUL_RETRY_MILLISECONDS };
+    const reason = fate === 'GivenUp' ? 'Abandoned' : 'RestoreFailed';
+    const message =
+      fate === 'GivenUp'
+        ? `pod ${podName} was deleted while it was suspended: its state is kept for a while, then let go`
+        : `pod ${podName} is gone before it was restored, and not by its owner; it is created again`;
     await this.#writeStatus(checkpoint, { type: 'Restored', status: 'False', reason, message }, restoration, signal);
-    this.#givenUp.delete(podUID);
-    this.#events.record(checkpoint, 'Normal', isAbandoned ? 'Abandoned' : 'Disrupted', message);
+    this.#gone.forget(podUID);
+    this.#events.record(checkpoint, 'Normal', fate === 'GivenUp' ? 'Abandoned' : 'Disrupted', message);
+    return undefined;
   }
 
   /** The cache may lag behind; what leads to giving up state is read from the server itself. */
