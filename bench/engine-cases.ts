@@ -69,6 +69,7 @@ function volumes(source: Record<string, unknown>, drivers: readonly string[] = [
       yield object('PersistentVolume', 'v1', `volume-${index}`, { spec: volume, status: { phase: 'Bound' } });
       yield object('PersistentVolumeClaim', 'v1', `claim-${index}`, {
         namespace: 'bench',
+        annotations: { 'pv.kubernetes.io/bind-completed': 'true' },
         spec: {
           accessModes: ['ReadOnlyMany'],
           resources: { requests: { storage: '1Gi' } },

@@ -81,9 +81,13 @@ export function object(
   kind: string,
   apiVersion: string,
   name: string,
-  rest: Record<string, unknown> & { namespace?: string; labels?: Record<string, string> } = {},
+  rest: Record<string, unknown> & {
+    namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  } = {},
 ): ClusterEvent {
-  const { namespace, labels, ...body } = rest;
+  const { namespace, labels, annotations, ...body } = rest;
   return {
     type: 'ObjectChanged',
     object: {
@@ -96,6 +100,7 @@ export function object(
         creationTimestamp: CREATED,
         ...(namespace === undefined ? {} : { namespace }),
         ...(labels === undefined ? {} : { labels }),
+        ...(annotations === undefined ? {} : { annotations }),
       },
       ...body,
     },
