@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PodCheckpoint } from '../../model/index.ts';
-import { DUMP_CURVE, DUMP_FIXED_SECONDS, RESTART_SECONDS, RESTORE_FIXED_SECONDS } from '../constants.ts';
+import {
+  DUMP_CURVE,
+  DUMP_FIXED_SECONDS,
+  REMEMBERED_WORKLOADS,
+  RESTART_SECONDS,
+  RESTORE_FIXED_SECONDS,
+} from '../constants.ts';
 import { Cluster } from '../snapshot/cluster.ts';
 import { podInfo } from '../snapshot/pod-info.ts';
 import { at, checkpoint, EPOCH, node, type PodBuilder, pod } from '../testing.ts';
@@ -267,4 +273,41 @@ test('the cost of a dump is its time by its share of the node; a further dump ad
   near(one.cost, (DUMP_FIXED_SECONDS + 4 * SLOPE + RESTORE_FIXED_SECONDS + 4) / 2);
   near(one.perFurtherDump, (4 * SLOPE) / 2);
   near(bench.costs.checkpointCost(victim, bench.node('n1'), 3).cost, one.cost + 2 * one.perFurtherDump);
+});
+
+test('a dump that shared the bandwidth for half of its time was slowed down by half', () => {
+  const bench = new Bench();
+  // 120 s each, the second from the middle of the first on.
+  bench.dumped('first', { gib: 8, seconds: 120, endMinutes: 100 });
+  bench.dumped('second', { gib: 8, seconds: 120, endMinutes: 101 });
+  const [second] = bench.history.of('default/second');
+  near(second?.dumpSeconds ?? 0, DUMP_FIXED_SECONDS + 119 / 1.5);
+});
+
+test('of very many workloads the one measured longest ago is forgotten', () => {
+  const bench = new Bench();
+  for (let index = 0; index < REMEMBERED_WORKLOADS; index++) bench.dumped(`w${index}`, { gib: 1, seconds: 2 });
+  bench.dumped('w0', { gib: 1, seconds: 2 });
+  assert.equal(bench.history.of('default/w0').length, 2);
+  assert.equal(bench.history.of('default/w1').length, 1);
+  bench.dumped('one-more', { gib: 1, seconds: 2 });
+  assert.equal(bench.history.of('default/w1').length, 0);
+  assert.equal(bench.history.of('default/w0').length, 2);
+});
+
+test('a checkpoint whose node nobody knows, or that took no measured time, teaches nothing', () => {
+  const bench = new Bench();
+  const built = checkpoint(pod('s').workload('w').on('n1').build(), 'c').ready(0).build();
+  bench.history.observe(built);
+  const { nodeName: _, ...status } = { ...built.status, dumpMilliseconds: 5 };
+  bench.history.observe({ ...built, status });
+  assert.equal(bench.history.of('default/w').length, 0);
+});
+
+test('an archive is counted once it is stored, not before, and once its checkpoint is forgotten it may come again', () => {
+  const bench = new Bench();
+  const built = bench.dumped('w', { gib: 2, seconds: 5, endMinutes: 0 });
+  bench.history.forget(built);
+  bench.history.observe(built);
+  assert.equal(bench.history.of('default/w').length, 2);
 });
