@@ -17,7 +17,7 @@ import {
 import { type Draft, EVENTS, type KubeObject, LEASES, PODS, type ResourceType } from '../model/index.ts';
 import type { ApiAccess } from './api-server.ts';
 import type { FaultStream } from './fault-injector.ts';
-import type { FaultRates } from './fault-rates.ts';
+import type { FaultRates, RequestFault } from './fault-rates.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { Recorder } from './recorder.ts';
 import { FaultyWatch } from './watch.ts';
@@ -95,13 +95,22 @@ export class Transport implements ObjectStore {
   }
 
   #read<R>(options: CallOptions | undefined, act: (registry: Registry) => Promise<R>): Promise<R> {
-    return this.#process.call(async () => {
+    return this.#process.call(() => {
       const fault = this.#choose();
-      if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, options);
-      else if (fault === 'lostAnswer' || fault === 'late') throw noAnswer();
-      else this.#refuse(fault, false);
-      return act(this.#parts.api.reach());
+      // Most requests meet none.
+      return fault === undefined ? act(this.#parts.api.reach()) : this.#readDespite(fault, options, act);
     });
+  }
+
+  async #readDespite<R>(
+    fault: RequestFault,
+    options: CallOptions | undefined,
+    act: (registry: Registry) => Promise<R>,
+  ): Promise<R> {
+    if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, options);
+    else if (fault === 'lostAnswer' || fault === 'late') throw noAnswer();
+    else this.#refuse(fault, false);
+    return act(this.#parts.api.reach());
   }
 
   #write<O extends CallOptions, R>(
@@ -113,33 +122,46 @@ export class Transport implements ObjectStore {
     const act = (registry: Registry): Promise<R> => send(registry, options);
     // What is on its way is not called back by whoever gives it up.
     const arrive = (registry: Registry): Promise<R> => send(registry, withoutSignal(options));
-    return this.#process.call(async () => {
+    return this.#process.call(() => {
       if (this.#parts.isHeldBack() && type.kind !== LEASES.kind) {
         this.#deliver(arrive, this.#parts.stream.chance.between(0, LONGEST_HOLD_MILLISECONDS));
-        await this.#waitInVain(options);
+        return this.#waitInVain(options);
       }
       const fault = this.#choose();
-      switch (fault) {
-        case 'slow':
-          await this.#pause(SLOW_MILLISECONDS, options);
-          break;
-        case 'late':
-          this.#later(arrive);
-          throw noAnswer();
-        case 'twice':
-          this.#later(arrive);
-          break;
-        default:
-          this.#refuse(fault, mayConflict);
-      }
-      const result = await this.#act(act);
-      if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, undefined);
-      if (fault === 'lostAnswer') throw noAnswer();
-      return result;
+      return fault === undefined ? this.#act(act) : this.#writeDespite(fault, { options, act, arrive, mayConflict });
     });
   }
 
-  #choose() {
+  async #writeDespite<R>(
+    fault: RequestFault,
+    request: {
+      options: CallOptions | undefined;
+      act: (registry: Registry) => Promise<R>;
+      arrive: (registry: Registry) => Promise<R>;
+      mayConflict: boolean;
+    },
+  ): Promise<R> {
+    const { options, act, arrive, mayConflict } = request;
+    switch (fault) {
+      case 'slow':
+        await this.#pause(SLOW_MILLISECONDS, options);
+        break;
+      case 'late':
+        this.#later(arrive);
+        throw noAnswer();
+      case 'twice':
+        this.#later(arrive);
+        break;
+      default:
+        this.#refuse(fault, mayConflict);
+    }
+    const result = await this.#act(act);
+    if (fault === 'slow') await this.#pause(SLOW_MILLISECONDS, undefined);
+    if (fault === 'lostAnswer') throw noAnswer();
+    return result;
+  }
+
+  #choose(): RequestFault | undefined {
     return this.#parts.stream.choose('request', this.#parts.rates.request);
   }
 
@@ -176,7 +198,7 @@ export class Transport implements ObjectStore {
     await this.#parts.clock.sleep(this.#parts.stream.chance.exponential(meanMilliseconds), options?.signal);
   }
 
-  #refuse(fault: string | undefined, mayConflict: boolean): void {
+  #refuse(fault: RequestFault, mayConflict: boolean): void {
     switch (fault) {
       case 'tooManyRequests':
         throw new ApiError('TooManyRequests', 'the server is too busy', { details: { retryAfterSeconds: 1 } });
