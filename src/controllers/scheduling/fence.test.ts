@@ -125,3 +125,29 @@ test('a pod that went elsewhere, was replaced, or whose room is held is not boun
   const held = { seen: undefined, holdsRoom: async () => 'not yet free', signal };
   assert.equal(await binder.bind(refOf(await createPod('held')), 'n1', held), 'not yet free');
 });
+
+test('a server that is too busy is left alone as long as it asks for', async () => {
+  const pod = await createPod('p');
+  const tries: number[] = [];
+  const store = new Proxy<ObjectStore>(registry, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property);
+      if (typeof value !== 'function') return value;
+      if (property !== 'bind') return value.bind(target);
+      return async (...given: unknown[]): Promise<unknown> => {
+        tries.push(clock.now());
+        if (tries.length > 2) return Reflect.apply(value, target, given);
+        throw new ApiError('TooManyRequests', 'try again later', { details: { retryAfterSeconds: 3 } });
+      };
+    },
+  });
+  const parts = { seen: pod, holdsRoom: async () => undefined, signal };
+  const binding = new PodBinder({ store, clock }).bind(refOf(pod), 'n1', parts);
+  await clock.advance(10_000);
+  assert.equal(await binding, undefined);
+  const [first = 0] = tries;
+  assert.deepEqual(
+    tries.map((at) => at - first),
+    [0, 3_000, 6_000],
+  );
+});

@@ -6,6 +6,7 @@ import { isDefinite } from './definite-refusal.ts';
 
 /** Between two tries of a bind whose answer never came: the write may have happened, so it must be found out. */
 const UNCERTAIN_BIND_RETRY_MILLISECONDS = 100;
+const LONGEST_RETRY_AFTER_SECONDS = 30;
 
 /**
  * Binds pods by UID and resourceVersion: a bind that arrives late, after the pod was written to by anybody, is refused. That
@@ -57,7 +58,7 @@ export class PodBinder {
           continue;
         }
         if (isDefinite(error)) return reasonOf(error);
-        await this.#clock.sleep(UNCERTAIN_BIND_RETRY_MILLISECONDS, signal);
+        await this.#clock.sleep(patience(error), signal);
       }
     }
   }
@@ -70,8 +71,14 @@ export class PodBinder {
       } catch (error) {
         signal.throwIfAborted();
         if (isDefinite(error)) return undefined;
-        await this.#clock.sleep(UNCERTAIN_BIND_RETRY_MILLISECONDS, signal);
+        await this.#clock.sleep(patience(error), signal);
       }
     }
   }
+}
+
+/** As long as a server that is too busy asks for (it has done nothing then), else not long. */
+function patience(error: unknown): number {
+  const asked = isApiError(error, 'TooManyRequests') ? (error.details?.retryAfterSeconds ?? 1) : 0;
+  return Math.max(UNCERTAIN_BIND_RETRY_MILLISECONDS, Math.min(asked, LONGEST_RETRY_AFTER_SECONDS) * 1_000);
 }
