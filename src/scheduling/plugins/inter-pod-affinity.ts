@@ -59,7 +59,8 @@ export class InterPodAffinity implements PreFilterPlugin, FilterPlugin, PreScore
   readonly name = 'InterPodAffinity';
   readonly hints = {
     NodeChanged: (_pod: PodInfo, { change }: { change: NodeChange }) => change.added || change.labels,
-    NodeDeleted: (pod: PodInfo) => this.#termsOf(pod).required.length > 0,
+    // With the node, its pods no longer count in their domain: neither as company nor as those who want none.
+    NodeDeleted: () => true,
     RoomFreed: (pod: PodInfo, { pod: gone }: { pod: PodInfo }) => this.#mayHelpGone(pod, gone),
     PodAssumed: (pod: PodInfo, { pod: placed }: { pod: PodInfo }) => this.#attracts(pod, placed),
     PlacedPodChanged: (pod: PodInfo, { pod: placed, before }: { pod: PodInfo; before?: PodInfo | undefined }) =>

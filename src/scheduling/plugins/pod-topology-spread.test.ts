@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../../model/index.ts';
-import { at, type NodeBuilder, node, type PodBuilder, pod } from '../testing.ts';
+import { Engine } from '../engine.ts';
+import { DEFAULT_PROFILE } from '../framework/profile.ts';
+import { at, EPOCH, type NodeBuilder, node, type PodBuilder, pod } from '../testing.ts';
 import { Story } from '../testing-story.ts';
 import { HOST, zoned } from './testing-affinity.ts';
 
@@ -241,4 +243,25 @@ test('spread: a pod that is only decided on fills its zone', () => {
   assert.match(story.brief().join(), SKEWED);
   const other = web('q').spec({ nodeSelector: { zone: 'w' } });
   assert.deepEqual(story.after(20_000).pods(other).brief(), ['Bind q → west', 'Bind p → east']);
+});
+
+test('spread: constraints of the profile may keep pods of a Service out', () => {
+  const PodTopologySpread = {
+    defaultingType: 'List',
+    defaultConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
+  };
+  const engine = new Engine({ profile: { ...DEFAULT_PROFILE, args: { PodTopologySpread } } });
+  const nodes = [zoned('east', 'e'), zoned('west', 'w').cordoned()];
+  for (const builder of nodes) engine.observe({ type: 'NodeChanged', node: builder.build() }, EPOCH);
+  engine.observe(selecting('Service', 's', { app: 'web' }), EPOCH);
+  const decided = (builder: PodBuilder): string | undefined => {
+    engine.observe({ type: 'PodChanged', pod: builder.build() }, EPOCH);
+    const [decision] = engine.decide(EPOCH);
+    return decision?.type === 'Unschedulable' ? decision.message : decision?.type;
+  };
+  engine.observe({ type: 'PodChanged', pod: web('a').on('east').build() }, EPOCH);
+  assert.match(decided(web('p')) ?? '', SKEWED);
+  assert.equal(decided(pod('other')), 'Bind');
+  // Its own constraints take the place of the default ones, all of them.
+  assert.equal(decided(web('q').spec(spread({ maxSkew: 9 }))), 'Bind');
 });

@@ -47,12 +47,11 @@ class Life {
     switch (change.type) {
       case 'place': {
         const uid = `placed-${change.uid}`;
-        const before = this.pods.get(uid)?.spec.nodeName ?? change.on;
-        this.place({
-          ...change.pod,
-          metadata: { ...change.pod.metadata, uid, name: uid },
-          spec: { ...change.pod.spec, nodeName: before },
-        });
+        const known = this.pods.get(uid);
+        // Of a pod that is there the API lets labels change, and a deletion begin; not its affinity.
+        const spec = known?.spec ?? { ...change.pod.spec, nodeName: change.on };
+        const { namespace = 'default' } = known?.metadata ?? change.pod.metadata;
+        this.place({ ...change.pod, metadata: { ...change.pod.metadata, namespace, uid, name: uid }, spec });
         break;
       }
       case 'displace':

@@ -9,13 +9,15 @@ import {
 import type { NodeInfo } from '../../snapshot/node-info.ts';
 import type { SnapshotListener } from '../../snapshot/snapshot-listener.ts';
 import { matchesTerm } from '../node-selector-terms.ts';
+import { AnchoredQueries } from '../topology/anchored-queries.ts';
+import type { Anchor } from '../topology/selector.ts';
 import { classNameOf } from './pod-claims.ts';
 
 /** Volumes that a claim may still be bound to, by class, with what was promised and is not written yet. */
 export class AvailableVolumes implements SnapshotListener {
-  readonly #byClass = new Map<string, Map<string, PersistentVolume>>();
-  /** Class under which a volume is kept. */
-  readonly #classOf = new Map<string, string>();
+  /** By class, and found by a label that the nodes which can use them have: local volumes are as many as nodes. */
+  readonly #byClass = new Map<string, AnchoredQueries<PersistentVolume>>();
+  readonly #kept = new Map<string, { volume: PersistentVolume; className: string; anchor: Anchor | undefined }>();
   /** Claims by the volume they were promised. */
   readonly #taken = new Map<string, string>();
   /** Nodes by the claim that is to be provisioned there. */
@@ -30,7 +32,8 @@ export class AvailableVolumes implements SnapshotListener {
     const wanted = storageOf(claim.spec?.resources?.requests?.storage);
     let best: PersistentVolume | undefined;
     let bestSize = Infinity;
-    for (const [name, volume] of this.#byClass.get(classNameOf(claim)) ?? []) {
+    for (const volume of this.#byClass.get(classNameOf(claim))?.candidates(node.labels) ?? []) {
+      const { name } = volume.metadata;
       if (chosen.has(name) || (this.#taken.get(name) ?? key) !== key) continue;
       const { claimRef, capacity } = volume.spec ?? {};
       const isOwn = claimRef !== undefined && `${claimRef.namespace ?? 'default'}/${claimRef.name ?? ''}` === key;
@@ -93,20 +96,30 @@ export class AvailableVolumes implements SnapshotListener {
     // Once bound it is nobody else's.
     if (volume.status?.phase !== undefined && volume.status.phase !== 'Available' && volume.status.phase !== 'Pending')
       return;
-    this.#classOf.set(name, storageClassName);
-    const known = this.#byClass.get(storageClassName);
-    if (known === undefined) this.#byClass.set(storageClassName, new Map([[name, volume]]));
-    else known.set(name, volume);
+    const anchor = anchorOf(volume);
+    this.#kept.set(name, { volume, className: storageClassName, anchor });
+    let known = this.#byClass.get(storageClassName);
+    if (known === undefined) {
+      known = new AnchoredQueries();
+      this.#byClass.set(storageClassName, known);
+    }
+    known.add(volume, anchor);
   }
 
   #remove(name: string): void {
-    const className = this.#classOf.get(name);
-    if (className === undefined) return;
-    this.#classOf.delete(name);
-    const known = this.#byClass.get(className);
-    known?.delete(name);
-    if (known?.size === 0) this.#byClass.delete(className);
+    const kept = this.#kept.get(name);
+    if (kept === undefined) return;
+    this.#kept.delete(name);
+    this.#byClass.get(kept.className)?.delete(kept.volume, kept.anchor);
   }
+}
+
+/** A label that every node which can use the volume has, where one term says so. */
+function anchorOf({ spec }: PersistentVolume): Anchor | undefined {
+  const [term, ...others] = spec?.nodeAffinity?.required?.nodeSelectorTerms ?? [];
+  if (others.length > 0) return undefined;
+  const expression = term?.matchExpressions?.find(({ operator }) => operator === 'In');
+  return expression === undefined ? undefined : { key: expression.key, values: expression.values ?? [] };
 }
 
 /** Whether the volume's own node affinity lets the node use it. */

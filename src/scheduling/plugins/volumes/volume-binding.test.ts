@@ -212,3 +212,25 @@ test('volumes: the pod comes back when its claim is there, not when another is',
   );
   assert.deepEqual(story.tell(changed(bound('c', 'v'))).brief(), ['Bind p → e']);
 });
+
+test('volumes: a volume that several terms let nodes use is found from each of them', () => {
+  const usableAnywhere = {
+    nodeAffinity: {
+      required: {
+        nodeSelectorTerms: ['n', 'w'].map((zone) => ({
+          matchExpressions: [{ key: 'zone', operator: 'In', values: [zone] }],
+        })),
+      },
+    },
+  };
+  assert.deepEqual(local(waits('c'), volume('v', usableAnywhere)).pods(mounting('p', 'c')).brief(), ['Bind p → w']);
+});
+
+test('volumes: a free volume that is gone, or taken by somebody else, is no longer offered', () => {
+  const taken = volume('v', { claimRef: { namespace: 'default', name: 'other' } });
+  const story = local(waits('c'), volume('v'), volume('u')).tell(changed(taken), {
+    type: 'ObjectDeleted',
+    object: volume('u'),
+  });
+  assert.match(story.pods(mounting('p', 'c')).brief().join(), /didn't find available persistent volumes to bind/);
+});
