@@ -350,7 +350,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [5], message: /only copy/ },
-    world: { days: 3, rates: { ...none, restore: { slow: 0.9 }, node: { silent: 10 } }, workloadsPerDay: 120 },
+    world: { days: 2, rates: { ...none, restore: { hang: 0.8 }, node: { silent: 40 } } },
   },
   'the scheduler terminates what is being restored': {
     cuts: [
