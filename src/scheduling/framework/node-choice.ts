@@ -32,8 +32,8 @@ export interface NodeChooserOptions {
   readonly percentageOfNodesToScore?: number | undefined;
 }
 
-/** Verdicts kept over all shapes, one per node and shape; at some 60 bytes each. */
-const MOST_VERDICTS = 1_000_000;
+/** Verdicts kept over all shapes, one per node and shape; at some 70 bytes each. 100 shapes of 5,000 nodes. */
+const MOST_VERDICTS = 500_000;
 /** Best nodes turned down by plugins that read the whole cluster before all nodes are gone through once instead. */
 const MOST_TRIED = 32;
 
@@ -254,7 +254,7 @@ export class NodeChooser {
       resolvable: false,
     };
     const rejections = new Array<Rejection | undefined>(nodes.length).fill(others);
-    this.#cluster.settlePositions();
+    this.#cluster.settledNodes();
     named.forEach((node, index) => {
       rejections[node.position] = choice.rejections[index];
     });

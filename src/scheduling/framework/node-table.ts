@@ -123,11 +123,10 @@ export class NodeTable {
 
   #build(cycle: Cycle, { filters, scorers }: NodePlugins): void {
     const cluster = this.#cluster;
-    cluster.settlePositions();
     const known = new Map<NodeInfo, number>();
     const [verdicts, base, raws] = [this.verdicts, this.base, this.raws];
     if (this.#membership >= 0) this.nodes.forEach((node, position) => void known.set(node, position));
-    this.nodes = [...cluster.nodes];
+    this.nodes = cluster.settledNodes();
     const size = this.nodes.length;
     this.#fixed = scorers.filter(({ plugin }) => plugin.scale === undefined);
     this.#scaled = scorers.filter(({ plugin }) => plugin.scale !== undefined);

@@ -28,6 +28,7 @@ export class Cluster {
   #membership = 0;
   #nodeVersion = 0;
   #positionsOf = -1;
+  #settled: readonly NodeInfo[] = [];
   #newest: NodeInfo | undefined;
 
   /** Has `index` told of every change from now on; call it before there is anything to know. */
@@ -65,14 +66,15 @@ export class Cluster {
     for (let node = this.#newest; node !== undefined && node.generation > generation; node = node.older) yield node;
   }
 
-  /** Makes `NodeInfo.position` what it is in {@link nodes}. */
-  settlePositions(): void {
-    if (this.#positionsOf === this.#membership) return;
-    for (let index = 0; index < this.#list.length; index++) {
-      const node = this.#list[index];
-      if (node !== undefined) node.position = index;
-    }
+  /** The nodes as they are now, in an array that never changes; `NodeInfo.position` is made what it is in there. */
+  settledNodes(): readonly NodeInfo[] {
+    if (this.#positionsOf === this.#membership) return this.#settled;
+    this.#settled = [...this.#list];
+    this.#settled.forEach((node, position) => {
+      node.position = position;
+    });
     this.#positionsOf = this.#membership;
+    return this.#settled;
   }
 
   node(name: string): NodeInfo | undefined {
