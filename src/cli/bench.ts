@@ -33,6 +33,16 @@ export function register(program: Command): void {
       await benchScript('engine', { ...flags });
     });
   bench
+    .command('coordination')
+    .description(
+      "what a group adds to a freeze window: CRIU's hook, barriers of 2 to 512 members, real dumps of up to 8",
+    )
+    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .action(async (flags: { output: string }) => {
+      const { benchScript } = await import('./bench-script.ts');
+      await benchScript('coordination', { ...flags });
+    });
+  bench
     .command('registry')
     .description('calls a second of the API server’s store, in process')
     .action(async () => {
