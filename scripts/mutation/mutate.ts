@@ -14,6 +14,8 @@ interface Rule {
   /** Matches code as this project formats it: binary operators stand between spaces, type arguments do not. */
   readonly pattern: RegExp;
   readonly put: (match: RegExpExecArray) => string;
+  /** Whether what is put opens a parenthesis more, to be closed where the condition ends. */
+  readonly closes?: boolean;
 }
 
 const swap = (from: string, to: string): Rule => ({
@@ -42,8 +44,18 @@ const RULES: readonly Rule[] = [
   { what: 'true → false', pattern: /\btrue\b/g, put: () => 'false' },
   { what: 'false → true', pattern: /\bfalse\b/g, put: () => 'true' },
   { what: 'Infinity → 0', pattern: /-?\bInfinity\b/g, put: () => '0' },
-  { what: 'guard removed', pattern: /\bif \((?=.*\) (?:return|continue|break)\b)/g, put: () => 'if (false && ' },
-  { what: 'guard always taken', pattern: /\bif \((?=.*\) (?:continue|break)\b)/g, put: () => 'if (true || ' },
+  {
+    what: 'guard removed',
+    pattern: /\bif \((?=.*\) (?:return|continue|break)\b)/g,
+    put: () => 'if (false && (',
+    closes: true,
+  },
+  {
+    what: 'guard always taken',
+    pattern: /\bif \((?=.*\) (?:continue|break)\b)/g,
+    put: () => 'if (true || (',
+    closes: true,
+  },
   {
     what: 'call removed',
     pattern: /^(\s+)this\.#?\w+(?:\.#?\w+)*\([^;]*\);$/g,
@@ -63,9 +75,11 @@ export function mutantsOf(file: string, source: string): Mutant[] {
   for (const [index, line] of lines.entries()) {
     if (!isCode(line)) continue;
     const masked = maskStrings(line);
-    for (const { what, pattern, put } of RULES) {
+    for (const { what, pattern, put, closes } of RULES) {
       for (const match of masked.matchAll(pattern)) {
-        const changed = line.slice(0, match.index) + put(match) + line.slice(match.index + match[0].length);
+        const after = match.index + match[0].length;
+        const rest = closes === true ? closedCondition(line.slice(after), masked.slice(after)) : line.slice(after);
+        const changed = line.slice(0, match.index) + put(match) + rest;
         const mutated = [...lines.slice(0, index), changed, ...lines.slice(index + 1)];
         mutants.push({ file, line: index + 1, what, source: mutated.join('\n') });
       }
@@ -86,6 +100,17 @@ function isCode(line: string): boolean {
   const text = line.trim();
   if (text === '' || /^(?:\/\/|\/\*|\*)/.test(text)) return false;
   return !/^(?:import|export type|type|interface|export interface|readonly \w+\??:|[|&] )/.test(text);
+}
+
+/** Closes one parenthesis more where the condition ends that `text` begins with. */
+function closedCondition(text: string, masked: string): string {
+  let depth = 1;
+  for (let at = 0; at < masked.length; at++) {
+    if (masked[at] === '(') depth += 1;
+    if (masked[at] === ')') depth -= 1;
+    if (depth === 0) return `${text.slice(0, at)})${text.slice(at)}`;
+  }
+  return text;
 }
 
 /** The line with what stands between quotes blanked out, and comments at its end. */

@@ -374,43 +374,24 @@ test('interruption: the timeout of the policy goes with the order', () => {
   assert.equal(decision?.type === 'Interrupt' && decision.victims[0]?.timeoutSeconds, 42);
 });
 
-test('interruption: the cheapest wait is taken, and the summary says what it costs', () => {
-  const story = new Story().nodes(n1(), node('n2').allocatable({ cpu: '2' }));
-  story.pods(low('a', '1').walltime('603s'), low('b', '1', 20));
-  story.pods(low('c', '1').on('n2').walltime('602s'), low('d', '1', 20).on('n2'));
+test('interruption: how long a pod is left alone yet is said as of now, though it was worked out before', () => {
+  const story = new Story().nodes(n1()).pods(low('a'));
+  story.tell({ type: 'InterruptionPolicyChanged', policy: policy('x', { minimumRunSeconds: 60 }) });
+  assert.match(story.after(10_000).pods(urgent()).brief().join(), /not reached for 50s more/);
+  assert.match(story.after(15_000).pods(urgent().uid('uid-q')).brief().join(), /not reached for 35s more/);
+});
+
+test('interruption: a plan by which nobody is interrupted shows no highest priority', () => {
+  const story = new Story().nodes(n1()).pods(low('a').terminating(10 * MINUTE + 1_000));
   const [decision] = story
     .after(10 * MINUTE)
-    .pods(urgent('1'))
+    .pods(urgent())
     .decide();
-  assert.equal(decision?.type === 'Wait' && decision.nodeName, 'n2');
-  assert.match(
-    decision?.explanation.summary ?? '',
-    /^waits on node n2 for the end of default\/c in 2 s: 1\.000 node-seconds, the cheapest interruption 1\.059$/,
-  );
-});
-
-test('interruption: a wait that came to nothing is not begun anew', () => {
-  const story = new Story().nodes(n1()).pods(low('a').walltime('601s'));
-  assert.deepEqual(
-    story
-      .after(10 * MINUTE)
-      .pods(urgent())
-      .brief(),
-    ['Wait p → n1 until 606000'],
-  );
-  story.after(6_000).pods(low('a').walltime('607s'));
-  assert.deepEqual(story.brief(), ['Interrupt Checkpoint a for p → n1']);
-});
-
-test('interruption: a wait may go on as long as it keeps to its first deadline', () => {
-  const story = new Story().nodes(n1()).pods(low('a').walltime('601s'));
-  story
+  assert.equal(decision?.explanation.plans[0]?.highestVictimPriority, 0);
+  const other = new Story().nodes(n1()).pods(low('a', '2', 7));
+  const [interruption] = other
     .after(10 * MINUTE)
     .pods(urgent())
-    .brief();
-  story
-    .after(500)
-    .pods(low('a').walltime('600700ms'))
-    .nodes(n1().labels({ changed: 'yes' }));
-  assert.deepEqual(story.brief(), ['Wait p → n1 until 605700']);
+    .decide();
+  assert.equal(interruption?.explanation.plans[0]?.highestVictimPriority, 7);
 });
