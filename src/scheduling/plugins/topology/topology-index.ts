@@ -13,9 +13,15 @@ import { PodDirectory } from './pod-directory.ts';
 import { Tally } from './tally.ts';
 import { TopologyColumn } from './topology-column.ts';
 
-/** Queries and node sets kept at a time; beyond it all are dropped and come back as they are asked for. */
-const REMEMBERED_QUERIES = 8192;
-const REMEMBERED_NODE_SETS = 512;
+/** How much is kept at a time; beyond it all is dropped, and comes back as it is asked for. */
+export interface TopologyIndexLimits {
+  /** Questions about pods; default 8192. */
+  readonly queries?: number;
+  /** Sets of nodes; default 512. */
+  readonly nodeSets?: number;
+  /** Topology keys; default 256. */
+  readonly columns?: number;
+}
 
 /** Which pods are counted: those that match all of the queries. */
 export interface Census {
@@ -48,9 +54,18 @@ export class TopologyIndex implements SnapshotListener {
   /** What sums over domains, by what decides where a node counts in it. */
   #sumsOf = new Map<TopologyColumn | NodeSet, Set<DomainCounts | DomainSizes>>();
 
+  readonly #most: Required<TopologyIndexLimits>;
+  /** What is kept has to go before the next change: not at once, for a cycle may hold some of it. */
+  #isFull = false;
+
+  constructor({ queries = 8192, nodeSets = 512, columns = 256 }: TopologyIndexLimits = {}) {
+    this.#most = { queries, nodeSets, columns };
+  }
+
   column(key: string): TopologyColumn {
     let column = this.#columns.get(key);
     if (column === undefined) {
+      if (this.#columns.size >= this.#most.columns) this.#isFull = true;
       column = new TopologyColumn(key);
       this.#columns.set(key, column);
       for (const [slot, node] of this.#nodes) column.set(slot, labelValue(node, key));
@@ -62,7 +77,7 @@ export class TopologyIndex implements SnapshotListener {
   nodeSet(text: string, condition: (node: NodeInfo) => boolean): NodeSet {
     let set = this.#nodeSets.get(text);
     if (set === undefined) {
-      if (this.#nodeSets.size >= REMEMBERED_NODE_SETS) this.#forgetAll();
+      if (this.#nodeSets.size >= this.#most.nodeSets) this.#isFull = true;
       set = new NodeSet(text, condition);
       this.#nodeSets.set(text, set);
       for (const [slot, node] of this.#nodes) set.set(slot, set.admits(node));
@@ -80,7 +95,7 @@ export class TopologyIndex implements SnapshotListener {
     const text = censusText(census);
     let counted = this.#counted.get(text);
     if (counted === undefined) {
-      if (this.#counted.size >= REMEMBERED_QUERIES) this.#forgetAll();
+      if (this.#counted.size >= this.#most.queries) this.#isFull = true;
       counted = { census, tally: new Tally() };
       this.#counted.set(text, counted);
       this.#queries.add(counted, anchorOf(census));
@@ -118,16 +133,19 @@ export class TopologyIndex implements SnapshotListener {
   }
 
   podPlaced(pod: PodInfo, node: NodeInfo): void {
+    this.#makeRoom();
     this.#directory.add(pod, node);
     this.#move(pod, node, 1);
   }
 
   podDisplaced(pod: PodInfo, node: NodeInfo): void {
+    this.#makeRoom();
     this.#directory.remove(pod);
     this.#move(pod, node, -1);
   }
 
   nodeChanged(node: NodeInfo): void {
+    this.#makeRoom();
     this.#nodes.set(node.slot, node);
     this.#settle(node);
   }
@@ -207,10 +225,13 @@ export class TopologyIndex implements SnapshotListener {
     for (const each of sums) each.enter(slot);
   }
 
-  #forgetAll(): void {
+  #makeRoom(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
     this.#counted = new Map();
     this.#queries = new AnchoredQueries();
     this.#nodeSets.clear();
+    this.#columns.clear();
     this.#sizes.clear();
     this.#sumsOf = new Map();
     this.carried.keepViews();

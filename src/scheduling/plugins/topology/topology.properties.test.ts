@@ -11,7 +11,7 @@ import { PodTopologySpread } from '../pod-topology-spread.ts';
 import { DefaultSelectors } from '../spread/default-selector.ts';
 import { anyPod, apply, type Change, changes, emptyWorld, type World } from './testing-cluster.ts';
 import { affinityScore, affinityVerdict, spreadScore, spreadVerdict } from './testing-oracle.ts';
-import { TopologyIndex } from './topology-index.ts';
+import { TopologyIndex, type TopologyIndexLimits } from './topology-index.ts';
 
 const REASONS: Record<string, string> = {
   "node(s) didn't match pod affinity rules": 'affinity',
@@ -25,11 +25,14 @@ const named = (rejection: Rejection | undefined): string | undefined => REASONS[
 class Subject {
   readonly cluster = new Cluster();
   readonly world: World = emptyWorld();
-  readonly index = new TopologyIndex();
-  readonly affinity = new InterPodAffinity(this.index, { hardPodAffinityWeight: 3 });
-  readonly spread = new PodTopologySpread(this.index, new DefaultSelectors(this.cluster.objects));
+  readonly index: TopologyIndex;
+  readonly affinity: InterPodAffinity;
+  readonly spread: PodTopologySpread;
 
-  constructor() {
+  constructor(limits: TopologyIndexLimits = {}) {
+    this.index = new TopologyIndex(limits);
+    this.affinity = new InterPodAffinity(this.index, { hardPodAffinityWeight: 3 });
+    this.spread = new PodTopologySpread(this.index, new DefaultSelectors(this.cluster.objects));
     this.cluster.follow(this.index);
   }
 
@@ -168,5 +171,20 @@ test('topology: scores of affinity are the same one by one and all at once', () 
       );
     }),
     runs,
+  );
+});
+
+test('topology: an index that has to forget answers as one that does not', () => {
+  fc.assert(
+    fc.property(changes, changes, fc.array(anyPod, { minLength: 1, maxLength: 4 }), (before, after, pods) => {
+      const subject = new Subject({ queries: 2, nodeSets: 1, columns: 1 });
+      subject.apply(before);
+      for (const pod of pods) assert.deepEqual(subject.answers(pod), subject.expected(pod));
+      for (const change of after) {
+        subject.apply([change]);
+        for (const pod of pods) assert.deepEqual(subject.answers(pod), subject.expected(pod));
+      }
+    }),
+    { numRuns: 50 },
   );
 });
