@@ -33,11 +33,18 @@ const root = new URL('../../', import.meta.url).pathname;
 const urlOf = (path: string): string => pathToFileURL(`${root}${path}`).href;
 const timeoutMilliseconds = Number(values.timeout) * 1000;
 
+/** What a file's own tests find need not be looked for in all others. */
+function ownFirst(mutant: Mutant | undefined, tests: readonly string[]): string[] {
+  const stem = mutant === undefined ? '' : mutant.file.replace(/\.ts$/, '.');
+  const isOwn = (path: string): number => Number(mutant !== undefined && path.startsWith(stem));
+  return [...tests].sort((one, other) => isOwn(other) - isOwn(one));
+}
+
 /** `timed out` counts as caught: the fault keeps the planner from coming to an end. */
 function tryOut(mutant: Mutant | undefined, tests: readonly string[]): Promise<TrialOutcome> {
   const order: TrialOrder = {
     mutant: mutant === undefined ? undefined : { url: urlOf(mutant.file), source: mutant.source },
-    tests: tests.map(urlOf),
+    tests: ownFirst(mutant, tests).map(urlOf),
   };
   return new Promise((resolve) => {
     const worker = new Worker(new URL('./trial.ts', import.meta.url), {
