@@ -12,17 +12,22 @@ export async function externalCredentials(
   cluster: Record<string, unknown>,
   where: string,
 ): Promise<Partial<ClusterAccess>> {
-  const config = new KubeConfig();
-  config.loadFromString(
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: 'cluster', cluster }],
-      users: [{ name: 'user', user }],
-      contexts: [{ name: 'context', context: { cluster: 'cluster', user: 'user' } }],
-      'current-context': 'context',
-    }),
-  );
+  const load = (): KubeConfig => {
+    const config = new KubeConfig();
+    config.loadFromString(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [{ name: 'cluster', cluster }],
+        users: [{ name: 'user', user }],
+        contexts: [{ name: 'context', context: { cluster: 'cluster', user: 'user' } }],
+        'current-context': 'context',
+      }),
+    );
+    return config;
+  };
+  // It keeps a token until that expires, or for ever where no time is given.
+  let config = load();
   const credentials = async (): Promise<RequestOptions> => {
     const options: RequestOptions = {};
     try {
@@ -39,6 +44,9 @@ export async function externalCredentials(
   return {
     ...(cert === undefined ? {} : { clientCert: String(cert) }),
     ...(key === undefined ? {} : { clientKey: String(key) }),
+    authorizationRefused: () => {
+      config = load();
+    },
     authorize: async () => {
       const { headers } = await credentials();
       const entries = Object.entries(headers ?? {}).flatMap(([name, value]): [string, string][] =>

@@ -162,7 +162,10 @@ export class HttpTransport {
       body = undefined;
       if (!(error instanceof SyntaxError)) return this.#failure(call, error, 'broke off');
     }
-    if (answer.statusCode === 401) this.#tokens?.forget();
+    if (answer.statusCode === 401) {
+      this.#tokens?.forget();
+      this.#access.authorizationRefused?.();
+    }
     const refusal = statusError(body, answer.statusCode, `${call.method} ${this.#access.server}${call.path}`);
     const retryAfter = Number(answer.headers['retry-after']);
     if (!Number.isFinite(retryAfter) || refusal.details?.retryAfterSeconds !== undefined) return refusal;

@@ -217,3 +217,21 @@ test('an exec plugin’s token goes into every call, and a plugin that fails is 
     });
   });
 });
+
+test('an exec plugin is asked again once the server has refused its token, and not before', async () => {
+  const credential = `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"$N"}}`;
+  const plugin = `#!/bin/sh\ncd "$(dirname "$0")"\necho >> asked\nN=$(wc -l < asked | tr -d ' ')\necho "${credential.replaceAll('"', '\\"')}"\n`;
+  await withFiles({ plugin }, async (directory) => {
+    await chmod(join(directory, 'plugin'), 0o755);
+    const user = `exec: { apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: "${join(directory, 'plugin')}" }`;
+    await writeFile(join(directory, 'config'), config(user));
+    const access = await loadKubeconfig({ path: join(directory, 'config') });
+    const tokens = [await access.authorize?.(), await access.authorize?.()];
+    access.authorizationRefused?.();
+    tokens.push(await access.authorize?.());
+    assert.deepEqual(
+      tokens.map((headers) => headers?.authorization),
+      ['Bearer 1', 'Bearer 1', 'Bearer 2'],
+    );
+  });
+});

@@ -32,6 +32,8 @@ export interface ClusterAccess {
   context?: string;
   /** Headers for one request, for credentials that have to be renewed (exec plugins). */
   authorize?: () => Promise<Record<string, string>>;
+  /** The server refused what {@link authorize} gave: the next call gets it anew. */
+  authorizationRefused?: () => void;
 }
 
 /** {@link ClusterAccess.context} of a pod's own service account. */
