@@ -77,6 +77,16 @@ export function gangHostOf(state: EngineState, observer: Observer, ways: SingleP
     hold: (entries, now, dueAt) => {
       for (const entry of entries) queue.hold(entry, [], now, dueAt);
     },
+    reserve: (_gang, members, needed, now) =>
+      state.strategies.reserving?.reserveTogether(members, needed, {
+        now,
+        begin: (pod) => {
+          const entry = queue.get(pod.info.uid);
+          if (entry === undefined) throw new RangeError(`pod ${pod.info.key} waits no more`);
+          return ways.begin(entry, now);
+        },
+      }),
+    withdraw: ({ key }, now) => state.strategies.reserving?.withdraw(key, now),
     alone: (entry, now) => ways.alone(entry, now),
     refuse: (entry, { message, filtered, plugins, now, retryAt }) => {
       // Before it is back in the queue, lest its own withdrawal wakes it.

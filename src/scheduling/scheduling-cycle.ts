@@ -248,6 +248,7 @@ export class SchedulingCycle {
       case 'Wait':
         return this.#wait(cycle, entry, remedy, rejections, [...plugins]);
       case 'None':
+        for (const plugin of remedy.plugins ?? []) plugins.add(plugin);
         return this.#refuse(cycle, entry, remedy, rejections, [...plugins], nodes.length);
     }
   }

@@ -59,6 +59,10 @@ export class Strategies {
     return this.#gang !== undefined;
   }
 
+  get reserving(): Backfill | undefined {
+    return this.#backfill;
+  }
+
   get reclaiming(): Reclaim | undefined {
     return this.#reclaim;
   }
@@ -88,6 +92,7 @@ export class Strategies {
     if (this.#backfill === undefined) {
       this.#backfill = new Backfill(
         {
+          cluster,
           costs,
           rules: this.#rules,
           frameworkOf: (pod) => this.#state.profileOf(pod).framework,

@@ -179,3 +179,13 @@ test('an overdue pod is expected to end soon, and the less soon the longer it is
   const later = queueBehindLarge({}).after(40 * MINUTE);
   assert.match(later.brief().join(), /node n1 is reserved for it in 30m0s,/);
 });
+
+test('when those before it end early, its guests are made to go at once', () => {
+  const world = new Play(backfilling(), nodes(4));
+  world.submit(job('first', 2, '1h'), { when: 0, runs: 20 * MINUTE });
+  world.submit(job('large', 4, '1h'), { when: 1_000, runs: 5 * MINUTE });
+  world.submit(job('guest', 2), { when: 2_000, runs: 50 * MINUTE });
+  world.play(3 * 60 * MINUTE);
+  assert.ok((world.startOf('large') ?? Infinity) < 20 * MINUTE + 15_000, `large began at ${world.startOf('large')}`);
+  assert.deepEqual(world.waiting, []);
+});

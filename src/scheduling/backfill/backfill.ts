@@ -1,7 +1,6 @@
 import { formatDuration, PODS, podGroupOf, VACATE_BY_ANNOTATION } from '../../model/index.ts';
 import type { Cycle } from '../framework/cycle.ts';
 import { StateKey } from '../framework/cycle.ts';
-import type { Framework } from '../framework/framework.ts';
 import type {
   FilterPlugin,
   Impasse,
@@ -14,16 +13,17 @@ import type {
   Remedy,
   ReservePlugin,
 } from '../framework/phases.ts';
-import { makePlan } from '../interruption/interruption-plan.ts';
 import { Trial } from '../interruption/select-victims.ts';
-import { singleUnit } from '../interruption/victim-unit.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
+import type { BackfillDependencies } from './backfill-dependencies.ts';
 import { durationOf, expectedEndOf, STARTUP_MS } from './expected-end.ts';
+import { GangPlacing, type GangPlacingWays } from './gang-placing.ts';
+import { interruptGuests, SOON_MS } from './guest-interruption.ts';
 import { NodeTimeline, type Occupancy } from './node-timeline.ts';
-import { type Reservation, Reservations } from './reservations.ts';
-import { Vacating, type VacatingDependencies } from './vacating.ts';
+import { ownerOf, type Reservation, Reservations } from './reservations.ts';
+import { Vacating } from './vacating.ts';
 
 export interface BackfillOptions {
   /** Pods that have to wait and are promised a start: 1 is EASY (the default), more is conservative backfill. */
@@ -32,17 +32,6 @@ export interface BackfillOptions {
   readonly interruptible?: boolean;
   /** How many times the estimated dump time is allowed for before a promised start. Default 2. */
   readonly dumpSafety?: number;
-}
-
-export interface BackfillDependencies extends VacatingDependencies {
-  /** The framework that decides about the pod; asked only once decisions are taken. */
-  readonly frameworkOf: (pod: PodInfo) => Framework;
-  /** The order of the queue. */
-  readonly less: (one: QueuedPod, other: QueuedPod) => boolean;
-  /** The pod in the queue; undefined: it does not wait. */
-  readonly entryOf: (podUID: string) => QueuedPod | undefined;
-  /** Tries pods again that a promise kept away. */
-  readonly activate: (podUID: string, now: number) => void;
 }
 
 /** What filter needs of the cycle: the promises on each node, and who is taken away or added to try something out. */
@@ -54,8 +43,6 @@ interface Constraint {
 
 const CONSTRAINT = new StateKey<Constraint>('Backfill');
 const DEFAULT_DUMP_SAFETY = 2;
-/** What should have happened by now is looked for again after this long. */
-const SOON_MS = 1_000;
 
 /**
  * Backfill by walltimes (annotation `fermata.dev/walltime`, else `activeDeadlineSeconds`). A pod that has to wait is promised
@@ -72,6 +59,7 @@ export class Backfill
     RoomFreed: () => true,
     PlacedPodChanged: () => true,
   };
+  readonly hintsRead = 'template';
   readonly #dependencies: BackfillDependencies;
   readonly #interruptible: boolean;
   readonly #reservations: Reservations;
@@ -88,17 +76,12 @@ export class Backfill
     this.#reservations = new Reservations(options.reservations ?? 1, dependencies.less);
   }
 
-  /** The promise to the pod, if it has one. */
-  reservationOf(podUID: string): Reservation | undefined {
-    return this.#reservations.get(podUID);
-  }
-
   preFilter(cycle: Cycle): 'skip' | undefined {
     this.dropStale(cycle.now);
     const entry = this.#dependencies.entryOf(cycle.pod.uid);
     if (entry === undefined || this.#reservations.size === 0) return 'skip';
     const ahead = new Map<string, Reservation[]>();
-    for (const reservation of this.#reservations.bindingFor(entry)) {
+    for (const reservation of this.#reservations.bindingFor(entry, cycle.now)) {
       const others = ahead.get(reservation.node.name);
       if (others === undefined) ahead.set(reservation.node.name, [reservation]);
       else others.push(reservation);
@@ -132,8 +115,13 @@ export class Backfill
     if (typeof admission === 'number') this.#vacating.mark(uid, admission);
     this.#placedAt.set(uid, cycle.now);
     this.#keptAway.delete(uid);
-    if (this.#reservations.delete(uid) !== undefined) this.#wakeKeptAway(cycle.now);
+    this.withdraw(ownerOf(cycle.pod), cycle.now);
     return undefined;
+  }
+
+  /** Takes back what was promised to the pod, or to its gang. */
+  withdraw(owner: string, now: number): void {
+    if (this.#reservations.delete(owner) !== undefined) this.#wakeKeptAway(now);
   }
 
   unreserve({ uid }: PodInfo): void {
@@ -163,9 +151,9 @@ export class Backfill
     const { pod, now } = cycle;
     const none: Remedy = { type: 'None', message: '' };
     const entry = this.#dependencies.entryOf(pod.uid);
-    // A gang would need its places at one time: promises to some of its members would help nobody.
+    // The members of a gang are promised their places together, or not at all.
     if (entry === undefined || podGroupOf(pod.pod) !== undefined || !this.#reservations.admits(entry)) return none;
-    const known = this.#reservations.delete(pod.uid);
+    const [known] = this.#reservations.delete(pod.uid) ?? [];
     // What it was promised holds, or gets better, at nobody's cost; if it cannot be kept, those behind it make way.
     const kept =
       known === undefined
@@ -179,20 +167,74 @@ export class Backfill
       if (known !== undefined) this.#wakeKeptAway(now);
       return none;
     }
-    const vacated = this.#vacate(cycle, impasse, found);
+    const respected = found === kept ? 'all' : 'ahead';
+    const vacated = this.#guestsOf(cycle, impasse, found);
     if (vacated.type === 'Interrupt') {
-      this.#reservations.put(found);
+      this.#put([found], { respected, now });
       return vacated;
     }
-    const outranked = this.#reservations.put(found);
-    if (outranked !== undefined) this.#dependencies.activate(outranked.holder.info.uid, now);
+    this.#put([found], { respected, now });
     if (known !== undefined && (known.node !== found.node || known.at < found.at)) this.#wakeKeptAway(now);
     const seconds = Math.ceil((found.at - now) / 1_000);
     return {
       type: 'None',
       message: `backfill: node ${found.node.name} is reserved for it in ${formatDuration(seconds * 1_000)}, by the walltimes of the pods there.`,
       retryAt: Math.min(found.at, vacated.at),
+      // Who ends early, or goes on for longer, changes when it can start.
+      plugins: [this.name],
     };
+  }
+
+  /**
+   * Promises a gang its places: the first instant at which `needed` of its members have room at once, by known ends.
+   * @returns what to tell it, and when to try again; undefined: no such instant is known
+   */
+  reserveTogether(
+    members: readonly QueuedPod[],
+    needed: number,
+    ways: GangPlacingWays,
+  ): { message: string; retryAt: number } | undefined {
+    const [first] = members;
+    if (first === undefined || !this.#reservations.admits(first)) return undefined;
+    const [known] = this.#reservations.delete(ownerOf(first.info)) ?? [];
+    const placing = new GangPlacing({
+      cluster: this.#dependencies.cluster,
+      frameworkOf: this.#dependencies.frameworkOf,
+      endOf: (pod) => this.#endFor(pod, ways.now, first),
+      except: this,
+    });
+    const earliest = (respected: readonly Reservation[]) => placing.earliest(members, needed, { ...ways, respected });
+    const kept = known === undefined ? undefined : earliest(this.#reservations.othersThan(first));
+    const found =
+      kept !== undefined && kept[0].at <= (known?.at ?? 0) ? kept : earliest(this.#reservations.aheadOf(first));
+    if (found === undefined) {
+      if (known !== undefined) this.#wakeKeptAway(ways.now);
+      return undefined;
+    }
+    this.#put(found, { respected: found === kept ? 'all' : 'ahead', now: ways.now });
+    if (known !== undefined) this.#wakeKeptAway(ways.now);
+    const nodes = [...new Set(found.map(({ node }) => node.name))].join(', ');
+    const seconds = Math.ceil((found[0].at - ways.now) / 1_000);
+    return {
+      message: `backfill: room on node(s) ${nodes} is reserved for it in ${formatDuration(seconds * 1_000)}, by the walltimes of the pods there.`,
+      retryAt: found[0].at,
+    };
+  }
+
+  /**
+   * @param respected those the reservations were made beside; promises to pods behind that were not among them and overlap
+   *   with these fall, and are made anew: of two that contradict each other both could be missed
+   */
+  #put(
+    reservations: readonly [Reservation, ...Reservation[]],
+    { respected, now }: { respected: 'all' | 'ahead'; now: number },
+  ): void {
+    const overlapped = respected === 'all' ? [] : this.#reservations.overlappedBehind(reservations);
+    const outranked = [...this.#reservations.put(reservations), ...overlapped];
+    for (const { holder } of outranked) {
+      this.#reservations.delete(ownerOf(holder.info));
+      this.#dependencies.activate(holder.info.uid, now);
+    }
   }
 
   /** The first start on any node that known ends allow, and the promises in `respected`. */
@@ -243,60 +285,20 @@ export class Backfill
     return new Trial(this.#dependencies.frameworkOf(cycle.pod), cycle, others, node);
   }
 
-  /** Time to dump those who were let in until the promised start: an interruption; else when that time comes. */
-  #vacate(
-    cycle: Cycle,
-    { filters }: Impasse,
-    { holder, node, at }: Reservation,
-  ): Extract<Remedy, { type: 'Interrupt' }> | { type: 'Later'; at: number } {
+  #guestsOf(cycle: Cycle, { filters }: Impasse, { holder, node, at }: Reservation): ReturnType<typeof interruptGuests> {
     const { pod, now } = cycle;
-    const guests = [...node.pods.values()].filter((guest) => this.#isGuestOf(guest, holder));
-    if (guests.length === 0) return { type: 'Later', at: Infinity };
-    const begin = at - this.#vacating.windowOf(guests, node, now);
-    if (now < begin) return { type: 'Later', at: begin };
-    const { costs } = this.#dependencies;
-    const movable = guests.flatMap((guest) => {
-      const permission = this.#vacating.permissionFor(guest, now);
-      return permission.checkpoint ? [{ pod: guest, permission }] : [];
-    });
-    const trial = this.#trial(cycle, node, filters);
-    try {
-      // Who ends by itself until then is as good as gone; the guests go one by one until there is room, the youngest first.
-      for (const other of node.pods.values()) {
-        if (!guests.includes(other) && this.#endFor(other, now) <= at) trial.remove(other);
-      }
-      const chosen: typeof movable = [];
-      for (const guest of movable.sort(
-        (one, other) => other.pod.startedAt - one.pod.startedAt || (one.pod.uid < other.pod.uid ? -1 : 1),
-      )) {
-        if (trial.rejection() === undefined) break;
-        trial.remove(guest.pod);
-        chosen.push(guest);
-      }
-      if (chosen.length === 0 || trial.rejection() !== undefined) return { type: 'Later', at: now + SOON_MS };
-      const units = chosen.map(({ pod: guest, permission }) =>
-        singleUnit({
-          pod: guest,
-          node,
-          permission,
-          checkpoint: costs.checkpointCost(guest, node, chosen.length),
-          terminate: Infinity,
-        }),
-      );
-      const plan = makePlan({ node, leaving: [], leavingUntil: 0 }, units, { violating: new Set() });
-      const victims = plan.victims.map((member) => ({
-        ...member,
-        costs: costs.explain(member.pod, node, {
-          permission: member.permission,
-          dumps: chosen.length,
-          preemptor: pod,
-          now,
-        }),
-      }));
-      return { type: 'Interrupt', plans: [{ ...plan, victims }], note: ' They were let in ahead of it until now.' };
-    } finally {
-      trial.restore();
-    }
+    return interruptGuests(
+      { vacating: this.#vacating, costs: this.#dependencies.costs },
+      {
+        pod,
+        node,
+        at,
+        now,
+        guests: [...node.pods.values()].filter((guest) => this.#isGuestOf(guest, holder)),
+        endOf: (other) => this.#endFor(other, now),
+        trial: this.#trial(cycle, node, filters),
+      },
+    );
   }
 
   /** Whether `guest` runs ahead of the pod on condition that it makes way for it. */
@@ -320,7 +322,11 @@ export class Backfill
     const timeline = new NodeTimeline(node.allocatable, occupancies);
     const end = now + STARTUP_MS + durationOf(pod);
     if (timeline.fits(pod.requests, now, end)) return 'for good';
-    if (!this.#interruptible) return 'refused';
+    // A gang is not interrupted in part, nor does it interrupt guests one by one.
+    const concernsGang = [pod, ...ahead.map(({ holder }) => holder.info)].some(
+      (one) => podGroupOf(one.pod) !== undefined,
+    );
+    if (!this.#interruptible || concernsGang) return 'refused';
     const starts = ahead.map(({ at }) => at).sort((one, other) => other - one);
     for (const by of starts) {
       if (!timeline.fits(pod.requests, now, by)) continue;
@@ -352,15 +358,15 @@ export class Backfill
   }
 
   /**
-   * When the pod gives its room back: by itself, or because it was let in until then only. That counts for `waiting`, if given,
-   * only where the pod is to make way for it; it may be overdue, and can be made to go even so.
+   * When the pod gives its room back: by itself, or because it was let in until then only. For `waiting`, if given, those that
+   * are to make way for it count as good as gone: they are made to go as soon as nothing else keeps it from starting.
    */
   #endFor(pod: PodInfo, now: number, waiting?: QueuedPod): number {
     const end = expectedEndOf(pod, now, this.#placedAt.get(pod.uid));
     const by = this.#vacating.deadlineOf(pod);
     if (by === undefined) return end;
     if (waiting === undefined) return by > now ? Math.min(end, by) : end;
-    return this.#isGuestOf(pod, waiting) ? Math.min(end, Math.max(by, now + SOON_MS)) : end;
+    return this.#isGuestOf(pod, waiting) ? Math.min(end, now + SOON_MS) : end;
   }
 
   /** Forgets promises to pods that wait no longer, and on nodes that are gone; those they kept away are tried again. */
@@ -370,7 +376,7 @@ export class Backfill
       const { uid } = holder.info;
       const isGone = node.node === undefined;
       if (this.#dependencies.entryOf(uid) === holder && !isGone) continue;
-      this.#reservations.delete(uid);
+      this.#reservations.delete(ownerOf(holder.info));
       if (isGone) this.#dependencies.activate(uid, now);
       dropped = true;
     }

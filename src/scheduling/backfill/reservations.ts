@@ -1,5 +1,7 @@
+import { podGroupOf } from '../../model/index.ts';
 import type { QueuedPod } from '../framework/phases.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
 
 /** Room on a node that is to be free for a pod at a time; times are ms since the epoch. */
 export interface Reservation {
@@ -11,14 +13,20 @@ export interface Reservation {
   readonly until: number;
 }
 
+/** Whose promise it is: the pod's own, or its gang's, all of which start together. */
+export function ownerOf({ pod, uid }: PodInfo): string {
+  return podGroupOf(pod) ?? uid;
+}
+
 /**
- * Who has been promised a start. One reservation, for the first in the queue that has to wait, is EASY backfill; one for each
- * that has to wait is conservative backfill.
+ * Who has been promised a start. One promise, to the first in the queue that has to wait (a pod or a gang), is EASY backfill;
+ * one to each that has to wait is conservative backfill.
  */
 export class Reservations {
   readonly #most: number;
   readonly #less: (one: QueuedPod, other: QueuedPod) => boolean;
-  readonly #byHolder = new Map<string, Reservation>();
+  /** By owner: one for a pod, one a member for a gang. */
+  readonly #byOwner = new Map<string, readonly Reservation[]>();
 
   constructor(most: number, less: (one: QueuedPod, other: QueuedPod) => boolean) {
     this.#most = most;
@@ -26,29 +34,26 @@ export class Reservations {
   }
 
   get size(): number {
-    return this.#byHolder.size;
+    return this.#byOwner.size;
   }
 
-  get(podUID: string): Reservation | undefined {
-    return this.#byHolder.get(podUID);
-  }
-
-  delete(podUID: string): Reservation | undefined {
-    const known = this.#byHolder.get(podUID);
-    this.#byHolder.delete(podUID);
+  delete(owner: string): readonly Reservation[] | undefined {
+    const known = this.#byOwner.get(owner);
+    this.#byOwner.delete(owner);
     return known;
   }
 
-  all(): Iterable<Reservation> {
-    return this.#byHolder.values();
+  *all(): Iterable<Reservation> {
+    for (const reservations of this.#byOwner.values()) yield* reservations;
   }
 
   /**
-   * Those that the pod must respect: of pods that come before it; and, when it is promised a start itself, all others: it may
-   * only start earlier than that where it delays nobody.
+   * Those that the pod must respect: of pods that come before it; and, while it is promised a later start itself, all others:
+   * it may only start earlier than that where it delays nobody.
    */
-  bindingFor(pod: QueuedPod): Reservation[] {
-    return this.#byHolder.has(pod.info.uid) ? this.othersThan(pod) : this.aheadOf(pod);
+  bindingFor(pod: QueuedPod, now: number): Reservation[] {
+    const [own] = this.#byOwner.get(ownerOf(pod.info)) ?? [];
+    return own !== undefined && own.at > now ? this.othersThan(pod) : this.aheadOf(pod);
   }
 
   aheadOf(pod: QueuedPod): Reservation[] {
@@ -56,29 +61,41 @@ export class Reservations {
   }
 
   othersThan(pod: QueuedPod): Reservation[] {
-    return [...this.#byHolder.values()].filter(({ holder }) => holder !== pod);
+    const own = ownerOf(pod.info);
+    return [...this.all()].filter(({ holder }) => ownerOf(holder.info) !== own);
   }
 
   /** Whether the pod may have one: there are fewer than allowed, or one of them is held by somebody behind it. */
   admits(pod: QueuedPod): boolean {
-    return this.#byHolder.has(pod.info.uid) || this.#byHolder.size < this.#most || this.#lastBehind(pod) !== undefined;
+    const owner = ownerOf(pod.info);
+    return this.#byOwner.has(owner) || this.#byOwner.size < this.#most || this.#lastBehind(pod) !== undefined;
   }
 
-  /** Takes the reservation in; returns the one that had to go for it. */
-  put(reservation: Reservation): Reservation | undefined {
-    const { holder } = reservation;
-    this.#byHolder.delete(holder.info.uid);
-    const outranked = this.#byHolder.size < this.#most ? undefined : this.#lastBehind(holder);
-    if (outranked !== undefined) this.#byHolder.delete(outranked.holder.info.uid);
-    this.#byHolder.set(holder.info.uid, reservation);
-    return outranked;
+  /** Takes the reservations of one owner in; returns those that had to go for them. */
+  put(reservations: readonly [Reservation, ...Reservation[]]): readonly Reservation[] {
+    const [{ holder }] = reservations;
+    this.#byOwner.delete(ownerOf(holder.info));
+    const outranked = this.#byOwner.size < this.#most ? undefined : this.#lastBehind(holder);
+    const gone = outranked === undefined ? undefined : this.delete(ownerOf(outranked.info));
+    this.#byOwner.set(ownerOf(holder.info), reservations);
+    return gone ?? [];
   }
 
-  #lastBehind(pod: QueuedPod): Reservation | undefined {
-    let last: Reservation | undefined;
-    for (const reservation of this.#byHolder.values()) {
-      if (!this.#less(pod, reservation.holder)) continue;
-      if (last === undefined || this.#less(last.holder, reservation.holder)) last = reservation;
+  /** Those of pods behind on the same nodes at the same time. */
+  overlappedBehind(reservations: readonly [Reservation, ...Reservation[]]): Reservation[] {
+    const [{ holder }] = reservations;
+    return this.othersThan(holder).filter(
+      (other) =>
+        this.#less(holder, other.holder) &&
+        reservations.some(({ node, at, until }) => node === other.node && at < other.until && other.at < until),
+    );
+  }
+
+  #lastBehind(pod: QueuedPod): QueuedPod | undefined {
+    let last: QueuedPod | undefined;
+    for (const { holder } of this.all()) {
+      if (!this.#less(pod, holder)) continue;
+      if (last === undefined || this.#less(last, holder)) last = holder;
     }
     return last;
   }

@@ -180,3 +180,10 @@ test('whenever pods are moved, all of them and the pod they make room for have r
     { numRuns: 200 },
   );
 });
+
+test('a pod that could not be helped is tried again when room elsewhere lets others move', () => {
+  const other = running('c', 'n2', 3);
+  const world = fragmented().pods(other).after(MINUTE).pods(large(4));
+  assert.match(world.brief().join(), /^Unschedulable large/);
+  assert.deepEqual(world.after(MINUTE).gone(other).brief(), ['Interrupt Checkpoint a for large → n1']);
+});

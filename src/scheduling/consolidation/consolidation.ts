@@ -59,12 +59,9 @@ const TRIED_NODES = 16;
  */
 export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterPlugin, ReservePlugin {
   readonly name = 'Consolidation';
-  readonly hints = {
-    NodeChanged: () => true,
-    RoomFreed: () => true,
-    PlacedPodChanged: () => true,
-    InterruptionRulesChanged: () => true,
-  };
+  /** Room anywhere may be room to move to. */
+  readonly hints = { NodeChanged: () => true, RoomFreed: () => true };
+  readonly hintsRead = 'template';
   readonly #dependencies: ConsolidationDependencies;
   readonly #expectedWaitSeconds: number;
   readonly #maximumMoves: number;
@@ -101,7 +98,7 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
   postFilter(cycle: Cycle, impasse: Impasse): Remedy {
     const { costs, modeOf } = this.#dependencies;
     const { pod } = cycle;
-    const none: Remedy = { type: 'None', message: '' };
+    const none: Remedy = { type: 'None', message: '', plugins: [this.name] };
     if (podGroupOf(pod.pod) !== undefined || modeOf(pod) === 'Never') return none;
     let best: Moves | undefined;
     for (const node of this.#promising(impasse)) {

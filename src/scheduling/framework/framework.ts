@@ -187,14 +187,17 @@ export class Framework {
   /** What can be done for a pod that fits nowhere: the first remedy any plugin finds, else what each of them says. */
   postFilter(cycle: Cycle, impasse: Impasse): Remedy {
     const messages: string[] = [];
+    const plugins: string[] = [];
     let retryAt = Infinity;
     for (const plugin of this.#postFilter) {
       const remedy = plugin.postFilter(cycle, impasse);
       if (remedy.type !== 'None') return remedy;
       if (remedy.message !== '') messages.push(remedy.message);
       retryAt = Math.min(retryAt, remedy.retryAt ?? Infinity);
+      plugins.push(...(remedy.plugins ?? []));
     }
-    return { type: 'None', message: messages.join(' '), ...(retryAt === Infinity ? {} : { retryAt }) };
+    const message = messages.join(' ');
+    return { type: 'None', message, plugins, ...(retryAt === Infinity ? {} : { retryAt }) };
   }
 
   /** The scoring plugins that have something to say about this pod; `nodes` are those that can take it, where known. */

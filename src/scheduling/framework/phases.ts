@@ -187,7 +187,13 @@ export type Remedy =
       readonly summary: string;
       readonly plans: readonly ExplainedPlan[];
     }
-  | { readonly type: 'None'; readonly message: string; readonly retryAt?: number };
+  | {
+      readonly type: 'None';
+      readonly message: string;
+      readonly retryAt?: number;
+      /** Plugins whose events make it worth another try, besides those that turned nodes down. */
+      readonly plugins?: readonly string[];
+    };
 
 export interface PostFilterPlugin extends Plugin {
   postFilter(cycle: Cycle, impasse: Impasse): Remedy;

@@ -158,6 +158,7 @@ export class GangCycle {
       decisions.push(...outcome.decisions);
     }
     this.#promisedSince.delete(gang.key);
+    host.withdraw(gang, now);
     // The gang runs: those it does not need go the way of any pod.
     for (const { entry } of unseated) decisions.push(...host.alone(entry, now));
     return decisions;
@@ -200,7 +201,9 @@ export class GangCycle {
     const without = unseated.length - (seats.length - seated);
     const note = `pod group ${gang.key} needs ${minMember} ${minMember === 1 ? 'pod' : 'pods'} at once: ${present} run, ${fit} ${fit === 1 ? 'fits' : 'fit'}, ${without} ${without === 1 ? 'does' : 'do'} not.`;
     const members = [...seats.map(({ sought }) => sought.entry), ...unseated.map(({ entry }) => entry)];
-    return this.#refuseAll(gang, { members: [...new Set(members)], now, note, failed });
+    const waiting = [...new Set(members)].sort((one, other) => one.sequence - other.sequence);
+    const reserved = host.reserve(gang, waiting, needed, now);
+    return this.#refuseAll(gang, { members: waiting, now, note, failed, reserved });
   }
 
   /** Every interruption it takes is ordered, and the room that is there already is promised, in one go. */
@@ -210,6 +213,8 @@ export class GangCycle {
   ): Decision[] {
     const host = this.#host;
     this.#promisedSince.set(gang.key, now);
+    // Room is being made: what was to be free later is not needed.
+    host.withdraw(gang, now);
     const until = now + (gang.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     const names = provisions.map(({ sought }) => sought.entry.info.name).join(', ');
     const promises = [
@@ -255,12 +260,16 @@ export class GangCycle {
       now: number;
       note: string;
       failed?: readonly { sought: Sought; remedy: Extract<Remedy, { type: 'None' | 'Wait' }> }[];
+      reserved?: { readonly message: string; readonly retryAt: number } | undefined;
     },
   ): Decision[] {
-    const { members, now, note, failed = [] } = refusal;
+    const { members, now, failed = [], reserved } = refusal;
+    const note = reserved === undefined ? refusal.note : `${refusal.note} ${reserved.message}`;
     this.#promisedSince.delete(gang.key);
+    if (reserved === undefined) this.#host.withdraw(gang, now);
     const plugins = new Set(['Gang']);
-    let retryAt: number | undefined;
+    if (reserved !== undefined) plugins.add('Backfill');
+    let retryAt = reserved?.retryAt;
     const reasons = new Map<QueueEntry, Map<string, number>>();
     const sentences = new Map<QueueEntry, string>();
     for (const { sought, remedy } of failed) {
@@ -268,6 +277,7 @@ export class GangCycle {
       const known = rejections.filter((rejection): rejection is Rejection => rejection !== undefined);
       for (const { plugin } of known) plugins.add(plugin);
       plugins.add('Interruption');
+      if (remedy.type === 'None') for (const plugin of remedy.plugins ?? []) plugins.add(plugin);
       const counts = countReasons(known);
       reasons.set(sought.entry, counts);
       const said = remedy.type === 'None' ? remedy.message : `${remedy.summary}.`;

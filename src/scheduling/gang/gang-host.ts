@@ -33,6 +33,15 @@ export interface GangHost {
   isWaitingForRoom(entry: QueueEntry, now: number): boolean;
   /** They wait for that room; the try does not count. */
   hold(entries: readonly QueueEntry[], now: number, dueAt: number | undefined): void;
+  /** Promises the gang the first time at which enough of its members have room, where that is known. */
+  reserve(
+    gang: Gang,
+    members: readonly QueueEntry[],
+    needed: number,
+    now: number,
+  ): { readonly message: string; readonly retryAt: number } | undefined;
+  /** Takes such a promise back. */
+  withdraw(gang: Gang, now: number): void;
   /** Decides about the pod as about any other. */
   alone(entry: QueueEntry, now: number): Decision[];
   /** Takes back what was promised to it; it waits for an event that one of `plugins` finds helpful, or for `retryAt`. */
