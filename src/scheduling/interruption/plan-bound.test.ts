@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { POD_GROUP_LABEL } from '../../model/index.ts';
 import { DUMP_CURVE, DUMP_FIXED_SECONDS, RESTART_SECONDS, RESTORE_FIXED_SECONDS } from '../constants.ts';
 import { EngineState } from '../engine-state.ts';
 import { DEFAULT_PROFILE } from '../framework/profile.ts';
@@ -226,4 +227,21 @@ test('termination where it is cheaper: it shares no bandwidth', () => {
 test('where cost does not count the bound says nothing of it', () => {
   const residents = [resident('a', 4), resident('b', 4)];
   assert.equal(ranked({ residents, preemptor: wants(8), costCounts: false }).cost, 0);
+});
+
+test('whoever takes a member of a group pays its part of the whole, at the priority of the highest', () => {
+  const member = (name: string, priority: number) => resident(name, 2, priority).labels({ [POD_GROUP_LABEL]: 'g' });
+  const bound = ranked({ residents: [member('a', 1), member('b', 4)], preemptor: wants(5) });
+  assert.equal(bound.highestVictimPriority, 4);
+  near(bound.cost, gibCost(0.25, 1));
+  const beside = ranked({ residents: [member('a', 1), member('b', 4), resident('c', 2, 2)], preemptor: wants(4) });
+  assert.equal(beside.highestVictimPriority, 2);
+  const refused = boundOf({ residents: [member('a', 1), member('b', 10)], preemptor: wants(5) });
+  assert.deepEqual(refused, { lacking: [0] });
+});
+
+test('exhausted budgets: who is too important to go does not help', () => {
+  const residents = [resident('a', 4).labels({ app: 'db' }), resident('keep', 4, 10)];
+  assert.equal(ranked({ residents, preemptor: wants(2), exhausted: true }).pdbViolations, 1);
+  assert.equal(ranked({ residents, preemptor: wants(1), resourcesCount: false, exhausted: true }).pdbViolations, 1);
 });
