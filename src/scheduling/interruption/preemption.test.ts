@@ -83,6 +83,12 @@ const CASES: Record<string, Case> = {
     pod: plain(),
     wants: 'Interrupt Terminate c for p → n2',
   },
+  'a plain class keeps to the reprieve of upstream though fewer victims would do': {
+    nodes: [node('n1').allocatable({ cpu: '4' })],
+    placed: [low('big', '2').on('n1', 1_000), low('s1', '1').on('n1', 2_000), low('s2', '1').on('n1', 3_000)],
+    pod: plain('2'),
+    wants: 'Interrupt Terminate s1, Terminate s2 for p → n1',
+  },
   'a plain class takes whom began last, of equals': {
     nodes: [n1(), node('n2').allocatable({ cpu: '2' })],
     placed: [low('a').on('n1', 1_000), low('b').on('n2', 2_000)],

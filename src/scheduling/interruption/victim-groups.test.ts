@@ -195,3 +195,12 @@ test('a member that ended leaves the others a group without it', () => {
     ['r1', 'r2'],
   );
 });
+
+test('a policy that is changed, or deleted, counts at once', () => {
+  const story = twoRanks();
+  const never = policy('x', { onPreemption: 'Never' });
+  story.tell({ type: 'InterruptionPolicyChanged', policy: never }).pods(urgent());
+  assert.match(story.brief().join(), /^Unschedulable p:/);
+  story.tell({ type: 'InterruptionPolicyDeleted', policy: never }).after(20_000);
+  assert.match(story.brief().join(), /^Interrupt Checkpoint r1, Checkpoint r2 for p/);
+});
