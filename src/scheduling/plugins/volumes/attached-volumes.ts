@@ -1,4 +1,10 @@
-import type { CSINode, KubeObject, PersistentVolume, PersistentVolumeClaim } from '../../../model/index.ts';
+import {
+  type CSINode,
+  type KubeObject,
+  keyOf,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+} from '../../../model/index.ts';
 import type { NodeInfo } from '../../snapshot/node-info.ts';
 import type { PodInfo } from '../../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../../snapshot/snapshot-listener.ts';
@@ -34,8 +40,8 @@ export class AttachedVolumes implements SnapshotListener {
   readonly #nodesOf = new Map<string, Set<number>>();
   readonly #names = new Map<number, string>();
   readonly #limits = new Map<string, ReadonlyMap<string, number>>();
-  /** Claims by the volume they name. */
-  readonly #claimOf = new Map<string, string>();
+  /** Claims by the volume they name: more than one may name it, though only one has it. */
+  readonly #claimsOf = new Map<string, Set<string>>();
 
   constructor(objects: VolumeObjects) {
     this.#objects = objects;
@@ -101,11 +107,13 @@ export class AttachedVolumes implements SnapshotListener {
     }
   }
 
-  objectChanged(object: KubeObject): void {
+  objectChanged(object: KubeObject, before: KubeObject | undefined): void {
+    this.#unlink(before);
     this.#changed(object, false);
   }
 
   objectDeleted(object: KubeObject): void {
+    this.#unlink(object);
     this.#changed(object, true);
   }
 
@@ -119,20 +127,30 @@ export class AttachedVolumes implements SnapshotListener {
       case 'StorageClass':
         this.#forgetAll();
         break;
-      case 'PersistentVolume': {
-        const claim = this.#claimOf.get(object.metadata.name);
-        if (claim !== undefined) this.#forget(claim);
+      case 'PersistentVolume':
+        for (const claim of this.#claimsOf.get(object.metadata.name) ?? []) this.#forget(claim);
         break;
-      }
-      case 'PersistentVolumeClaim': {
-        const key = `${object.metadata.namespace ?? 'default'}/${object.metadata.name}`;
-        const { volumeName } = (object as PersistentVolumeClaim).spec ?? {};
-        if (volumeName !== undefined && isGone) this.#claimOf.delete(volumeName);
-        else if (volumeName !== undefined) this.#claimOf.set(volumeName, key);
-        this.#forget(key);
+      case 'PersistentVolumeClaim':
+        if (!isGone) this.#link(object);
+        this.#forget(keyOf(object));
         break;
-      }
     }
+  }
+
+  #link(claim: KubeObject): void {
+    const volume = volumeNameOf(claim);
+    if (volume === undefined) return;
+    const claims = this.#claimsOf.get(volume);
+    if (claims === undefined) this.#claimsOf.set(volume, new Set([keyOf(claim)]));
+    else claims.add(keyOf(claim));
+  }
+
+  #unlink(claim: KubeObject | undefined): void {
+    const volume = claim === undefined ? undefined : volumeNameOf(claim);
+    if (claim === undefined || volume === undefined) return;
+    const claims = this.#claimsOf.get(volume);
+    claims?.delete(keyOf(claim));
+    if (claims?.size === 0) this.#claimsOf.delete(volume);
   }
 
   #forget(claim: string): void {
@@ -164,6 +182,10 @@ export class AttachedVolumes implements SnapshotListener {
     if (driver === '' || driver === 'kubernetes.io/no-provisioner') return undefined;
     return { driver, id: `${driver}/${claimKey}` };
   }
+}
+
+function volumeNameOf(object: KubeObject): string | undefined {
+  return object.kind === 'PersistentVolumeClaim' ? (object as PersistentVolumeClaim).spec?.volumeName : undefined;
 }
 
 function limitsOf({ spec }: CSINode): ReadonlyMap<string, number> {
