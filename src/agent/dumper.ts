@@ -20,7 +20,7 @@ import type { AgentCounters } from './counters.ts';
 import { DEFAULT_TIMEOUT_SECONDS, DISK_MARGIN_BYTES, FOLLOW_MILLISECONDS } from './defaults.ts';
 import { GroupBallot } from './group-ballot.ts';
 import { type GroupVotes, groupOf } from './group-votes.ts';
-import { describeImages, statisticsOf, verifyImages } from './images.ts';
+import { describeImages, IMAGE_FAILURES, statisticsOf, verifyImages } from './images.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { podTemplate } from './pod-template.ts';
 import type { Slots } from './slots.ts';
@@ -51,8 +51,6 @@ export interface DumperOptions {
 
 /** Failures of the dump itself, after which the pod runs on; anything else leaves open what became of it. */
 const DUMP_FAILURES = new Set(['DumpFailed', 'DumpRefused', 'DumpTimeout', 'CheckpointUnsupported', 'PodNotRunning']);
-/** What says that the images are not a checkpoint. */
-const IMAGE_FAILURES = new Set(['CheckpointIncomplete', 'CheckpointCorrupt']);
 
 /**
  * Carries one checkpoint from the order to `Ready`. Each step is in the journal before it is taken, so that an agent

@@ -7,6 +7,9 @@ import {
 } from '../checkpoint/index.ts';
 import { type CheckpointedContainer, FermataError } from '../model/index.ts';
 
+/** Codes of errors that say what is wrong with images, and not that they could not be looked at. */
+export const IMAGE_FAILURES: ReadonlySet<string> = new Set(['CheckpointIncomplete', 'CheckpointCorrupt']);
+
 /**
  * Looks at what a dump left, without trusting that it succeeded: every container that was dumped must have whole images.
  * Throws FermataError `CheckpointIncomplete` or `CheckpointCorrupt`.
@@ -22,7 +25,10 @@ export async function verifyImages(
   await verifyDump(directory, containers, { files });
 }
 
-/** What the images still tell of a dump whose report was lost with the agent that had ordered it. */
+/**
+ * What the images still tell of a dump whose report was lost with the agent that had ordered it. Whether they are whole is not
+ * its question: what cannot be read it leaves out.
+ */
 export async function describeImages(
   directory: string,
   containers: readonly { name: string; image?: string }[],
@@ -35,7 +41,7 @@ export async function describeImages(
     // Of a container that had ended before there is no CRIU image.
     if (!own.some((entry) => entry.path.endsWith('/inventory.img'))) continue;
     const path = own.find((entry) => entry.path.endsWith(`/${STATISTICS_FILE}`))?.path;
-    const statistics = path === undefined ? undefined : await readDumpStatistics(directory, { files, path });
+    const statistics = path === undefined ? undefined : await statisticsAt(directory, path, files);
     described.push({
       name,
       ...(image === undefined ? {} : { image }),
@@ -51,6 +57,15 @@ export async function describeImages(
     });
   }
   return described;
+}
+
+async function statisticsAt(directory: string, path: string, files: CheckpointFiles) {
+  try {
+    return await readDumpStatistics(directory, { files, path });
+  } catch (error) {
+    if (error instanceof FermataError && IMAGE_FAILURES.has(error.code)) return undefined;
+    throw error;
+  }
 }
 
 /** As the manifest has it, where what is not known is 0. */
