@@ -142,7 +142,12 @@ test('groups, and resources of two kinds: a plan is found exactly when there is 
         [...names].sort(),
         'all members of a group or none',
       );
-      const rank = rankOf(units, given, Number(decision.nodeName.slice(1)));
+      const chosen = Number(decision.nodeName.slice(1));
+      const left = residents.filter(({ on, name }) => on === chosen && !names.has(name));
+      const used = (of: 'cpu' | 'gpu'): number => left.reduce((sum, one) => sum + one[of], 0);
+      const capacity = given.nodes[chosen] ?? { cpu: 0, gpu: 0 };
+      assert.ok(used('cpu') + given.cpu <= capacity.cpu && used('gpu') + given.gpu <= capacity.gpu, 'it fits then');
+      const rank = rankOf(units, given, chosen);
       assert.ok(!isBetter(best, rank), `best ${best}, taken ${rank} on ${decision.nodeName}`);
       assert.ok(Math.abs((decision.explanation.plans[0]?.cost ?? 0) - rank[1]) < 0.001, 'the cost shown is the cost');
       for (const { name, members } of decision.groups ?? []) {

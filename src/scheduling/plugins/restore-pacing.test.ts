@@ -99,3 +99,11 @@ test('pods that start from nothing are not paced, and nobody is interrupted to r
   story.pods(next('late').priority(100).preemption('CheckpointLowerPriority'));
   assert.match(story.after(MINUTE).brief().join(), /^Unschedulable late-2: .* not helpful/);
 });
+
+test('a restore whose checkpoint is gone holds nobody up', () => {
+  const story = comingBack([50, 50]);
+  story.brief();
+  story.tell({ type: 'CheckpointDeleted', checkpoint: saved('w0', 50) });
+  story.nodes(big('n1').labels({ changed: 'yes' }));
+  assert.deepEqual(story.after(10_000).brief(), ['Bind w1-2 → n1']);
+});
