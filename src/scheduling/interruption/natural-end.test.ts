@@ -63,3 +63,18 @@ test('natural ends: who would have to be waited for longer than an interruption 
     .decide();
   assert.equal(decision?.type, 'Interrupt');
 });
+
+test('natural ends: pods without one that come and go do not hide those that have one', () => {
+  const story = new Story().nodes(n1(), node('n2').allocatable({ cpu: '2' })).pods(low('a').walltime('601s'));
+  const others = ['x', 'y'].map((name) => low(name, '1', 20).on('n2'));
+  story.pods(...others).gone(...others);
+  const filler = low('z', '2', 20).on('n2');
+  story.pods(filler);
+  assert.deepEqual(
+    story
+      .after(10 * MINUTE)
+      .pods(urgent())
+      .brief(),
+    ['Wait p → n1 until 606000'],
+  );
+});
