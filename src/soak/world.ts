@@ -30,6 +30,8 @@ export interface WorldOptions {
   rates: FaultRates;
   /** Whether users checkpoint pods in groups. Default false. */
   groups?: boolean;
+  /** Whether some workloads are ranks of one job (PodGroup), which are interrupted together. Default false. */
+  gangs?: boolean;
   /** When faults stop and no more workloads come. Default: after `days`, by which workloads are planned all the same. */
   stopAfterDays?: number;
   /** Only these faults, by id; default all that chance brings. */
@@ -66,6 +68,8 @@ const PRELUDE_MILLISECONDS = 60_000;
 export const SETTLE_MILLISECONDS = 6 * HOUR;
 /** Owners do not let a pod begin again for ever: that is thousands of times the same a day, and hides what is rare. */
 const MOST_STARTS = 8;
+/** Nor do they wait for ever for a restore that fails each time; more than any workload is interrupted. */
+const MOST_INCARNATIONS = 20;
 /** Longer than any component may take to end. */
 const STOP_MILLISECONDS = 600_000;
 
@@ -82,6 +86,8 @@ export class World {
   readonly #workloads = new Map<string, PlannedWorkload>();
   /** Pod UID → how often one of its processes has come to life. */
   readonly #starts = new Map<string, number>();
+  /** `namespace/name` → pods of that name so far. */
+  readonly #incarnations = new Map<string, number>();
   readonly #violations: Violation[] = [];
 
   constructor(options: WorldOptions, observers: WorldObservers) {
@@ -155,12 +161,18 @@ export class World {
   }
 
   #begin(): Chaos {
-    const { days, nodes, workloadsPerDay, onlyWorkloads, groups = false } = this.#options;
+    const { days, nodes, workloadsPerDay, onlyWorkloads, groups = false, gangs = false } = this.#options;
     const { chance } = this.#surroundings;
     const count = Math.round(days * workloadsPerDay);
     for (let index = 0; index < count; index++) {
       if (onlyWorkloads !== undefined && !onlyWorkloads.includes(index)) continue;
-      const workload = planWorkload(chance.fork(`workload ${index}`), index, { days, nodes, workloadsPerDay, groups });
+      const workload = planWorkload(chance.fork(`workload ${index}`), index, {
+        days,
+        nodes,
+        workloadsPerDay,
+        groups,
+        gangs,
+      });
       this.#workloads.set(`${workload.namespace}/${workload.pod.metadata.name}`, workload);
       this.#users.adopt(workload);
     }
@@ -216,6 +228,7 @@ export class World {
     }
     const workload = this.#workloads.get(key);
     if (workload === undefined) return;
+    if (type === 'ADDED') this.#countIncarnation(key, workload);
     const { phase } = (object as { status?: { phase?: string } }).status ?? {};
     const before = (entry.previous as { status?: { phase?: string } } | undefined)?.status?.phase;
     if (type === 'DELETED') this.#starts.delete(object.metadata.uid);
@@ -223,6 +236,14 @@ export class World {
     if (type === 'DELETED' || ended) {
       this.#surroundings.alarms.after(workload.linger + HOUR / 4, () => this.#users.clear(workload));
     }
+  }
+
+  #countIncarnation(key: string, workload: PlannedWorkload): void {
+    const count = (this.#incarnations.get(key) ?? 0) + 1;
+    this.#incarnations.set(key, count);
+    // Again and again: at that moment there may be no pod to take away.
+    if (count % MOST_INCARNATIONS !== 0) return;
+    this.#surroundings.alarms.after(workload.linger, () => this.#users.abandon(workload));
   }
 
   #countStart({ namespace, pod, podUid }: ProcessEntry): void {
