@@ -27,7 +27,7 @@ interface Scene {
   costCounts?: boolean;
   resourcesCount?: boolean;
   exhausted?: boolean;
-  either?: boolean;
+  onPreemption?: 'CheckpointElseTerminate' | 'Terminate';
   promised?: PodBuilder;
 }
 
@@ -53,8 +53,8 @@ function boundOf(scene: Scene): PlanRank | Shortage {
   if (scene.exhausted === true) {
     tell({ type: 'PodDisruptionBudgetChanged', budget: budget('b', { app: 'db' }, 0) }, NOW);
   }
-  if (scene.either === true) {
-    tell({ type: 'InterruptionPolicyChanged', policy: policy('x', { onPreemption: 'CheckpointElseTerminate' }) }, NOW);
+  if (scene.onPreemption !== undefined) {
+    tell({ type: 'InterruptionPolicyChanged', policy: policy('x', { onPreemption: scene.onPreemption }) }, NOW);
   }
   for (const one of scene.residents) {
     const built = one.build();
@@ -218,9 +218,17 @@ test('exhausted budgets: as few as must be are violated', () => {
 
 test('termination where it is cheaper: it shares no bandwidth', () => {
   const young = (name: string) => resident(name, 4, 1, 60).on('n1', 3_600_000 - 5_000);
-  const bound = ranked({ residents: [young('a'), young('b')], preemptor: wants(8), either: true });
+  const bound = ranked({
+    residents: [young('a'), young('b')],
+    preemptor: wants(8),
+    onPreemption: 'CheckpointElseTerminate',
+  });
   near(bound.cost, 2 * (5 + RESTART_SECONDS) * 0.5);
-  const mixed = ranked({ residents: [young('a'), resident('b', 4)], preemptor: wants(8), either: true });
+  const mixed = ranked({
+    residents: [young('a'), resident('b', 4)],
+    preemptor: wants(8),
+    onPreemption: 'CheckpointElseTerminate',
+  });
   near(mixed.cost, (5 + RESTART_SECONDS) * 0.5 + gibCost(0.5));
 });
 
@@ -244,4 +252,10 @@ test('exhausted budgets: who is too important to go does not help', () => {
   const residents = [resident('a', 4).labels({ app: 'db' }), resident('keep', 4, 10)];
   assert.equal(ranked({ residents, preemptor: wants(2), exhausted: true }).pdbViolations, 1);
   assert.equal(ranked({ residents, preemptor: wants(1), resourcesCount: false, exhausted: true }).pdbViolations, 1);
+});
+
+test('where only termination is permitted, that is what it costs', () => {
+  const residents = [resident('a', 4).on('n1', 0), resident('b', 4).on('n1', 3_600_000 - 20_000)];
+  const bound = ranked({ residents, preemptor: wants(8), onPreemption: 'Terminate' });
+  near(bound.cost, (3_600 + RESTART_SECONDS) * 0.5 + (20 + RESTART_SECONDS) * 0.5);
 });
