@@ -144,6 +144,9 @@ class Pair {
     if (trait === 5) builder.taints({ key: 'hard', effect: 'NoSchedule' });
     if (trait === 6) builder.cordoned();
     const built = builder.build();
+    if (trait % 2 === 0) {
+      built.status = { ...built.status, images: [{ names: ['example:latest'], sizeBytes: trait * 60_000_000 }] };
+    }
     this.nodes.set(name, built);
     this.#tell({ type: 'NodeChanged', node: built });
   }
