@@ -18,6 +18,10 @@ export class NodeName implements PreFilterPlugin, FilterPlugin {
     NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) => pod.nodeName === node.name,
   };
 
+  shapeOf(pod: PodInfo): string {
+    return pod.nodeName ?? '';
+  }
+
   preFilter(cycle: Cycle): 'skip' | undefined {
     return cycle.pod.nodeName === undefined ? 'skip' : undefined;
   }
