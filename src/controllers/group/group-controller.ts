@@ -36,6 +36,8 @@ type Requeue = { requeueAfterMilliseconds: number } | undefined;
 const DEFAULT_TIMEOUT_SECONDS = 300;
 /** How much longer than its members' dumps a group may take: their orders have to arrive. */
 const GROUP_SLACK_MILLISECONDS = 5_000;
+/** How long an aborted group is kept of which no checkpoint was ever made. */
+const EMPTY_GROUP_MILLISECONDS = 3_600_000;
 /** How soon to look again when somebody else has written the object; the watch tells of it before, usually. */
 const CONFLICT_RETRY_MILLISECONDS = 200;
 
@@ -228,7 +230,9 @@ export class GroupController {
       await this.#patch(group, { metadata: { finalizers: rest } }, signal);
     } else if (members.length === 0 && conditionOf(conditions, 'Ready')?.reason !== 'CheckpointInProgress') {
       const { namespace, name } = group.metadata;
-      if ((group.status?.members ?? []).length === 0) return undefined; // it says why nothing was checkpointed
+      // It says why nothing was checkpointed, to whoever asked for it.
+      const left = Date.parse(group.status?.decision?.time ?? '') + EMPTY_GROUP_MILLISECONDS - this.#clock.now();
+      if ((group.status?.members ?? []).length === 0 && left > 0) return { requeueAfterMilliseconds: left };
       await this.#store.delete(POD_GROUP_CHECKPOINTS, { namespace, name }, { uid, signal });
     }
     return undefined;

@@ -22,7 +22,9 @@ export function membersOf(
   group: PodGroupCheckpoint,
   selected: readonly Pod[],
 ): { members: GroupMember[] } | { reason: string } {
-  const pods = selected.filter((pod) => !isTerminal(pod));
+  // What waits unbound has no process to save; of a job that gives way to another it goes on waiting.
+  const mayWait = group.spec.reason === 'Preemption';
+  const pods = selected.filter((pod) => !isTerminal(pod) && !(mayWait && pod.spec.nodeName === undefined));
   if (pods.length === 0) return { reason: 'no pod that has not ended matches the selector' };
   for (const { metadata, spec, status } of pods) {
     if (metadata.deletionTimestamp !== undefined) return { reason: `pod ${metadata.name} is being deleted` };
