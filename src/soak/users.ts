@@ -6,6 +6,8 @@ import {
   NODES,
   POD_CHECKPOINTS,
   POD_GROUP_CHECKPOINTS,
+  POD_GROUP_LABEL,
+  POD_GROUPS,
   PODS,
   type Pod,
   type PodCheckpoint,
@@ -46,7 +48,10 @@ export class Users {
       this.#do(
         'submit',
         nameOf(workload),
-        (registry) => registry.create(PODS, workload.pod),
+        async (registry) => {
+          await createGang(registry, workload);
+          return registry.create(PODS, workload.pod);
+        },
         (outcome) => {
           if (outcome === 'ServiceUnavailable') {
             alarms.after(RETRY_MILLISECONDS, submit);
@@ -249,6 +254,17 @@ async function createCheckpoint(
     } catch (error) {
       if (!isApiError(error, 'AlreadyExists')) throw error;
     }
+  }
+}
+
+/** The PodGroup of its job, if it has one and is the first. */
+async function createGang(registry: Registry, { namespace, pod }: PlannedWorkload): Promise<void> {
+  const name = pod.metadata.labels?.[POD_GROUP_LABEL];
+  if (name === undefined) return;
+  try {
+    await registry.create(POD_GROUPS, { metadata: { name, namespace }, spec: { minMember: 1 } });
+  } catch (error) {
+    if (!isApiError(error, 'AlreadyExists')) throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Container, type Draft, type Pod, WALLTIME_ANNOTATION } from '../model/index.ts';
+import { type Container, type Draft, POD_GROUP_LABEL, type Pod, WALLTIME_ANNOTATION } from '../model/index.ts';
 import type { Chance } from './chance.ts';
 import { OUTPUT_FOLDER } from './observed-machine.ts';
 import { UNDUMPABLE_ANNOTATION } from './runtime-faults.ts';
@@ -45,7 +45,7 @@ export const NODE_MEBIBYTES = 8_192;
 export function planWorkload(
   chance: Chance,
   index: number,
-  world: { days: number; nodes: number; workloadsPerDay: number; groups?: boolean },
+  world: { days: number; nodes: number; workloadsPerDay: number; groups?: boolean; gangs?: boolean },
 ): PlannedWorkload {
   const kind = chance.weighted({ batch: 60, short: 20, sleeper: 6, growing: 6, failing: 5, giant: 3 });
   const namespace = chance.pick(['default', 'research']);
@@ -82,7 +82,10 @@ export function planWorkload(
     metadata: {
       name,
       namespace,
-      labels: { policy: chance.weighted({ none: 70, never: 6, either: 8, kill: 4, shy: 6, quick: 6 }) },
+      labels: {
+        ...gangOf(chance, index, world.gangs === true),
+        policy: chance.weighted({ none: 70, never: 6, either: 8, kill: 4, shy: 6, quick: 6 }),
+      },
       annotations,
     },
     spec: {
@@ -128,6 +131,15 @@ function container(
 function arrivalOf(chance: Chance, days: number): number {
   const at = chance.random() * days * DAY;
   return chance.happens(0.5) ? at : Math.floor(at / HOUR) * HOUR + chance.exponential(20_000);
+}
+
+/** How many workloads, submitted at times of their own, may share a PodGroup. */
+const GANG_SIZE = 10;
+
+/** Some are ranks of one job: whoever interrupts one interrupts all that run. Any one may begin alone. */
+function gangOf(chance: Chance, index: number, gangs: boolean): Record<string, string> {
+  if (!gangs || !chance.fork('gang').happens(0.5)) return {};
+  return { [POD_GROUP_LABEL]: `job-${Math.floor(index / GANG_SIZE)}` };
 }
 
 /** Some workloads belong together with what runs beside them at that moment. */
