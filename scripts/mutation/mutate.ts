@@ -68,7 +68,10 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Every mutant of a source. Comments, strings, imports and types are left alone. */
+/**
+ * Every mutant of a source. Comments, strings, imports and types are left alone, and lines that end in `// speed`: without
+ * those everything is the same, only slower, which no test is to measure.
+ */
 export function mutantsOf(file: string, source: string): Mutant[] {
   const lines = source.split('\n');
   const mutants: Mutant[] = [];
@@ -98,7 +101,7 @@ export function sampleOf<T>(items: readonly T[], count: number): T[] {
 
 function isCode(line: string): boolean {
   const text = line.trim();
-  if (text === '' || /^(?:\/\/|\/\*|\*)/.test(text)) return false;
+  if (text === '' || /^(?:\/\/|\/\*|\*)/.test(text) || text.endsWith('// speed')) return false;
   return !/^(?:import|export type|type|interface|export interface|readonly \w+\??:|[|&] )/.test(text);
 }
 

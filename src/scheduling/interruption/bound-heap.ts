@@ -33,7 +33,7 @@ export class BoundHeap<T extends Bounded> {
     }
     if (!this.#isHeap) {
       for (let index = (this.#rest.length >>> 1) - 1; index >= 0; index--) this.#sink(index);
-      this.#isHeap = true;
+      this.#isHeap = true; // speed
     }
     const [first] = this.#rest;
     const last = this.#rest.pop();

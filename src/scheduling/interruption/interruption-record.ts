@@ -106,7 +106,7 @@ export class InterruptionRecord {
 
   /** Interruptions in the 24 hours before `now`; older ones are forgotten. */
   countOf(workload: string, now: number): number {
-    if (this.#interruptions.size === 0) return 0;
+    if (this.#interruptions.size === 0) return 0; // speed
     const known = this.#interruptions.get(workload);
     if (known === undefined) return 0;
     for (const [id, at] of known) if (at <= now - INTERRUPTION_WINDOW_MS) known.delete(id);
@@ -129,7 +129,7 @@ export class InterruptionRecord {
   }
 
   failuresOf(podUID: string): DumpFailures | undefined {
-    if (this.#failures.size === 0) return undefined;
+    if (this.#failures.size === 0) return undefined; // speed
     const known = this.#failures.get(podUID);
     if (known === undefined) return undefined;
     let last = { at: -Infinity, reason: '' };

@@ -19,7 +19,6 @@ export function naturalEndOf(
   node: NodeInfo,
   { now, limit }: { now: number; limit: number },
 ): NaturalEnd | undefined {
-  if (node.timedPods === 0) return undefined;
   const ending = [...node.pods.values()]
     .flatMap((pod) =>
       pod.endsAt !== undefined && pod.endsAt > now && pod.endsAt <= limit ? [{ pod, at: pod.endsAt }] : [],

@@ -201,7 +201,7 @@ export class PlanBounds {
   /** How many beyond their budget must go at least, all others having gone. */
   #violations(): number {
     const { budgets } = this.#context;
-    if (budgets.isEmpty) return 0;
+    if (budgets.isEmpty) return 0; // speed
     const beyond = this.#victims.map(({ pod }) => budgets.isExhaustedFor(pod));
     if (this.#deficits.length === 0) {
       for (let row = 0; row < this.#rows; row++) if (beyond[row] !== true) return 0;
@@ -242,7 +242,7 @@ export class PlanBounds {
     let cost = 0;
     const cheapest = alike ? terms : terms.toSorted((one, other) => one - other);
     for (let index = 0; index < victims; index++) cost += cheapest[index] ?? 0;
-    if (alike) return cost;
+    if (alike) return cost; // speed
     for (let need = 0; need < this.#deficits.length; need++) {
       const fractional = this.#fractionalCost(terms, this.#deficits[need] ?? 0, this.#resources[need] ?? 0);
       cost = Math.max(cost, fractional * ROUNDING);

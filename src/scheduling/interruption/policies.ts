@@ -34,7 +34,7 @@ export class Policies {
 
   /** The first by name of the pod's namespace whose selector matches, else the cluster's default; undefined: none. */
   of(pod: Pod): InterruptionPolicy | undefined {
-    if (this.#byNamespace.size === 0) return undefined;
+    if (this.#byNamespace.size === 0) return undefined; // speed
     const { labels, namespace = 'default' } = pod.metadata;
     const own = this.#byNamespace.get(namespace)?.find(({ spec }) => matchesLabelSelector(spec.selector, labels));
     if (own !== undefined) return own;

@@ -70,7 +70,7 @@ export function selectVictims(
   candidates: readonly VictimUnit[],
   { budgets, importance }: { budgets: Budgets; importance: Importance },
 ): VictimSelection | Rejection {
-  const ordered = candidates.length < 2 ? candidates : [...candidates].sort(importance);
+  const ordered = candidates.length < 2 ? candidates : [...candidates].sort(importance); // speed
   for (const unit of ordered) trial.removeUnit(unit);
   const rejection = trial.rejection();
   if (rejection !== undefined) return rejection;

@@ -45,7 +45,7 @@ export class TransferRates {
 
   /** Seconds against the curve's: 2 is half as fast. */
   factorOf(nodeName: string): number {
-    const samples = this.#nodes.size === 0 ? undefined : this.#nodes.get(nodeName);
+    const samples = this.#nodes.size === 0 ? undefined : this.#nodes.get(nodeName); // speed
     return samples === undefined ? this.#expected : samples.medianWith(this.#expected);
   }
 

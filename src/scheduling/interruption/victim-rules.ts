@@ -24,7 +24,6 @@ export interface Permission {
 const CHECKPOINT: Permission = { checkpoint: true, terminate: false };
 const TERMINATE: Permission = { checkpoint: false, terminate: true };
 const BOTH: Permission = { checkpoint: true, terminate: true };
-const NOTHING: Permission = { checkpoint: false, terminate: false };
 
 export interface VictimRulesDependencies {
   policies: Policies;
@@ -61,7 +60,8 @@ export class VictimRules {
       action === 'CheckpointElseTerminate' ||
       (action === undefined && mode === 'PreemptLowerPriority');
     const mayCheckpoint = action === 'Checkpoint' || mode === 'CheckpointLowerPriority';
-    if (!mayCheckpoint || action === 'Terminate') return terminate ? TERMINATE : NOTHING;
+    // Without the one, the other: what permits neither was refused above.
+    if (!mayCheckpoint || action === 'Terminate') return TERMINATE;
     const hindrance = this.#hindrance(victim, policy, now);
     if (policy === undefined && hindrance === undefined) return terminate ? BOTH : CHECKPOINT;
     const timeoutSeconds = policy?.spec.timeoutSeconds;

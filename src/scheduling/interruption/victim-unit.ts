@@ -42,7 +42,7 @@ export interface VictimUnit {
  * exceeds what it bounds.
  */
 export function costOf(units: readonly VictimUnit[]): number {
-  if (units.length === 1) return units[0]?.cost ?? 0;
+  if (units.length === 1) return units[0]?.cost ?? 0; // speed
   let dumps = 0;
   for (const unit of units) dumps += unit.dumps;
   const terms = units.map((unit) => unit.cost + unit.costPerFurtherDump * (dumps - unit.dumps));
