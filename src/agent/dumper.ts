@@ -2,17 +2,7 @@ import { join } from 'node:path';
 import { type DigestsAhead, type Manifest, sealCheckpoint } from '../checkpoint/index.ts';
 import { type Clock, rfc3339 } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
-import {
-  adviceOf,
-  FermataError,
-  isConditionTrue,
-  keyOf,
-  type Log,
-  type Pod,
-  type PodCheckpoint,
-  PREPARED_CONDITION,
-  reasonOf,
-} from '../model/index.ts';
+import { adviceOf, FermataError, keyOf, type Log, type Pod, type PodCheckpoint, reasonOf } from '../model/index.ts';
 import type { HeldDump, PodObservation, Runtime } from '../runtime/index.ts';
 import { completed, failed, hasFailed, inProgress, isReady, isStopped } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
@@ -83,7 +73,7 @@ export class Dumper {
     const group = groupOf(checkpoint);
     const refusal =
       refusalFor(pod, present) ??
-      (await this.#decidedWithout(checkpoint, signal)) ??
+      (await this.#parts.votes.decidedWithout(checkpoint, signal)) ??
       (await this.#lackOfSpace(pod, present));
     if (refusal !== undefined) return this.#fail(checkpoint, refusal, signal);
     const facts = { nodeName: this.#options.nodeName, podUid };
@@ -153,14 +143,14 @@ export class Dumper {
       );
     }
     if (found === 'dumped') {
-      const denial = await this.#denial(entry, signal);
+      const denial = await this.#parts.votes.denialOf(entry, this.#parts.journal, signal);
       if (denial !== undefined) return this.#fail(checkpoint, denial, signal, entry);
       this.#parts.counters.dumpsRecovered++;
       const containers = await describeImages(this.#path(entry), containersOf(entry), this.#parts.storage.files);
       const committed = entry.group === undefined ? {} : { committed: true };
       return this.#seal(checkpoint, this.#advance(entry, { step: 'dumped', containers, ...committed }), signal);
     }
-    const decided = await this.#decidedWithout(checkpoint, signal);
+    const decided = await this.#parts.votes.decidedWithout(checkpoint, signal);
     if (decided !== undefined) return this.#fail(checkpoint, decided, signal, entry);
     await this.#parts.storage.files.remove(this.#path(entry));
     if (pod === undefined) return this.#fail(checkpoint, 'the pod is being deleted, or gone', signal, entry);
@@ -246,32 +236,6 @@ export class Dumper {
       this.#advance(entry, { committed: true });
     };
     return new GroupBallot({ votes, writer, clock, defect, commit }, entry.group, entry, checkpoint, signals);
-  }
-
-  /** Why there is nothing to dump for any more: its group was decided without it. */
-  async #decidedWithout(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<string | undefined> {
-    const group = groupOf(checkpoint);
-    // Its vote may be counted at any moment, so it must not begin anew.
-    if (group !== undefined && isConditionTrue(checkpoint.status?.conditions, PREPARED_CONDITION)) {
-      return 'it had stood still for its group, and does no more';
-    }
-    const decision = group === undefined ? undefined : await this.#parts.votes.decided(group, signal);
-    if (decision === undefined) return undefined;
-    const verdict = decision.verdict === 'Aborted' ? 'aborted' : 'committed without it';
-    return `the group ${group?.name} was ${verdict}: ${decision.message ?? 'no reason given'}`;
-  }
-
-  /** Why a complete dump of a stopped pod does not count: it was never voted for, and its group is not committed. */
-  async #denial(entry: JournalEntry, signal: AbortSignal): Promise<string | undefined> {
-    const { journal, votes } = this.#parts;
-    if (entry.group === undefined) return undefined;
-    if (journal.entries().some((one) => one.checkpointUid === entry.checkpointUid && one.committed === true)) {
-      return undefined;
-    }
-    const decision = await votes.abort(entry.group, 'a member was stopped before the group was decided', signal);
-    return decision.verdict === 'Committed'
-      ? undefined
-      : `the group ${entry.group.name} was aborted: ${decision.message}`;
   }
 
   /** Success is believed only when what is seen fits it. */

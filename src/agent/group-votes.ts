@@ -3,12 +3,15 @@ import { rfc3339 } from '../clock/index.ts';
 import { isApiError, type ObjectStore, type Reflector } from '../kubernetes/index.ts';
 import {
   type GroupDecision,
+  isConditionTrue,
   keyOf,
   POD_GROUP_CHECKPOINTS,
   type PodCheckpoint,
   type PodGroupCheckpoint,
+  PREPARED_CONDITION,
 } from '../model/index.ts';
 import { GROUP_POLL_MILLISECONDS } from './defaults.ts';
+import type { Journal, JournalEntry } from './journal.ts';
 
 /** The PodGroupCheckpoint a checkpoint was made for; another one of the same name is not it. */
 export interface GroupRef {
@@ -97,6 +100,30 @@ export class GroupVotes {
         if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
       }
     }
+  }
+
+  /** Why there is nothing to dump for any more: the member has voted already, or its group was decided without it. */
+  async decidedWithout(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<string | undefined> {
+    const group = groupOf(checkpoint);
+    if (group === undefined) return undefined;
+    // Its vote may be counted at any moment, so it must not begin anew.
+    if (isConditionTrue(checkpoint.status?.conditions, PREPARED_CONDITION)) {
+      return 'it had stood still for its group, and does no more';
+    }
+    const decision = await this.decided(group, signal);
+    if (decision === undefined) return undefined;
+    const verdict = decision.verdict === 'Aborted' ? 'aborted' : 'committed without it';
+    return `the group ${group.name} was ${verdict}: ${decision.message ?? 'no reason given'}`;
+  }
+
+  /** Why a complete dump of a stopped pod does not count: it was never voted for, and its group is not committed. */
+  async denialOf(entry: JournalEntry, journal: Journal, signal: AbortSignal): Promise<string | undefined> {
+    const { group, checkpointUid } = entry;
+    if (group === undefined) return undefined;
+    if (journal.entries().some((one) => one.checkpointUid === checkpointUid && one.committed === true))
+      return undefined;
+    const decision = await this.abort(group, 'a member was stopped before the group was decided', signal);
+    return decision.verdict === 'Committed' ? undefined : `the group ${group.name} was aborted: ${decision.message}`;
   }
 
   #gone(ref: GroupRef): GroupDecision {
