@@ -219,6 +219,17 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: ['liveness'], message: /was frozen .* times within an hour/ },
     world: { days: 2, rates: { ...none, component: { skew: 20 } }, seed: 3 },
   },
+  'statistics that are cut keep the pods of a group frozen': {
+    cuts: [
+      {
+        file: 'src/agent/images.ts',
+        take: 'if (error instanceof FermataError && IMAGE_FAILURES.has(error.code)) return undefined;',
+        put: '',
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /is still frozen|is still inProgress/ },
+    world: { days: 2, rates: { ...none, dump: { halfWritten: 0.5 }, request: { lostAnswer: 0.2 } }, groups: true },
+  },
   'a pod is dumped twice at once': {
     cuts: [
       // Two checkpoints must be ordered of one victim.
