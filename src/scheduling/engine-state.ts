@@ -34,7 +34,7 @@ export interface ProfileRuntime {
   readonly chooser: NodeChooser;
 }
 
-export type StateOptions = Pick<NodeChooserOptions, 'random' | 'keepsVerdicts'> &
+export type StateOptions = Pick<NodeChooserOptions, 'random' | 'keptVerdicts'> &
   QueueOptions & { readonly plugins?: PluginRegistry | undefined };
 
 /** Everything the engine remembers, wired together. */

@@ -26,14 +26,14 @@ export interface NoChoice {
 export interface NodeChooserOptions {
   /** Breaks ties between equally good nodes; without it the first by name is taken. */
   readonly random?: (() => number) | undefined;
-  /** Whether verdicts are kept from pod to pod (default), or all plugins asked about all nodes each time. */
-  readonly keepsVerdicts?: boolean | undefined;
+  /** How many verdicts, one per node and shape of pod, are kept; 0: all plugins are asked about all nodes each time. */
+  readonly keptVerdicts?: number | undefined;
   /** Kube-scheduler's `percentageOfNodesToScore`; undefined: all nodes, none overlooked. 0: by cluster size. */
   readonly percentageOfNodesToScore?: number | undefined;
 }
 
-/** Verdicts kept over all shapes, one per node and shape; at some 70 bytes each. 100 shapes of 5,000 nodes. */
-const MOST_VERDICTS = 500_000;
+/** 100 shapes of 5,000 nodes; some 70 bytes each. */
+const KEPT_VERDICTS = 500_000;
 /** Best nodes turned down by plugins that read the whole cluster before all nodes are gone through once instead. */
 const MOST_TRIED = 32;
 
@@ -46,7 +46,7 @@ export class NodeChooser {
   readonly #framework: Framework;
   readonly #cluster: Cluster;
   readonly #random: (() => number) | undefined;
-  readonly #keepsVerdicts: boolean;
+  readonly #keptVerdicts: number;
   readonly #percentage: number | undefined;
   readonly #walk: Walk;
   /** The most recently used last. */
@@ -55,12 +55,12 @@ export class NodeChooser {
   constructor(
     framework: Framework,
     cluster: Cluster,
-    { random, keepsVerdicts = true, percentageOfNodesToScore }: NodeChooserOptions,
+    { random, keptVerdicts = KEPT_VERDICTS, percentageOfNodesToScore }: NodeChooserOptions,
   ) {
     this.#framework = framework;
     this.#cluster = cluster;
     this.#random = random;
-    this.#keepsVerdicts = keepsVerdicts;
+    this.#keptVerdicts = keptVerdicts;
     this.#percentage = percentageOfNodesToScore;
     this.#walk = new Walk(framework, random);
   }
@@ -72,7 +72,7 @@ export class NodeChooser {
     if (this.#percentage !== undefined && this.#percentage < 100) {
       return this.#walk.some(cycle, filters, nodes, nodesToFind(this.#percentage, nodes.length));
     }
-    if (!this.#keepsVerdicts) return this.#walk.all(cycle, filters, nodes);
+    if (this.#keptVerdicts === 0) return this.#walk.all(cycle, filters, nodes);
     const local = filters.filter(readsNode);
     const wide = filters.filter((plugin) => !readsNode(plugin));
     const scorers = this.#framework.scorersOf(cycle);
@@ -106,12 +106,13 @@ export class NodeChooser {
     for (const plugin of this.#framework.shaping) key += ` ${plugin.shapeOf?.(pod) ?? ''}`;
     let table = this.#tables.get(key);
     if (table === undefined) {
-      table = new NodeTable(this.#framework, this.#cluster);
-      const most = Math.max(1, Math.floor(MOST_VERDICTS / Math.max(1, this.#cluster.nodes.length)));
-      for (const oldest of this.#tables.keys()) {
+      const most = Math.max(1, Math.floor(this.#keptVerdicts / Math.max(1, this.#cluster.nodes.length)));
+      for (const [oldest, unused] of this.#tables) {
         if (this.#tables.size < most) break;
         this.#tables.delete(oldest);
+        table = unused.recycle();
       }
+      table ??= new NodeTable(this.#framework, this.#cluster);
     } else {
       this.#tables.delete(key);
     }

@@ -86,6 +86,13 @@ export class NodeTable {
     return this.#extremes.every(({ lowest, highest }) => lowest >= highest);
   }
 
+  /** Makes it a table for another shape. */
+  recycle(): this {
+    this.#membership = -1;
+    this.#generation = -1;
+    return this;
+  }
+
   /** Brings the table up to date for a pod of its shape. */
   refresh(cycle: Cycle, plugins: NodePlugins): void {
     const cluster = this.#cluster;
@@ -127,18 +134,10 @@ export class NodeTable {
     const [verdicts, base, raws] = [this.verdicts, this.base, this.raws];
     if (this.#membership >= 0) this.nodes.forEach((node, position) => void known.set(node, position));
     this.nodes = cluster.settledNodes();
-    const size = this.nodes.length;
     this.#fixed = scorers.filter(({ plugin }) => plugin.scale === undefined);
     this.#scaled = scorers.filter(({ plugin }) => plugin.scale !== undefined);
-    this.verdicts = new Array<Rejection | undefined>(size).fill(undefined);
-    this.base = new Float64Array(size).fill(-Infinity);
-    this.raws = this.#scaled.map(() => new Float64Array(size));
-    this.#extremes = this.#scaled.map(() => ({ lowest: Infinity, highest: -Infinity, atLowest: 0, atHighest: 0 }));
-    this.tree = new MaxTree(size);
-    this.counts.clear();
-    this.feasible = 0;
-    this.#feasible = undefined;
-    for (let position = 0; position < size; position++) {
+    this.#clear(this.nodes.length);
+    for (let position = 0; position < this.nodes.length; position++) {
       const node = this.nodes[position];
       if (node === undefined) continue;
       const before = node.generation <= this.#generation ? known.get(node) : undefined;
@@ -153,6 +152,24 @@ export class NodeTable {
     this.#generation = cluster.generation;
     this.#rescan();
     this.#fillTree(cycle);
+  }
+
+  /** Nothing is known of any node. Arrays of a recycled table are used again: the system is slow to hand out large ones. */
+  #clear(size: number): void {
+    const isReusable = this.#membership < 0 && this.base.length === size && this.raws.length === this.#scaled.length;
+    if (isReusable) {
+      this.verdicts.fill(undefined);
+      this.base.fill(-Infinity);
+    } else {
+      this.verdicts = new Array<Rejection | undefined>(size).fill(undefined);
+      this.base = new Float64Array(size).fill(-Infinity);
+      this.raws = this.#scaled.map(() => new Float64Array(size));
+      this.tree = new MaxTree(size);
+    }
+    this.#extremes = this.#scaled.map(() => ({ lowest: Infinity, highest: -Infinity, atLowest: 0, atHighest: 0 }));
+    this.counts.clear();
+    this.feasible = 0;
+    this.#feasible = undefined;
   }
 
   /** Asks about one node. Returns whether the extremes can only have stayed as they are. */
