@@ -322,6 +322,12 @@ const CASES: Record<string, Case> = {
     ],
     wants: /^Wait p → n1/,
   },
+  'pods that are terminating write no dumps': {
+    nodes: [node('n1').allocatable({ cpu: '9' })],
+    placed: NINE.map((name) => (name === 'v0' ? low(name, '1') : low(name, '1').terminating(11 * MINUTE))),
+    pod: urgent('9'),
+    wants: 'Interrupt Checkpoint v0 for p → n1',
+  },
   'a node that writes 8 dumps already is given no more': {
     nodes: [node('n1').allocatable({ cpu: '9' })],
     placed: NINE.map((name) => low(name, '1')),

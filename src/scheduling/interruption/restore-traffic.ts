@@ -1,4 +1,4 @@
-import { isConditionTrue, type PodCheckpoint, RESTORED_CONDITION } from '../../model/index.ts';
+import { isConditionTrue, type PodCheckpoint, podGroupOf, RESTORED_CONDITION } from '../../model/index.ts';
 import {
   MAX_CONCURRENT_FETCHES_PER_STORE,
   MAX_CONCURRENT_RESTORES_PER_NODE,
@@ -67,14 +67,18 @@ export class RestoreTraffic implements SnapshotListener {
     return `${store.count} checkpoint(s) are being fetched already`;
   }
 
-  /** What is under way at `now`. One that takes longer than any restore should counts no more. */
-  loadsAt(now: number): RestoreLoads {
+  /**
+   * What is under way at `now` besides the restores of the group (`namespace/name`), which come back together or not at all:
+   * paced one against the other they never would. One that takes longer than any restore should counts no more.
+   */
+  loadsAt(now: number, group: string | undefined): RestoreLoads {
     const loads: RestoreLoads = { nodes: new Map(), stores: new Map() };
     for (const uid of this.#since.keys()) if (!this.#underWay.has(uid)) this.#since.delete(uid);
     for (const [uid, { pod, nodeName }] of this.#underWay) {
       const since = this.#since.get(uid) ?? now;
       this.#since.set(uid, since);
       if (now - since > RESTORE_OVERDUE_MS) continue;
+      if (group !== undefined && podGroupOf(pod.pod) === group) continue;
       const checkpoint = this.#checkpointOf(`${pod.namespace}/${pod.restoreFrom}`);
       if (checkpoint === undefined) continue;
       add(loads.nodes, nodeName, this.#estimate.transferSecondsOn(nodeName, checkpoint));

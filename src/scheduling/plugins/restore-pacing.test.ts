@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PodCheckpoint } from '../../model/index.ts';
+import { POD_GROUP_LABEL, type PodCheckpoint } from '../../model/index.ts';
+import { groupIs } from '../gang/testing-group.ts';
 import { checkpoint, node, pod } from '../testing.ts';
 import { Story } from '../testing-story.ts';
 
@@ -106,4 +107,16 @@ test('a restore whose checkpoint is gone holds nobody up', () => {
   story.tell({ type: 'CheckpointDeleted', checkpoint: saved('w0', 50) });
   story.nodes(big('n1').labels({ changed: 'yes' }));
   assert.deepEqual(story.after(10_000).brief(), ['Bind w1-2 → n1']);
+});
+
+test('a group comes back together however large it is, and waits for others as a whole', () => {
+  const story = new Story().nodes(big('n1'));
+  const names = Array.from({ length: 12 }, (_, index) => `r${index}`);
+  const member = (name: string) => next(name).labels({ [POD_GROUP_LABEL]: 'mpi' });
+  for (const name of names) story.tell({ type: 'CheckpointChanged', checkpoint: saved(name, 50) });
+  story.tell({ type: 'CheckpointChanged', checkpoint: saved('alone', 50) });
+  story.tell(groupIs('mpi', 12)).pods(...names.map(member));
+  assert.equal(bound(story.brief()), 12);
+  story.pods(next('alone'));
+  assert.equal(bound(story.brief()), 0);
 });

@@ -1,4 +1,4 @@
-import type { PodCheckpoint } from '../../model/index.ts';
+import { type PodCheckpoint, podGroupOf } from '../../model/index.ts';
 import { type Cycle, StateKey } from '../framework/cycle.ts';
 import type { FilterPlugin, PreFilterPlugin, Rejection } from '../framework/phases.ts';
 import { isBeingRestored, type RestoreLoads, type RestoreTraffic } from '../interruption/restore-traffic.ts';
@@ -33,7 +33,7 @@ export class RestorePacing implements PreFilterPlugin, FilterPlugin {
     const { namespace, restoreFrom } = cycle.pod;
     if (restoreFrom === undefined) return 'skip';
     const checkpoint = this.#checkpointOf(`${namespace}/${restoreFrom}`);
-    const loads = this.#traffic.loadsAt(cycle.now);
+    const loads = this.#traffic.loadsAt(cycle.now, podGroupOf(cycle.pod.pod));
     if (checkpoint === undefined || loads.nodes.size === 0) return 'skip';
     cycle.write(PACED, { checkpoint, loads });
     return undefined;
