@@ -15,7 +15,7 @@ const WORLDS = [
   '--nodes',
   '2',
   '--workloads-per-day',
-  '12',
+  '8',
   '--faults',
   'swarm',
 ];
