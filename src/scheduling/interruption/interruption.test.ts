@@ -386,18 +386,3 @@ test('interruption: how long a pod is left alone yet is said as of now, though i
   assert.match(story.after(10_000).pods(urgent()).brief().join(), /not reached for 50s more/);
   assert.match(story.after(15_000).pods(urgent().uid('uid-q')).brief().join(), /not reached for 35s more/);
 });
-
-test('interruption: a plan by which nobody is interrupted shows no highest priority', () => {
-  const story = new Story().nodes(n1()).pods(low('a').terminating(10 * MINUTE + 1_000));
-  const [decision] = story
-    .after(10 * MINUTE)
-    .pods(urgent())
-    .decide();
-  assert.equal(decision?.explanation.plans[0]?.highestVictimPriority, 0);
-  const other = new Story().nodes(n1()).pods(low('a', '2', 7));
-  const [interruption] = other
-    .after(10 * MINUTE)
-    .pods(urgent())
-    .decide();
-  assert.equal(interruption?.explanation.plans[0]?.highestVictimPriority, 7);
-});

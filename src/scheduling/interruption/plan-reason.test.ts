@@ -44,3 +44,18 @@ for (const [sentence, given] of Object.entries(WHY)) {
     assert.ok(summary.endsWith(given.says), summary);
   });
 }
+
+test('interruption: a plan by which nobody is interrupted shows no highest priority', () => {
+  const story = new Story().nodes(n1()).pods(low('a').terminating(10 * MINUTE + 1_000));
+  const [decision] = story
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .decide();
+  assert.equal(decision?.explanation.plans[0]?.highestVictimPriority, 0);
+  const other = new Story().nodes(n1()).pods(low('a', '2', 7));
+  const [interruption] = other
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .decide();
+  assert.equal(interruption?.explanation.plans[0]?.highestVictimPriority, 7);
+});
