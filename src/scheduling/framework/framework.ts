@@ -222,9 +222,13 @@ export class Framework {
     return { totals, byPlugin };
   }
 
-  /** Weighed scores of one plugin. */
-  scoresOf(cycle: Cycle, { plugin, weight }: Scorer, nodes: readonly NodeInfo[]): Float64Array {
-    const scores = new Float64Array(nodes.length);
+  /** Weighed scores of one plugin, put into `scores`, which is all zeros. */
+  scoresOf(
+    cycle: Cycle,
+    { plugin, weight }: Scorer,
+    nodes: readonly NodeInfo[],
+    scores: Float64Array = new Float64Array(nodes.length),
+  ): Float64Array {
     if (plugin.scoreAll !== undefined) plugin.scoreAll(cycle, nodes, scores);
     else {
       for (let index = 0; index < nodes.length; index++) {

@@ -32,6 +32,15 @@ export class MaxTree {
     return this.#largest[this.#leaves + position] ?? -Infinity;
   }
 
+  /** The values at these positions, in their order. */
+  read(positions: readonly number[], into: Float64Array): void {
+    const largest = this.#largest;
+    const leaves = this.#leaves;
+    for (let index = 0; index < positions.length; index++) {
+      into[index] = largest[leaves + (positions[index] ?? 0)] ?? -Infinity;
+    }
+  }
+
   set(position: number, value: number): void {
     const largest = this.#largest;
     const equals = this.#equals;

@@ -49,6 +49,7 @@ export class NodeChooser {
   readonly #keptVerdicts: number;
   readonly #percentage: number | undefined;
   readonly #walk: Walk;
+  readonly #buffers: Float64Array[] = [];
   /** The most recently used last. */
   readonly #tables = new Map<string, NodeTable>();
 
@@ -223,20 +224,28 @@ export class NodeChooser {
     }
     // Scores of one-node plugins are in the table, unless they are to be scaled by other extremes than the table's.
     const isScaled = wide.length === 0 || table.isScaleSettled;
-    const totals = new Float64Array(nodes.length);
-    for (let index = 0; index < totals.length; index++) {
-      const position = positions[index] ?? 0;
-      totals[index] = (isScaled ? table.tree.at(position) : table.base[position]) ?? 0;
-    }
+    const totals = this.#zeros(0, nodes.length);
+    if (isScaled) table.tree.read(positions, totals);
+    else for (let index = 0; index < totals.length; index++) totals[index] = table.base[positions[index] ?? 0] ?? 0;
     const columns: { name: string; scores: Float64Array }[] = [];
     for (const scorer of this.#framework.scorersOf(cycle, nodes)) {
       if (isOneNode(scorer) && (isScaled || scorer.plugin.scale === undefined)) continue;
-      const scores = this.#framework.scoresOf(cycle, scorer, nodes);
+      const scores = this.#framework.scoresOf(cycle, scorer, nodes, this.#zeros(columns.length + 1, nodes.length));
       for (let index = 0; index < totals.length; index++) totals[index] = (totals[index] ?? 0) + (scores[index] ?? 0);
       columns.push({ name: scorer.plugin.name, scores });
     }
     const fixed = (index: number) => table.scoresOf(cycle, positions[index] ?? 0, isScaled ? undefined : table.scaled);
     return this.#walk.pick(nodes, totals, columns, { filtered, fixed });
+  }
+
+  /** Scores last no longer than the choice: their arrays are used again for the next pod. */
+  #zeros(number: number, length: number): Float64Array {
+    let buffer = this.#buffers[number];
+    if (buffer === undefined || buffer.length < length) {
+      buffer = new Float64Array(length);
+      this.#buffers[number] = buffer;
+    }
+    return buffer.subarray(0, length).fill(0);
   }
 
   /** Only some nodes come into question (DaemonSet pods name theirs): the others are not even looked at. */
