@@ -35,20 +35,20 @@ export class InterruptionRecord {
     this.#changes = changes;
   }
 
-  /** Takes note of the object; returns true when it reports a failed dump not known before. */
-  observe(checkpoint: PodCheckpoint, now: number): boolean {
+  observe(checkpoint: PodCheckpoint, now: number): void {
     const phase = stopPhaseOf(checkpoint);
     const ready = conditionOf(checkpoint.status?.conditions, 'Ready');
     const source = sourceUIDOf(checkpoint);
     const { uid } = checkpoint.metadata;
     if (phase === 'Failed') {
-      if (source === undefined) return false;
+      if (source === undefined) return;
       const at = this.#timeOf(source, uid, timeOf(ready?.lastTransitionTime), now);
-      return this.failed(source, uid, ready?.message ?? 'the dump failed', at);
+      this.failed(source, uid, ready?.message ?? 'the dump failed', at);
+      return;
     }
     if (ready?.status !== 'True') {
       if (source !== undefined && phase === 'UnderWay') this.#begun(source, uid);
-      return false;
+      return;
     }
     const at = this.#timeOf(source ?? '', uid, timeOf(checkpoint.status?.completionTime), now);
     if (source !== undefined) this.forgetPod(source);
@@ -59,7 +59,6 @@ export class InterruptionRecord {
       const workload = workloadOfCheckpoint(checkpoint);
       if (this.#interruptions.get(workload)?.has(uid) !== true) this.interrupted(workload, uid, at);
     }
-    return false;
   }
 
   #begun(podUID: string, id: string): void {
@@ -89,14 +88,13 @@ export class InterruptionRecord {
     this.#changes.workloadChanged(workload);
   }
 
-  /** Returns false when the attempt was known already. */
-  failed(podUID: string, id: string, reason: string, at: number): boolean {
+  /** An attempt counts once, as it was told first. */
+  failed(podUID: string, id: string, reason: string, at: number): void {
     const known = this.#failures.get(podUID);
     if (known === undefined) this.#failures.set(podUID, new Map([[id, { at, reason }]]));
-    else if (known.has(id)) return false;
+    else if (known.has(id)) return;
     else known.set(id, { at, reason });
     this.#changes.podChanged(podUID);
-    return true;
   }
 
   forgetPod(podUID: string): void {

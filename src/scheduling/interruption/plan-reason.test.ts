@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { node, type PodBuilder } from '../testing.ts';
+import { node, type PodBuilder, policy } from '../testing.ts';
 import { Story } from '../testing-story.ts';
 import { low, MINUTE, n1, plain, urgent } from './testing-cases.ts';
 
@@ -58,4 +58,21 @@ test('interruption: a plan by which nobody is interrupted shows no highest prior
     .pods(urgent())
     .decide();
   assert.equal(interruption?.explanation.plans[0]?.highestVictimPriority, 7);
+});
+
+test('interruption: the costs shown for a victim that is terminated say what its dump beside the others would cost', () => {
+  const story = new Story().nodes(n1()).pods(low('a', '1'), low('b', '1').on('n1', 10 * MINUTE - 1_000));
+  for (const uid of ['uid-a', 'uid-b']) story.tell({ type: 'UsageObserved', uid, memoryBytes: 40 * 2 ** 30 });
+  story.tell({ type: 'InterruptionPolicyChanged', policy: policy('x', { onPreemption: 'CheckpointElseTerminate' }) });
+  const [decision] = story
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .decide();
+  assert.ok(decision?.type === 'Interrupt');
+  const alone = 1 + 10 * 0.2737 + 30 * 1.194;
+  const seconds = new Map(
+    decision.victims.map(({ pod: { name }, action, costs }) => [name, [action, costs.dumpSeconds]]),
+  );
+  assert.deepEqual(seconds.get('a'), ['Checkpoint', Math.round(alone * 1000) / 1000]);
+  assert.deepEqual(seconds.get('b'), ['Terminate', Math.round((2 * (alone - 1) + 1) * 1000) / 1000]);
 });
