@@ -434,17 +434,6 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: ['liveness', 4], message: /although it fits/ },
     world: { days: 0.5, rates: none },
   },
-  'the scheduler decides about one instant again and again': {
-    cuts: [
-      {
-        file: 'src/scheduling/queue/scheduling-queue.ts',
-        take: 'dueAt === undefined ? undefined : Math.max(dueAt, now + 1)',
-        put: 'dueAt',
-      },
-    ],
-    finds: { invariants: ['liveness'], message: /endless loop/ },
-    world: { days: 1, rates: { ...none, watch: { stall: 0.3 } }, workloadsPerDay: 120 },
-  },
   'a component leaves an alarm behind when it stops': {
     cuts: [
       {

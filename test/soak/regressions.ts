@@ -68,7 +68,7 @@ export const REGRESSIONS: Readonly<Record<string, Regression>> = {
   },
   'time passes between two decisions about a pod': {
     found: 'a pod waited for another that was due to be gone at that very instant: decided, woken, decided, for ever',
-    world: worldOf('the scheduler decides about one instant again and again'),
+    world: { days: 1, rates: { watch: { stall: 0.3 } }, workloadsPerDay: 120 },
   },
   'a victim whose dump failed is left alone for a while, whatever the clocks say': {
     found:
