@@ -53,6 +53,8 @@ export interface PersistentVolumeClaim extends KubeObject {
   status?: Omit<core.PersistentVolumeClaimStatus, 'conditions'>;
 }
 export interface StorageClass extends KubeObject, Omit<storage.StorageClass, keyof KubeObject> {}
+export interface CSIDriver extends KubeObject, Omit<storage.CSIDriver, keyof KubeObject> {}
+export interface CSIStorageCapacity extends KubeObject, Omit<storage.CSIStorageCapacity, keyof KubeObject> {}
 export interface CSINode extends KubeObject, Omit<storage.CSINode, keyof KubeObject> {}
 export interface CustomResourceDefinition extends KubeObject {
   spec: apiextensions.CustomResourceDefinitionSpec;
@@ -119,6 +121,15 @@ export const STORAGE_CLASSES = type<StorageClass>(
   false,
 );
 export const CSI_NODES = type<CSINode>('storage.k8s.io', 'v1', 'CSINode', 'csinodes', [], false);
+export const CSI_DRIVERS = type<CSIDriver>('storage.k8s.io', 'v1', 'CSIDriver', 'csidrivers', [], false);
+export const CSI_STORAGE_CAPACITIES = type<CSIStorageCapacity>(
+  'storage.k8s.io',
+  'v1',
+  'CSIStorageCapacity',
+  'csistoragecapacities',
+  [],
+  true,
+);
 /** Of these the scheduler reads only `spec.selector`: pods of one of them are spread by default. */
 export const SERVICES = type<KubeObject>('', 'v1', 'Service', 'services', ['svc'], true);
 export const REPLICATION_CONTROLLERS = type<KubeObject>(

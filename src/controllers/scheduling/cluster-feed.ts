@@ -1,7 +1,9 @@
 import type { Clock, Random } from '../../clock/index.ts';
 import { type ObjectStore, Reflector } from '../../kubernetes/index.ts';
 import {
+  CSI_DRIVERS,
   CSI_NODES,
+  CSI_STORAGE_CAPACITIES,
   INTERRUPTION_POLICIES,
   type KubeObject,
   type Log,
@@ -36,6 +38,8 @@ const READ_BY_PLUGINS: readonly ResourceType[] = [
   NAMESPACES,
   STORAGE_CLASSES,
   CSI_NODES,
+  CSI_DRIVERS,
+  CSI_STORAGE_CAPACITIES,
   PERSISTENT_VOLUMES,
   PERSISTENT_VOLUME_CLAIMS,
   SERVICES,

@@ -135,8 +135,7 @@ const PLUGINS: PluginRegistry = {
   ImageLocality: ({ images }) => new ImageLocality(images),
   VolumeRestrictions: ({ volumes }) => new VolumeRestrictions(volumes.objects, volumes.users),
   NodeVolumeLimits: ({ volumes }) => new NodeVolumeLimits(volumes.attached),
-  VolumeBinding: ({ volumes }, args) =>
-    new VolumeBinding(volumes.objects, volumes.available, args as VolumeBindingArgs | undefined),
+  VolumeBinding: ({ volumes }, args) => new VolumeBinding(volumes, args as VolumeBindingArgs | undefined),
   VolumeZone: ({ volumes }) => new VolumeZone(volumes.objects),
   DynamicResources: () => new DynamicResources(),
   PodTopologySpread: ({ topology, defaultSelectors }, args) =>

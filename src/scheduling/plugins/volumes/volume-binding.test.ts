@@ -234,3 +234,71 @@ test('volumes: a free volume that is gone, or taken by somebody else, is no long
   });
   assert.match(story.pods(mounting('p', 'c')).brief().join(), /didn't find available persistent volumes to bind/);
 });
+
+const capacity = (name: string, bytes: string | undefined, zone: string | undefined, maximum?: string): KubeObject =>
+  ({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'CSIStorageCapacity',
+    metadata: { name, namespace: 'storage', uid: name, resourceVersion: '1', creationTimestamp: '' },
+    storageClassName: 'cloud',
+    ...(bytes === undefined ? {} : { capacity: bytes }),
+    ...(maximum === undefined ? {} : { maximumVolumeSize: maximum }),
+    ...(zone === undefined ? {} : { nodeTopology: { matchLabels: { zone } } }),
+  }) as KubeObject;
+const driver = (storageCapacity: boolean): KubeObject =>
+  ({
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'CSIDriver',
+    metadata: { name: 'disk.example', uid: 'd', resourceVersion: '1', creationTimestamp: '' },
+    spec: { storageCapacity },
+  }) as KubeObject;
+
+const CAPACITY: Record<string, { objects: KubeObject[]; wants: string | RegExp }> = {
+  'a driver that says nothing of capacity': { objects: [driver(false)], wants: 'Bind p → e' },
+  'a driver that does, and has none': {
+    objects: [driver(true)],
+    wants: /2 node\(s\) did not have enough free storage/,
+  },
+  'room in one zone': { objects: [driver(true), capacity('a', '5Gi', 'w')], wants: 'Bind p → w' },
+  'too little room': {
+    objects: [driver(true), capacity('a', '1Gi', 'w')],
+    wants: /2 node\(s\) did not have enough free storage/,
+  },
+  'room, but not for one volume of that size': {
+    objects: [driver(true), capacity('a', '9Gi', 'w', '1Gi')],
+    wants: /2 node\(s\) did not have enough free storage/,
+  },
+  'room that no node can reach': {
+    objects: [driver(true), capacity('a', '9Gi', undefined)],
+    wants: /2 node\(s\) did not have enough free storage/,
+  },
+};
+
+for (const [sentence, { objects, wants }] of Object.entries(CAPACITY)) {
+  test(`volumes: ${sentence}`, () => {
+    const wanted = claim('c', { storageClassName: 'cloud', size: '2Gi' });
+    const story = new Story().nodes(...zones()).tell(...[cloud, wanted, ...objects].map(changed));
+    const [outcome = ''] = story.pods(mounting('p', 'c')).brief();
+    if (typeof wants === 'string') assert.equal(outcome, wants);
+    else assert.match(outcome, wants);
+  });
+}
+
+test('volumes: the pod comes back when there is more room', () => {
+  const objects = [
+    cloud,
+    driver(true),
+    claim('c', { storageClassName: 'cloud', size: '2Gi' }),
+    capacity('a', '1Gi', 'w'),
+  ];
+  const story = new Story().nodes(...zones()).tell(...objects.map(changed));
+  assert.match(story.pods(mounting('p', 'c')).brief().join(), /did not have enough free storage/);
+  assert.deepEqual(
+    story
+      .after(20_000)
+      .tell(changed(capacity('a', '1Gi', 'w')))
+      .brief(),
+    [],
+  );
+  assert.deepEqual(story.tell(changed(capacity('a', '3Gi', 'w'))).brief(), ['Bind p → w']);
+});

@@ -1,4 +1,6 @@
 import {
+  type CSIDriver,
+  type CSIStorageCapacity,
   type KubeObject,
   PERSISTENT_VOLUME_CLAIMS,
   PERSISTENT_VOLUMES,
@@ -28,11 +30,14 @@ import {
   isOwnedBy,
   type VolumeObjects,
 } from './pod-claims.ts';
+import { limitOf, type StorageCapacities } from './storage-capacities.ts';
+import type { VolumeIndexes } from './volume-indexes.ts';
 import { uses } from './volume-restrictions.ts';
 
 const NAME = 'VolumeBinding';
 const NODE_CONFLICT = "node(s) didn't match PersistentVolume's node affinity";
 const NOTHING_TO_BIND = "node(s) didn't find available persistent volumes to bind";
+const NO_SPACE = 'node(s) did not have enough free storage';
 const NO_VOLUME = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
 const REJECTIONS = new Map<string, Rejection>();
 
@@ -84,6 +89,12 @@ export class VolumeBinding implements PreFilterPlugin, FilterPlugin, ReservePlug
           return true;
         case 'CSINode':
           return before === undefined;
+        case 'CSIStorageCapacity':
+          return (
+            limitOf(object as CSIStorageCapacity) > (before === undefined ? -1 : limitOf(before as CSIStorageCapacity))
+          );
+        case 'CSIDriver':
+          return (object as CSIDriver).spec.storageCapacity !== true;
         default:
           return false;
       }
@@ -91,16 +102,17 @@ export class VolumeBinding implements PreFilterPlugin, FilterPlugin, ReservePlug
   };
   readonly #objects: VolumeObjects;
   readonly #available: AvailableVolumes;
+  readonly #capacities: StorageCapacities;
   readonly #timeoutMilliseconds: number;
   readonly #reserved = new Map<string, Binding>();
 
   constructor(
-    objects: VolumeObjects,
-    available: AvailableVolumes,
+    { objects, available, capacities }: Pick<VolumeIndexes, 'objects' | 'available' | 'capacities'>,
     { bindTimeoutSeconds = DEFAULT_BIND_TIMEOUT_SECONDS }: VolumeBindingArgs = {},
   ) {
     this.#objects = objects;
     this.#available = available;
+    this.#capacities = capacities;
     this.#timeoutMilliseconds = bindTimeoutSeconds * 1000;
   }
 
@@ -176,23 +188,26 @@ export class VolumeBinding implements PreFilterPlugin, FilterPlugin, ReservePlug
       if (reasons.length > 0) break;
     }
     const binding = this.#bindingFor(delayed, node);
-    if (binding === undefined) reasons.push(NOTHING_TO_BIND);
-    return binding === undefined || reasons.length > 0 ? rejection(reasons) : binding;
+    if (typeof binding === 'string') reasons.push(binding);
+    return typeof binding === 'string' || reasons.length > 0 ? rejection(reasons) : binding;
   }
 
-  #bindingFor(delayed: readonly PersistentVolumeClaim[], node: NodeInfo): Binding | undefined {
+  #bindingFor(delayed: readonly PersistentVolumeClaim[], node: NodeInfo): Binding | string {
     const matches: { claim: PersistentVolumeClaim; volume: PersistentVolume }[] = [];
     const provisions: PersistentVolumeClaim[] = [];
     const chosen = new Set<string>();
     for (const claim of delayed) {
       const selected = this.#selectedNode(claim);
-      if (selected !== undefined && selected !== node.name) return undefined;
+      if (selected !== undefined && selected !== node.name) return NOTHING_TO_BIND;
       const volume = selected === undefined ? this.#available.smallestFor(claim, node, chosen) : undefined;
       if (volume !== undefined) {
         chosen.add(volume.metadata.name);
         matches.push({ claim, volume });
-      } else if (this.#canProvision(claim, node)) provisions.push(claim);
-      else return undefined;
+        continue;
+      }
+      const hindrance = this.#hindranceToProvision(claim, node);
+      if (hindrance !== undefined) return hindrance;
+      provisions.push(claim);
     }
     return { matches, provisions };
   }
@@ -213,18 +228,20 @@ export class VolumeBinding implements PreFilterPlugin, FilterPlugin, ReservePlug
     return storageClass.volumeBindingMode === 'WaitForFirstConsumer';
   }
 
-  #canProvision(claim: PersistentVolumeClaim, { labels }: NodeInfo): boolean {
-    const storageClass = this.#objects.class(classNameOf(claim));
-    const { provisioner = '', allowedTopologies = [] } = storageClass ?? {};
-    if (provisioner === '' || provisioner === 'kubernetes.io/no-provisioner') return false;
-    return (
+  #hindranceToProvision(claim: PersistentVolumeClaim, node: NodeInfo): string | undefined {
+    const className = classNameOf(claim);
+    const { provisioner = '', allowedTopologies = [] } = this.#objects.class(className) ?? {};
+    if (provisioner === '' || provisioner === 'kubernetes.io/no-provisioner') return NOTHING_TO_BIND;
+    const { labels } = node;
+    const isAllowed =
       allowedTopologies.length === 0 ||
       allowedTopologies.some(({ matchLabelExpressions = [] }) =>
         matchLabelExpressions.every(
           ({ key, values }) => Object.hasOwn(labels, key) && values.includes(labels[key] ?? ''),
         ),
-      )
-    );
+      );
+    if (!isAllowed) return NOTHING_TO_BIND;
+    return this.#capacities.suffices(provisioner, className, sizeOf(claim), node) ? undefined : NO_SPACE;
   }
 
   #give(volume: PersistentVolume, claim: PersistentVolumeClaim): PreBindStep[] {

@@ -4,6 +4,7 @@ import { AttachedVolumes } from './attached-volumes.ts';
 import { AvailableVolumes } from './available-volumes.ts';
 import { ClaimUsers } from './claim-users.ts';
 import { VolumeObjects } from './pod-claims.ts';
+import { StorageCapacities } from './storage-capacities.ts';
 
 /** What the volume plugins know of claims and volumes; shared by all profiles. */
 export class VolumeIndexes {
@@ -11,6 +12,7 @@ export class VolumeIndexes {
   readonly users = new ClaimUsers();
   readonly attached: AttachedVolumes;
   readonly available = new AvailableVolumes();
+  readonly capacities = new StorageCapacities();
 
   constructor(objects: ClusterObjects) {
     this.objects = new VolumeObjects(objects);
@@ -18,6 +20,6 @@ export class VolumeIndexes {
   }
 
   get listeners(): readonly SnapshotListener[] {
-    return [this.users, this.attached, this.available];
+    return [this.users, this.attached, this.available, this.capacities];
   }
 }
