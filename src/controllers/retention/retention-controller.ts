@@ -9,10 +9,12 @@ import {
   PODS,
   type Pod,
   type PodCheckpoint,
+  type ResourceType,
   workloadOfCheckpoint,
   workloadOfPod,
 } from '../../model/index.ts';
 import type { ControllerDependencies } from '../interruption/interruption-controller.ts';
+import { WorkloadIndex } from './workload-index.ts';
 import { retainedCheckpoint, retainedWorkload } from './workload-view.ts';
 
 /**
@@ -30,8 +32,9 @@ export class RetentionController {
   readonly #stopping = new AbortController();
   /** Since when no living pod of a workload has been seen; starts anew with the process, which only keeps data longer. */
   readonly #goneSince = new Map<string, number>();
-  /** Workload → keys of its checkpoints: most workloads have none. */
-  readonly #checkpointsOf = new Map<string, Set<string>>();
+  /** Most workloads have no checkpoint. */
+  readonly #checkpointsOf = new WorkloadIndex<PodCheckpoint>(workloadOfCheckpoint);
+  readonly #podsOf = new WorkloadIndex<Pod>(workloadOfPod);
 
   constructor(dependencies: ControllerDependencies) {
     this.#store = dependencies.store;
@@ -42,32 +45,23 @@ export class RetentionController {
       name: 'retention',
       reconcile: (workload, signal) => this.#reconcile(workload, signal),
     });
-    const ofCheckpoint = (checkpoint: PodCheckpoint): void => this.#loop.enqueue(workloadOfCheckpoint(checkpoint));
-    const note = (checkpoint: PodCheckpoint): void => {
-      const workload = workloadOfCheckpoint(checkpoint);
-      const keys = this.#checkpointsOf.get(workload);
-      if (keys === undefined) this.#checkpointsOf.set(workload, new Set([keyOf(checkpoint)]));
-      else keys.add(keyOf(checkpoint));
-    };
-    const forget = (checkpoint: PodCheckpoint): void => {
-      const workload = workloadOfCheckpoint(checkpoint);
-      const keys = this.#checkpointsOf.get(workload);
-      if (keys?.delete(keyOf(checkpoint)) === true && keys.size === 0) this.#checkpointsOf.delete(workload);
-    };
-    const ofPod = (pod: Pod): void => this.#loop.enqueue(workloadOfPod(pod));
-    this.#checkpoints = new Reflector<PodCheckpoint>(dependencies, POD_CHECKPOINTS, {
-      onChange: (checkpoint, previous) => {
-        if (previous !== undefined && workloadOfCheckpoint(previous) !== workloadOfCheckpoint(checkpoint))
-          forget(previous);
-        note(checkpoint);
-        ofCheckpoint(checkpoint);
-      },
-      onDelete: (checkpoint) => {
-        forget(checkpoint);
-        ofCheckpoint(checkpoint);
-      },
-    });
-    this.#pods = new Reflector<Pod>(dependencies, PODS, { onChange: ofPod, onDelete: ofPod });
+    const mirror = <T extends PodCheckpoint | Pod>(
+      type: ResourceType<T>,
+      workloadOf: (object: T) => string,
+      index: WorkloadIndex<T>,
+    ): Reflector<T> =>
+      new Reflector<T>(dependencies, type, {
+        onChange: (object, previous) => {
+          index.put(object, previous);
+          this.#loop.enqueue(workloadOf(object));
+        },
+        onDelete: (object) => {
+          index.delete(object);
+          this.#loop.enqueue(workloadOf(object));
+        },
+      });
+    this.#checkpoints = mirror(POD_CHECKPOINTS, workloadOfCheckpoint, this.#checkpointsOf);
+    this.#pods = mirror(PODS, workloadOfPod, this.#podsOf);
   }
 
   start(): void {
@@ -85,13 +79,12 @@ export class RetentionController {
   }
 
   async #reconcile(workload: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
-    const keys = [...(this.#checkpointsOf.get(workload) ?? [])];
-    const checkpoints = keys.flatMap((key) => this.#checkpoints.get(key) ?? []);
+    const checkpoints = this.#checkpointsOf.select(workload, this.#checkpoints);
     if (checkpoints.length === 0) {
       this.#goneSince.delete(workload);
       return undefined;
     }
-    const pods = this.#pods.items().filter((pod) => workloadOfPod(pod) === workload);
+    const pods = this.#podsOf.select(workload, this.#pods);
     const plan = this.#plan(workload, checkpoints, pods);
     if (plan.expendable.length > 0) {
       // A stalled watch may not have told of the pod that goes on from one of them: what the server holds now decides.
