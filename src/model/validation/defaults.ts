@@ -1,6 +1,7 @@
 import type { CustomResourceDefinition, Namespace, Pod, PodDisruptionBudget, PriorityClass, Secret } from '../core.ts';
 import type { KindDefinition } from '../kinds.ts';
 import type { KubeObject } from '../meta.ts';
+import { jsonCopy } from './json-copy.ts';
 import { applyPodDefaults } from './pod-defaults.ts';
 import { type JsonSchema, withSchemaDefaults } from './schema-check.ts';
 
@@ -48,7 +49,7 @@ const DEFAULTS: Readonly<Record<string, (object: never) => void>> = {
 export function applyDefaults<T extends KubeObject>(kind: KindDefinition, object: T): T {
   const apply = DEFAULTS[kind.type.kind] as ((copy: T) => void) | undefined;
   if (apply !== undefined) {
-    const copy = structuredClone(object);
+    const copy = jsonCopy(object);
     apply(copy);
     return copy;
   }

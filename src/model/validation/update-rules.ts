@@ -13,6 +13,7 @@ import type { PodCheckpoint } from '../podcheckpoint.ts';
 import type { PodGroupCheckpoint } from '../podgroupcheckpoint.ts';
 import type { FieldErrors } from './field-error.ts';
 import { checkRequired } from './formats.ts';
+import { jsonCopy } from './json-copy.ts';
 import { applyPodDefaults } from './pod-defaults.ts';
 import { differences, isSame } from './sameness.ts';
 
@@ -57,7 +58,7 @@ export function checkPodUpdate(before: Pod, after: Pod, errors: FieldErrors): vo
 }
 
 function completed(pod: Pod): Pod {
-  const spec = structuredClone(pod.spec);
+  const spec = jsonCopy(pod.spec);
   applyPodDefaults(spec);
   return { ...pod, spec };
 }
