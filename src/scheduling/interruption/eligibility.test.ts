@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EPOCH, type NodeBuilder, node, type PodBuilder, pod } from '../testing.ts';
+import { EPOCH, type NodeBuilder, node, type PodBuilder, pod, policy } from '../testing.ts';
 import { Story } from '../testing-story.ts';
 
 const MINUTE = 60_000;
@@ -77,3 +77,33 @@ for (const [sentence, given] of Object.entries(CASES)) {
     else assert.match(outcome.join(), given.wants);
   });
 }
+
+test('of pods that were left alone only those of lower priority are spoken of', () => {
+  const story = new Story().nodes(room('n1')).pods(low('a', 'n1').requests({ cpu: '1' }));
+  story.pods(low('equal', 'n1').requests({ cpu: '1' }).priority(10));
+  story.tell({ type: 'InterruptionPolicyChanged', policy: policy('x', { onPreemption: 'Never' }) });
+  story.now = EPOCH + 10 * MINUTE;
+  const [said = ''] = story.pods(plain()).brief();
+  assert.match(said, /Left alone: default\/a \(policy default\/x says Never\)\.$/);
+});
+
+test('the cluster-wide default must select the pod, and only the policy of that name is it', () => {
+  const outcome = (name: string, kind: string): string => {
+    const story = new Story().nodes(room('n1')).pods(low('a', 'n1').labels({ kind: 'x' }));
+    const given = policy(name, { selector: { matchLabels: { kind } }, onPreemption: 'Never' }, 'fermata-system');
+    story.tell({ type: 'InterruptionPolicyChanged', policy: given });
+    story.now = EPOCH + 10 * MINUTE;
+    return story.pods(plain()).brief().join();
+  };
+  assert.match(outcome('default', 'x'), /^Unschedulable p:/);
+  assert.match(outcome('default', 'y'), /^Interrupt/);
+  assert.match(outcome('another', 'x'), /^Interrupt/);
+});
+
+test('a victim just ordered for somebody else is counted on for ten seconds', () => {
+  const story = new Story().nodes(room('n1')).pods(low('a', 'n1').requests({ cpu: '2' }));
+  story.now = EPOCH + 10 * MINUTE;
+  story.pods(plain().requests({ cpu: '1' })).brief();
+  const [decision] = story.pods(pod('q').uid('uid-q').priority(9).requests({ cpu: '1' })).decide();
+  assert.equal(decision?.type === 'Wait' && decision.until - story.now, 10_000);
+});
