@@ -30,11 +30,13 @@ const everything: Profile = {
     { name: 'Backfill' },
     { name: 'Consolidation' },
   ],
+  args: { Backfill: { reservations: 3 } },
 };
 
 const WORLDS: Readonly<Record<string, WorldOptions>> = {
   gangs: { gangs: true },
-  'gangs, fair share, backfill and consolidation': { gangs: true, engine: { profile: everything } },
+  'gangs, fair share, backfill and consolidation': { gangs: true, walltimes: true, engine: { profile: everything } },
+  'backfill and consolidation alone': { walltimes: true, engine: { profile: everything } },
 };
 
 for (const [name, options] of Object.entries(WORLDS)) {

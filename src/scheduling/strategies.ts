@@ -1,4 +1,5 @@
-import { Backfill, type BackfillOptions } from './backfill/backfill.ts';
+import { Backfill } from './backfill/backfill.ts';
+import type { BackfillOptions } from './backfill/backfill-dependencies.ts';
 import { Consolidation, type ConsolidationOptions } from './consolidation/consolidation.ts';
 import type { Decision } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
@@ -50,7 +51,7 @@ export class Strategies {
   /** Before a pass: promises that fell, and the order of the queue where it follows what was used. */
   begin(now: number): void {
     this.#now = now;
-    this.#backfill?.dropStale(now);
+    this.#backfill?.begin(now);
     if (this.#fairShare !== undefined) this.#state.queue.reorder((pods) => this.#fairShare?.rank(pods, now));
   }
 
@@ -75,7 +76,7 @@ export class Strategies {
 
   /** When time alone makes a pass worth it, ms since the epoch; Infinity: never. */
   nextDue(): number {
-    return this.#reclaim?.nextSweep() ?? Infinity;
+    return Math.min(this.#reclaim?.nextSweep() ?? Infinity, this.#backfill?.nextDue() ?? Infinity);
   }
 
   isLeaving(pod: PodInfo): boolean {

@@ -37,6 +37,8 @@ export interface WorldOptions {
   engine?: EngineOptions;
   /** Whether most pods belong to gangs of up to three. */
   gangs?: boolean;
+  /** Whether most pods say how long they run. */
+  walltimes?: boolean;
 }
 
 /** Groups that pods are spread over, one after the other. */
@@ -273,6 +275,7 @@ export class World {
     if (this.#options.gangs === true && pick % 5 < 3) {
       builder.labels({ [POD_GROUP_LABEL]: `g${Math.floor(this.#created / 3) % GROUPS}` });
     }
+    if (this.#options.walltimes === true && pick % 4 < 3) builder.walltime(`${1 + (pick % 13) * 20}s`);
     this.#store(builder.build());
   }
 

@@ -16,3 +16,12 @@ export interface BackfillDependencies extends VacatingDependencies {
   /** Tries pods again that a promise kept away. */
   readonly activate: (podUID: string, now: number) => void;
 }
+
+export interface BackfillOptions {
+  /** Pods that have to wait and are promised a start: 1 is EASY (the default), more is conservative backfill. */
+  readonly reservations?: number;
+  /** Whether a pod that can be checkpointed in time may run past a promised start. Default true. */
+  readonly interruptible?: boolean;
+  /** How many times the estimated dump time is allowed for before a promised start. Default 2. */
+  readonly dumpSafety?: number;
+}

@@ -5,7 +5,7 @@ import { parseWalltime } from '../../model/index.ts';
 import { DEFAULT_PROFILE } from '../framework/profile.ts';
 import { node, pod } from '../testing.ts';
 import { Play } from '../testing-play.ts';
-import type { BackfillOptions } from './backfill.ts';
+import type { BackfillOptions } from './backfill-dependencies.ts';
 
 interface Job {
   readonly cpu: number;

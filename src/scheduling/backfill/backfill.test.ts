@@ -5,7 +5,7 @@ import { DEFAULT_PROFILE, type Profile } from '../framework/profile.ts';
 import { node, type PodBuilder, pod, policy } from '../testing.ts';
 import { Play } from '../testing-play.ts';
 import { Story } from '../testing-story.ts';
-import type { BackfillOptions } from './backfill.ts';
+import type { BackfillOptions } from './backfill-dependencies.ts';
 
 const MINUTE = 60_000;
 

@@ -17,22 +17,13 @@ import { Trial } from '../interruption/select-victims.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
-import type { BackfillDependencies } from './backfill-dependencies.ts';
+import type { BackfillDependencies, BackfillOptions } from './backfill-dependencies.ts';
 import { durationOf, expectedEndOf, STARTUP_MS } from './expected-end.ts';
 import { GangPlacing, type GangPlacingWays } from './gang-placing.ts';
 import { interruptGuests, SOON_MS } from './guest-interruption.ts';
 import { NodeTimeline, type Occupancy } from './node-timeline.ts';
 import { ownerOf, type Reservation, Reservations } from './reservations.ts';
 import { Vacating } from './vacating.ts';
-
-export interface BackfillOptions {
-  /** Pods that have to wait and are promised a start: 1 is EASY (the default), more is conservative backfill. */
-  readonly reservations?: number;
-  /** Whether a pod that can be checkpointed in time may run past a promised start. Default true. */
-  readonly interruptible?: boolean;
-  /** How many times the estimated dump time is allowed for before a promised start. Default 2. */
-  readonly dumpSafety?: number;
-}
 
 /** What filter needs of the cycle: the promises on each node, and who is taken away or added to try something out. */
 interface Constraint {
@@ -68,6 +59,8 @@ export class Backfill
   readonly #placedAt = new Map<string, number>();
   /** Who was kept away by a promise, and wants to know when it falls. */
   readonly #keptAway = new Set<string>();
+  readonly #toWake = new Set<string>();
+  #wakeAt = Infinity;
 
   constructor(dependencies: BackfillDependencies, options: BackfillOptions = {}) {
     this.#dependencies = dependencies;
@@ -233,7 +226,7 @@ export class Backfill
     const outranked = [...this.#reservations.put(reservations), ...overlapped];
     for (const { holder } of outranked) {
       this.#reservations.delete(ownerOf(holder.info));
-      this.#dependencies.activate(holder.info.uid, now);
+      this.#wake(holder.info.uid, now);
     }
   }
 
@@ -369,6 +362,24 @@ export class Backfill
     return this.#isGuestOf(pod, waiting) ? Math.min(end, now + SOON_MS) : end;
   }
 
+  /** Before a pass: those for whom promises changed in the last one are tried again. */
+  begin(now: number): void {
+    this.dropStale(now);
+    for (const uid of this.#toWake) this.#dependencies.activate(uid, now);
+    this.#toWake.clear();
+  }
+
+  /** When {@link begin} has something to do; Infinity: never. */
+  nextDue(): number {
+    return this.#toWake.size === 0 ? Infinity : this.#wakeAt;
+  }
+
+  /** In the next pass, not in this one: two pods whose promises depend on each other could go on for ever. */
+  #wake(podUID: string, now: number): void {
+    this.#toWake.add(podUID);
+    this.#wakeAt = now + SOON_MS;
+  }
+
   /** Forgets promises to pods that wait no longer, and on nodes that are gone; those they kept away are tried again. */
   dropStale(now: number): void {
     let dropped = false;
@@ -377,7 +388,7 @@ export class Backfill
       const isGone = node.node === undefined;
       if (this.#dependencies.entryOf(uid) === holder && !isGone) continue;
       this.#reservations.delete(ownerOf(holder.info));
-      if (isGone) this.#dependencies.activate(uid, now);
+      if (isGone) this.#wake(uid, now);
       dropped = true;
     }
     if (dropped) this.#wakeKeptAway(now);
@@ -386,6 +397,6 @@ export class Backfill
   #wakeKeptAway(now: number): void {
     const uids = [...this.#keptAway];
     this.#keptAway.clear();
-    for (const uid of uids) this.#dependencies.activate(uid, now);
+    for (const uid of uids) this.#wake(uid, now);
   }
 }

@@ -1,5 +1,5 @@
 import { FermataError, type PodCheckpoint } from '../../model/index.ts';
-import type { BackfillOptions } from '../backfill/backfill.ts';
+import type { BackfillOptions } from '../backfill/backfill-dependencies.ts';
 import type { ConsolidationOptions } from '../consolidation/consolidation.ts';
 import type { FairShareOptions } from '../fair-share/fair-share.ts';
 import type { Interruption } from '../interruption/interruption.ts';
