@@ -25,7 +25,7 @@ import { NodeTimeline, type Occupancy } from './node-timeline.ts';
 import { ownerOf, type Reservation, Reservations } from './reservations.ts';
 import { Vacating } from './vacating.ts';
 
-/** What filter needs of the cycle: the promises on each node, and who is taken away or added to try something out. */
+/** The promises on each node, and who is taken away or added to try something out. */
 interface Constraint {
   readonly ahead: ReadonlyMap<string, readonly Reservation[]>;
   readonly removed: Set<string>;
@@ -55,7 +55,7 @@ export class Backfill
   readonly #interruptible: boolean;
   readonly #reservations: Reservations;
   readonly #vacating: Vacating;
-  /** When pods were given their room: by UID, for those that have not begun yet. */
+  /** By UID, for pods that have not begun yet. */
   readonly #placedAt = new Map<string, number>();
   /** Who was kept away by a promise, and wants to know when it falls. */
   readonly #keptAway = new Set<string>();
@@ -98,8 +98,7 @@ export class Backfill
     const admission = this.#admissionOf(cycle, node);
     if (admission !== 'refused') return undefined;
     this.#keptAway.add(cycle.pod.uid);
-    // Nobody is interrupted to get round a promise: who waits ahead would have done that.
-    return { plugin: this.name, reasons: ['node(s) were reserved for pods ahead in the queue'], resolvable: false };
+      return { plugin: this.name, reasons: ['node(s) were reserved for pods ahead in the queue'], resolvable: false };
   }
 
   reserve(cycle: Cycle, node: NodeInfo): undefined {
@@ -133,18 +132,17 @@ export class Backfill
 
   /** That it was let in for a time only is written down with it: another scheduler must know. */
   preBind(cycle: Cycle): readonly PreBindStep[] {
-    const { uid, namespace, name } = cycle.pod;
     const by = this.#vacating.deadlineOf(cycle.pod);
     if (by === undefined) return [];
-    const annotations = { [VACATE_BY_ANNOTATION]: new Date(by).toISOString() };
-    return [{ plugin: this.name, type: PODS, namespace, name, patch: { metadata: { uid, annotations } } }];
+    const { uid, namespace, name } = cycle.pod;
+    const metadata = { uid, annotations: { [VACATE_BY_ANNOTATION]: new Date(by).toISOString() } };
+    return [{ plugin: this.name, type: PODS, namespace, name, patch: { metadata } }];
   }
 
   postFilter(cycle: Cycle, impasse: Impasse): Remedy {
     const { pod, now } = cycle;
     const none: Remedy = { type: 'None', message: '' };
     const entry = this.#dependencies.entryOf(pod.uid);
-    // The members of a gang are promised their places together, or not at all.
     if (entry === undefined || podGroupOf(pod.pod) !== undefined || !this.#reservations.admits(entry)) return none;
     const [known] = this.#reservations.delete(pod.uid) ?? [];
     // What it was promised holds, or gets better, at nobody's cost; if it cannot be kept, those behind it make way.
