@@ -98,7 +98,7 @@ export class Backfill
     const admission = this.#admissionOf(cycle, node);
     if (admission !== 'refused') return undefined;
     this.#keptAway.add(cycle.pod.uid);
-      return { plugin: this.name, reasons: ['node(s) were reserved for pods ahead in the queue'], resolvable: false };
+    return { plugin: this.name, reasons: ['node(s) were reserved for pods ahead in the queue'], resolvable: false };
   }
 
   reserve(cycle: Cycle, node: NodeInfo): undefined {
