@@ -3,13 +3,15 @@ import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { seededRandom } from '../../src/clock/index.ts';
 import { findFiles } from '../gate/source-files.ts';
 import { type Mutant, mutantsOf, sampleOf } from './mutate.ts';
 import type { TrialOrder, TrialOutcome } from './trial.ts';
 
 /**
  * Seeds faults into the interruption planner, one at a time, and runs its tests against each: how many are caught says what
- * the tests are worth. `node scripts/mutation/index.ts [--file PART] [--sample N] [--timeout SECONDS] [--threads N]`.
+ * the tests are worth. `node scripts/mutation/index.ts [--file PART] [--sample N] [--seed N] [--timeout SECONDS]
+ * [--threads N]`.
  * Exits with 1 when fewer than 90 % are caught.
  */
 const PLANNER = ['src/scheduling/interruption/*.ts'];
@@ -25,6 +27,7 @@ const { values } = parseArgs({
   options: {
     file: { type: 'string', default: '' },
     sample: { type: 'string' },
+    seed: { type: 'string', default: '1' },
     timeout: { type: 'string', default: '120' },
     threads: { type: 'string', default: String(Math.min(2, availableParallelism())) },
   },
@@ -68,7 +71,8 @@ const sources = (await findFiles(root, PLANNER)).filter(
 );
 const found: Mutant[] = [];
 for (const path of sources) found.push(...mutantsOf(path, await readFile(`${root}${path}`, 'utf8')));
-const mutants = sampleOf(found, values.sample === undefined ? Infinity : Number(values.sample));
+const random = seededRandom(Number(values.seed));
+const mutants = sampleOf(found, values.sample === undefined ? Infinity : Number(values.sample), random);
 // Tables first: most faults show there, and they take no time.
 const tests = (await findFiles(root, TESTS)).sort(
   (one, other) => Number(one.includes('.properties.')) - Number(other.includes('.properties.')),

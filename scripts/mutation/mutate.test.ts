@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seededRandom } from '../../src/clock/index.ts';
 import { mutantsOf, sampleOf } from './mutate.ts';
 
 const changes = (line: string): string[] => mutantsOf('x.ts', line).map(({ source }) => source);
@@ -46,7 +47,17 @@ test('a mutant says where it is', () => {
   assert.deepEqual([mutant?.file, mutant?.line, mutant?.what], ['x.ts', 2, '< → <=']);
 });
 
-test('a sample is spread evenly', () => {
-  assert.deepEqual(sampleOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 5), [0, 2, 4, 6, 8]);
-  assert.deepEqual(sampleOf([1, 2], 9), [1, 2]);
+test('a sample has the wanted size, and everything gets into one', () => {
+  const items = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const seen = new Set<number>();
+  for (let seed = 1; seed <= 20; seed++) {
+    const sample = sampleOf(items, 5, seededRandom(seed));
+    assert.equal(new Set(sample).size, 5);
+    for (const item of sample) seen.add(item);
+  }
+  assert.equal(seen.size, items.length);
+  assert.deepEqual(
+    sampleOf([1, 2], 9, () => 0.999),
+    [1, 2],
+  );
 });

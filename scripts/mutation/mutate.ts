@@ -91,12 +91,16 @@ export function mutantsOf(file: string, source: string): Mutant[] {
   return mutants;
 }
 
-/** So many of them, spread evenly over all. */
-export function sampleOf<T>(items: readonly T[], count: number): T[] {
-  if (count >= items.length) return [...items];
-  return Array.from({ length: count }, (_, index) => items[Math.floor((index * items.length) / count)]).filter(
-    (item) => item !== undefined,
-  );
+/** So many of them, each as likely as any other, in their order. `random` gives numbers from 0 to before 1. */
+export function sampleOf<T>(items: readonly T[], count: number, random: () => number): T[] {
+  let wanted = Math.min(count, items.length);
+  let left = items.length;
+  return items.filter(() => {
+    const isTaken = random() * left < wanted;
+    left -= 1;
+    if (isTaken) wanted -= 1;
+    return isTaken;
+  });
 }
 
 function isCode(line: string): boolean {
