@@ -130,6 +130,11 @@ export interface ContainerObservation {
   memoryBytes?: number;
   /** `OOMKilled` when the memory limit ended it. */
   reason?: string;
+  /**
+   * Of a pod that was restored, or is to be: this container had ended before the dump. Nothing of it was brought back, and what
+   * ran of it since, if anything, was started anew.
+   */
+  endedBeforeDump?: true;
 }
 
 export interface LogOptions {

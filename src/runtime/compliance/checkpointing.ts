@@ -89,7 +89,7 @@ export function checkpointingTests(node: () => TestNode, secondNode: () => TestN
     assert.equal(await digest(directory), before);
   });
 
-  test('all containers of a pod are dumped and restored together; one that had ended stays ended', async () => {
+  test('all containers of a pod are dumped and restored together; one that had ended stays so until it starts anew', async () => {
     const containers: ContainerSketch[] = [
       { name: 'left', steps: STEPS, writes: true },
       { name: 'right', steps: STEPS, writes: true },
@@ -106,7 +106,13 @@ export function checkpointingTests(node: () => TestNode, secondNode: () => TestN
     await node().remove('group-1', 1);
     await node().restore({ uid: 'group-2', workload: 'group', containers }, directory);
     const ended = await node().container('group-2', 'ended');
-    assert.deepEqual([ended.state, ended.exitCode], ['exited', 4]);
+    assert.deepEqual([ended.state, ended.exitCode, ended.endedBeforeDump], ['exited', 4, true]);
+    assert.equal((await node().container('group-2', 'left')).endedBeforeDump, undefined);
+    await node().bed.during(node().runtime.startContainer('group-2', 'ended'));
+    await node().until('the ended container has run again', async () => {
+      const again = await node().container('group-2', 'ended');
+      return again.state === 'exited' && (again.startedAt ?? 0) > (ended.startedAt ?? 0);
+    });
     await node().untilExited('group-2', 'left');
     await node().untilExited('group-2', 'right');
     assert.deepEqual(await node().written('group', 'left'), stepsUpTo(STEPS));

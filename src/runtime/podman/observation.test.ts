@@ -40,7 +40,11 @@ const CASES: Record<
   },
   'one that had ended before the dump ended then': {
     is: { restore: '/d', status: 'created', ended: '3:10:20' },
-    want: { state: 'exited', exitCode: 3, startedAt: 10, finishedAt: 20 },
+    want: { state: 'exited', exitCode: 3, startedAt: 10, finishedAt: 20, endedBeforeDump: true },
+  },
+  'one that had ended before the dump and was started since runs, and nothing of it was restored': {
+    is: { restore: '/d', status: 'running', startedAt: 30, ended: '3:10:20' },
+    want: { state: 'running', startedAt: 30, endedBeforeDump: true },
   },
 };
 

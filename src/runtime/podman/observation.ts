@@ -28,9 +28,9 @@ export function observePods(seen: readonly SeenContainer[]): PodObservation[] {
 
 export function observeContainer({ container, marks, memoryBytes }: SeenContainer): ContainerObservation {
   const id = `podman://${container.id}`;
-  const base = { name: container.name, id, image: container.image, imageID: container.imageID };
-  if (container.status === 'created' && container.ended !== undefined)
-    return { ...base, ...endedBefore(container.ended) };
+  const { name, image, imageID, ended } = container;
+  const base = { name, id, image, imageID, ...(ended !== undefined && { endedBeforeDump: true as const }) };
+  if (container.status === 'created' && ended !== undefined) return { ...base, ...endedBefore(ended) };
   // A dump's frozen processes exist until they are killed behind it; they count as running until then.
   const seen = container.status === 'exited' && marks.dump !== undefined ? 'frozen' : container.status;
   const state = awaitsRestore(container, marks) ? 'created' : seen;

@@ -219,7 +219,7 @@ export class PodDumper {
     if (failure !== undefined) throw failure;
     await rm(join(directory, FREEZE_FOLDER), { recursive: true, force: true });
     const dumps = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const ended = containers.filter((container) => container.status === 'exited' || container.ended !== undefined);
+    const ended = containers.filter((container) => container.status === 'exited' || isAsItEnded(container));
     const [first] = containers;
     await writeRecord(directory, {
       version: 1,
@@ -411,6 +411,12 @@ class NamedFailure extends Error {
   }
 }
 
+/** It had ended before the dump its pod was restored from, and was not started since. */
+function isAsItEnded(container: PodmanContainer): boolean {
+  return container.status === 'created' && container.ended !== undefined;
+}
+
 function endOf(container: PodmanContainer): string {
-  return container.ended ?? `${container.exitCode ?? 0}:${container.startedAt ?? 0}:${container.finishedAt ?? 0}`;
+  if (container.status === 'created' && container.ended !== undefined) return container.ended;
+  return `${container.exitCode ?? 0}:${container.startedAt ?? 0}:${container.finishedAt ?? 0}`;
 }

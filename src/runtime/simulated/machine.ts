@@ -31,6 +31,8 @@ export interface SimulatedContainer {
   memoryLimitBytes?: number;
   output?: { name: string; onVolume: boolean };
   state: 'created' | 'running' | 'exited' | 'frozen';
+  /** Its checkpoint holds no process of it. */
+  endedBeforeDump?: true;
   /** The present life, or the last one. */
   run?: Run;
   previousRun?: Run;
@@ -195,6 +197,7 @@ export class SimulatedMachine {
       if (process.ended !== undefined) {
         endRun(run, { at, exitCode: process.ended.exitCode });
         container.state = 'exited';
+        container.endedBeforeDump = true;
       }
     }
   }
@@ -231,6 +234,7 @@ export function observationOf(pod: SimulatedPod, now: number): PodObservation {
 function observeContainer(container: SimulatedContainer, now: number): ContainerObservation {
   const { name, id, image, state, run, program } = container;
   const observation: ContainerObservation = { name, id, image, imageID: `simulated:${image}`, state };
+  if (container.endedBeforeDump === true) observation.endedBeforeDump = true;
   const startedAt = run?.stretches[0]?.startedAt;
   if (startedAt !== undefined) observation.startedAt = startedAt;
   if (state === 'running' && run !== undefined) observation.memoryBytes = memoryOfRun(program, run, now);

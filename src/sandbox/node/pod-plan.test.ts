@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Pod } from '../../model/index.ts';
 import type { ContainerObservation, PodObservation } from '../../runtime/index.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
-import type { PodState } from './pod-state.ts';
+import { looksRestored, type PodState } from './pod-state.ts';
 
 const RESTORED: Pod = {
   apiVersion: 'v1',
@@ -44,5 +44,56 @@ const cases: Record<string, { observed: PodObservation | undefined; wants: PodPl
 for (const [name, { observed, wants }] of Object.entries(cases)) {
   test(name, () => {
     assert.equal(planPod(RESTORED, observed, STATE, 1_000_000).action, wants);
+  });
+}
+
+type Seen = Partial<ContainerObservation> & Pick<ContainerObservation, 'state'>;
+
+/** A container that was killed before the dump, beside the one that was dumped. */
+function beside(main: Seen): { pod: Pod; observed: PodObservation } {
+  const base = { id: 'x', image: 'i' };
+  const side: ContainerObservation = { ...base, name: 'side', state: 'exited', exitCode: 137, endedBeforeDump: true };
+  return {
+    pod: {
+      ...RESTORED,
+      spec: { ...RESTORED.spec, containers: ['main', 'side'].map((name) => ({ name, image: 'i' })) },
+    },
+    observed: { uid: 'u', namespace: 'default', name: 'p', containers: [{ ...base, name: 'main', ...main }, side] },
+  };
+}
+
+const besides: Record<string, { main: Seen; restored?: 'no'; wants: PodPlan['action']; looks: boolean }> = {
+  'a first restore is joined, though a container had ended before the dump': {
+    main: { state: 'created' },
+    restored: 'no',
+    wants: 'restore',
+    looks: false,
+  },
+  'a second one likewise': { main: { state: 'created' }, wants: 'restore', looks: false },
+  'one that was killed with its machine is cleared': {
+    main: { state: 'exited', exitCode: 137 },
+    restored: 'no',
+    wants: 'clear',
+    looks: false,
+  },
+  'what had failed before the dump starts anew beside what runs': {
+    main: { state: 'running' },
+    wants: 'start',
+    looks: true,
+  },
+  'and beside what has ended': { main: { state: 'exited', exitCode: 0 }, wants: 'start', looks: true },
+  'what ran out of memory after its restore had been restored': {
+    main: { state: 'exited', exitCode: 137, reason: 'OOMKilled' },
+    wants: 'clear',
+    looks: true,
+  },
+};
+
+for (const [name, { main, restored, wants, looks }] of Object.entries(besides)) {
+  test(name, () => {
+    const { pod, observed } = beside(main);
+    const state = restored === undefined ? STATE : { ...STATE, restored };
+    assert.equal(planPod(pod, observed, state, 1_000_000).action, wants);
+    assert.equal(looksRestored(pod, observed), looks);
   });
 }

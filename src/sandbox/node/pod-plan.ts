@@ -133,7 +133,7 @@ function planRestored(
   if (state.restored === 'failed') return { action: 'none' };
   if (state.restored === 'no') {
     // One that was cut off and may still be under way is joined: only the runtime knows whether processes run already.
-    if (observed?.containers.some((container) => container.state === 'exited')) {
+    if (observed?.containers.some((container) => container.state === 'exited' && container.endedBeforeDump !== true)) {
       return { action: 'clear', why: 'a restore was cut off before it was complete', graceful: false };
     }
     return { action: 'restore', again: false };
@@ -142,10 +142,12 @@ function planRestored(
   // Absent: it ran once, but a status that was overwritten (by a restore that failed) tells nothing of that any more.
   const lost = observed === undefined && apps.some((view) => view.lost || view.state === 'absent');
   if (!lost && isFinished(pod, apps)) return { action: 'none' };
-  const crashed = apps.filter((view) => isToRestart(pod, view, 'app'));
+  const failed = apps.filter((view) => isToRestart(pod, view, 'app'));
+  const crashed = failed.filter((view) => view.seen?.endedBeforeDump !== true);
   // A later restore was cut off with the process that had ordered it, and may still be under way: it is joined.
-  const unfinished = observed !== undefined && apps.every((view) => view.state === 'created');
-  if (crashed.length === 0 && !lost && !unfinished) return { action: 'none' };
+  const restored = apps.filter((view) => view.seen?.endedBeforeDump !== true);
+  const unfinished = observed !== undefined && restored.every((view) => view.state === 'created');
+  if (crashed.length === 0 && !lost && !unfinished) return planAnew(failed, state, now);
   // From its image it would begin anew, and what the checkpoint holds would be lost without a word.
   const failedAt =
     crashed.length === 0 || lost
@@ -160,6 +162,14 @@ function planRestored(
       graceful: false,
     };
   return { action: 'restore', again: true };
+}
+
+/** What had ended before the dump has nothing in the checkpoint to go back to: it starts anew, and the others run on. */
+function planAnew(failed: readonly ContainerView[], state: PodState, now: number): PodPlan {
+  const due = failed.filter((view) => restartAt(view, state, now) <= now);
+  if (due.length > 0) return { action: 'start', containers: due.map(({ container }) => container.name) };
+  if (failed.length === 0) return { action: 'none' };
+  return { action: 'none', at: Math.min(...failed.map((view) => restartAt(view, state, now))) };
 }
 
 /** Nothing is to run any more; sidecars do not outlive the containers they serve. */

@@ -95,14 +95,16 @@ export function isSidecar(container: Container): boolean {
 
 /**
  * Whether what the runtime shows is a pod whose restore was completed, although that was never recorded: its processes
- * run, or went on to their end. One that was cut off leaves containers that were not started, or killed ones.
+ * run, or went on to their end. One that was cut off leaves containers that were not started, or killed ones; but what had ended
+ * before the dump says nothing, however it ended, and beside a process that runs again nothing was cut off.
  */
 export function looksRestored(pod: Pod, observed: PodObservation): boolean {
-  return pod.spec.containers.every((container) => {
-    const seen = observed.containers.find((one) => one.name === container.name);
-    if (seen === undefined || seen.state === 'created') return false;
-    return seen.state !== 'exited' || seen.exitCode !== 137;
-  });
+  const seen = pod.spec.containers.map(({ name }) => observed.containers.find((one) => one.name === name));
+  if (seen.some((one) => one === undefined || one.state === 'created')) return false;
+  if (seen.some((one) => one?.state === 'running')) return true;
+  return seen.every(
+    (one) => one?.state !== 'exited' || one.exitCode !== 137 || one.reason === 'OOMKilled' || one.endedBeforeDump,
+  );
 }
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
