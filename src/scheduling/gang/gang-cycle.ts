@@ -32,6 +32,21 @@ interface Provision {
   readonly nodeName: string;
 }
 
+/** A member that found no room, and for which none can be made now. */
+interface Failed {
+  readonly sought: Sought;
+  readonly remedy: Extract<Remedy, { type: 'None' | 'Wait' }>;
+}
+
+/** Members that go back to the queue, and why. */
+interface Refusal {
+  readonly members: readonly QueueEntry[];
+  readonly now: number;
+  readonly note: string;
+  readonly failed?: readonly Failed[];
+  readonly reserved?: { readonly message: string; readonly retryAt: number } | undefined;
+}
+
 /** Verdicts about nodes that a search for a tight packing may take: a tenth of a second or so. */
 const MOST_VERDICTS = 200_000;
 /** How long room is promised to a gang whose PodGroup does not say. */
@@ -174,7 +189,7 @@ export class GangCycle {
     const { seats, unseated, present, needed, minMember, now } = lacking;
     const seated = seats.length;
     const provisions: Provision[] = [];
-    const failed: { sought: Sought; remedy: Extract<Remedy, { type: 'None' | 'Wait' }> }[] = [];
+    const failed: Failed[] = [];
     let left = unseated.length;
     for (const { entry } of unseated) {
       const found = seats.length + provisions.length;
@@ -195,7 +210,9 @@ export class GangCycle {
     }
     trial.undo();
     if (seats.length + provisions.length >= needed) {
-      return this.#promiseAll(gang, { seats, provisions, now });
+      const promised = new Set([...seats, ...provisions].map(({ sought }) => sought.entry));
+      const rest = unseated.map(({ entry }) => entry).filter((entry) => !promised.has(entry));
+      return this.#promiseAll(gang, { seats, provisions, rest, failed, now });
     }
     const fit = seats.length;
     const without = unseated.length - (seats.length - seated);
@@ -206,10 +223,19 @@ export class GangCycle {
     return this.#refuseAll(gang, { members: waiting, now, note, failed, reserved });
   }
 
-  /** Every interruption it takes is ordered, and the room that is there already is promised, in one go. */
+  /**
+   * Every interruption it takes is ordered, and the room that is there already is promised, in one go. The rest, whom the
+   * gang does not need, go back to the queue: they have their turn with those that were promised room.
+   */
   #promiseAll(
     gang: Gang,
-    { seats, provisions, now }: { seats: Seat[]; provisions: Provision[]; now: number },
+    {
+      seats,
+      provisions,
+      rest,
+      failed,
+      now,
+    }: { seats: Seat[]; provisions: Provision[]; rest: QueueEntry[]; failed: readonly Failed[]; now: number },
   ): Decision[] {
     const host = this.#host;
     this.#promisedSince.set(gang.key, now);
@@ -231,7 +257,9 @@ export class GangCycle {
       })),
     ];
     // A promise takes away what was promised to lower pods there: of one gang the highest comes first.
-    return promises.sort((one, other) => other.priority - one.priority).flatMap(({ decide }) => decide());
+    const decisions = promises.sort((one, other) => other.priority - one.priority).flatMap(({ decide }) => decide());
+    const note = `room is being made for ${names} of pod group ${gang.key}, and it is tried again after that.`;
+    return [...decisions, ...this.#refuseEach({ members: rest, now, note, failed })];
   }
 
   /** While room is being made for one of them, nothing else is planned for any. */
@@ -253,20 +281,15 @@ export class GangCycle {
     return [];
   }
 
-  #refuseAll(
-    gang: Gang,
-    refusal: {
-      members: readonly QueueEntry[];
-      now: number;
-      note: string;
-      failed?: readonly { sought: Sought; remedy: Extract<Remedy, { type: 'None' | 'Wait' }> }[];
-      reserved?: { readonly message: string; readonly retryAt: number } | undefined;
-    },
-  ): Decision[] {
+  #refuseAll(gang: Gang, refusal: Refusal): Decision[] {
+    this.#promisedSince.delete(gang.key);
+    if (refusal.reserved === undefined) this.#host.withdraw(gang, refusal.now);
+    return this.#refuseEach(refusal);
+  }
+
+  #refuseEach(refusal: Refusal): Decision[] {
     const { members, now, failed = [], reserved } = refusal;
     const note = reserved === undefined ? refusal.note : `${refusal.note} ${reserved.message}`;
-    this.#promisedSince.delete(gang.key);
-    if (reserved === undefined) this.#host.withdraw(gang, now);
     const plugins = new Set(['Gang']);
     if (reserved !== undefined) plugins.add('Backfill');
     let retryAt = reserved?.retryAt;

@@ -120,6 +120,20 @@ test('all the interruptions it takes are ordered at once, and the room that is t
   assert.match(world.brief().join(), /^Unschedulable intruder/, 'what is kept is not given away');
 });
 
+test('members that a gang does not need are not forgotten while room is made for the others', () => {
+  const victim = running('v1', 'n1', 2);
+  const late = urgentMember('late', 'g', 2);
+  const world = story(2).tell(groupIs('g', 1)).pods(victim);
+  world.pods(member('early', 'g', 2));
+  assert.match(world.after(60_000).brief().join(), /^Unschedulable early: .*needs 1 pod at once/);
+  const said = world.after(60_000).pods(late).brief();
+  assert.equal(said[0], 'Interrupt Checkpoint v1 for late → n1');
+  assert.match(said[1] ?? '', /^Unschedulable early: .*room is being made for late of pod group default\/g/);
+  assert.equal(world.engine.queueLengths().unschedulable, 2);
+  world.gone(late).nodes(node('n2').allocatable({ cpu: '2' }));
+  assert.deepEqual(world.after(10_000).brief(), ['Bind early → n2']);
+});
+
 test('two members that make room on one node have victims of their own each', () => {
   const said = story(4)
     .tell(groupIs('g', 2))
