@@ -32,7 +32,7 @@ export class BoundHeap<T extends Bounded> {
       return this.#front[this.#taken - 1];
     }
     if (!this.#isHeap) {
-      for (let index = (this.#rest.length >>> 1) - 1; index >= 0; index--) this.#sink(index);
+      for (let index = this.#rest.length >>> 1; index >= 0; index--) this.#sink(index);
       this.#isHeap = true; // speed
     }
     const [first] = this.#rest;
@@ -56,7 +56,7 @@ export class BoundHeap<T extends Bounded> {
       this.#rest.push(worst);
     }
     let place = front.length;
-    for (; place > 0; place--) {
+    for (; ; place--) {
       const before = front[place - 1];
       if (before === undefined || this.#order(before.bound, entry.bound) <= 0) break;
     }
@@ -69,8 +69,7 @@ export class BoundHeap<T extends Bounded> {
     for (;;) {
       let child = 2 * parent + 1;
       const right = child + 1;
-      if (child >= entries.length) return;
-      if (right < entries.length && this.#isBefore(right, child)) child = right;
+      if (this.#isBefore(right, child)) child = right;
       if (!this.#isBefore(child, parent)) return;
       const moved = entries[parent];
       const risen = entries[child];
@@ -81,6 +80,7 @@ export class BoundHeap<T extends Bounded> {
     }
   }
 
+  /** What is beyond the end is before nothing. */
   #isBefore(one: number, other: number): boolean {
     const first = this.#rest[one];
     const second = this.#rest[other];

@@ -77,7 +77,7 @@ export class Budgets {
 
   #of(info: PodInfo): readonly Entry[] {
     const known = this.#matches.get(info);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known; // speed
     const { labels } = info.pod.metadata;
     const others = labels === undefined ? undefined : this.#byNamespace.get(info.namespace);
     const matching: Entry[] = [];

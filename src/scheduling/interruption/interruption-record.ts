@@ -130,7 +130,7 @@ export class InterruptionRecord {
     if (this.#failures.size === 0) return undefined; // speed
     const known = this.#failures.get(podUID);
     if (known === undefined) return undefined;
-    let last = { at: -Infinity, reason: '' };
+    let last = { at: 0, reason: '' };
     for (const failure of known.values()) if (failure.at >= last.at) last = failure;
     return { count: known.size, lastAt: last.at, reason: last.reason };
   }

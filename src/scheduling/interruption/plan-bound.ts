@@ -231,7 +231,7 @@ export class PlanBounds {
     const furtherDumps = Math.max(0, victims - terminated - 1);
     const terms = this.#scratch;
     terms.length = 0;
-    let alike = true;
+    let alike = true; // speed
     for (let row = 0; row < among; row++) {
       const term = isDumped(table, row, now)
         ? table.checkpointCost(row) + table.perFurtherDump(row) * furtherDumps
@@ -271,7 +271,7 @@ export class PlanBounds {
 
 /** How many of the sizes, largest first, it takes to cover the deficit. Sorts them. */
 function countToCover(deficit: number, sizes: number[]): number {
-  let alike = true;
+  let alike = true; // speed
   for (const size of sizes) if (size !== sizes[0]) alike = false;
   if (!alike) sizes.sort((one, other) => other - one);
   let left = deficit;

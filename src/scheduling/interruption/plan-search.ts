@@ -37,8 +37,6 @@ export interface PlanRequest {
   readonly impasse: Impasse;
   readonly mode: Exclude<PreemptionMode, 'Never'>;
   readonly hindrances: Hindrances;
-  /** Try every node, whatever its bound: the same plans, more slowly. */
-  readonly exhaustive?: boolean;
 }
 
 export interface FoundPlans {
@@ -73,7 +71,7 @@ export class PlanSearch {
     const plans: InterruptionPlan[] = [];
     for (let next = heap.pop(); next !== undefined; next = heap.pop()) {
       const worst = plans.length < EXPLAINED_ENTRIES ? undefined : plans.at(-1);
-      if (worst !== undefined && order(next.bound, worst) >= 0 && request.exhaustive !== true) break;
+      if (worst !== undefined && order(next.bound, worst) >= 0) break; // speed
       const plan = this.#planOn(request, groups, next);
       if ('reasons' in plan) for (const reason of plan.reasons) count(reason);
       else insert(plans, plan, order);

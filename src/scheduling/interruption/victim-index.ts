@@ -134,7 +134,7 @@ export class VictimIndex implements SnapshotListener, FactListener {
     const leaving: LeavingPod[] = [];
     const staying: PodInfo[] = [];
     let dumping = 0;
-    let validUntil = Infinity;
+    let validUntil = Infinity; // speed
     for (const pod of node.pods.values()) {
       const departure = departures.of(pod);
       if (departure === undefined) {

@@ -21,9 +21,7 @@ export interface Permission {
   readonly dumpFailure?: string;
 }
 
-const CHECKPOINT: Permission = { checkpoint: true, terminate: false };
 const TERMINATE: Permission = { checkpoint: false, terminate: true };
-const BOTH: Permission = { checkpoint: true, terminate: true };
 
 export interface VictimRulesDependencies {
   policies: Policies;
@@ -63,7 +61,6 @@ export class VictimRules {
     // Without the one, the other: what permits neither was refused above.
     if (!mayCheckpoint || action === 'Terminate') return TERMINATE;
     const hindrance = this.#hindrance(victim, policy, now);
-    if (policy === undefined && hindrance === undefined) return terminate ? BOTH : CHECKPOINT;
     const timeoutSeconds = policy?.spec.timeoutSeconds;
     return {
       terminate,
