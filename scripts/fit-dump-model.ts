@@ -1,5 +1,4 @@
-import { fitCurve, leaveOneOutError, predictedSeconds } from '../src/scheduling/interruption/calibration/fit.ts';
-import { TEN_APPLICATIONS } from '../src/scheduling/interruption/calibration/ten-applications.ts';
+import { fitCurve, leaveOneOutError, predictedSeconds, TEN_APPLICATIONS } from '../src/scheduling/index.ts';
 
 /** Prints how well dump times follow from sizes: `node scripts/fit-dump-model.ts`. The constants stand in the engine. */
 const GIB = 2 ** 30;

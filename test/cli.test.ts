@@ -87,7 +87,7 @@ after(async () => {
 describe('wrong use is named, with exit status 2', () => {
   const CASES: Readonly<Record<string, { args: string[]; says: RegExp }>> = {
     'of what to list': { args: ['get', 'pods'], says: /does not list "pods"\n {2}it lists checkpoints/ },
-    'of a missing pod': { args: ['checkpoint'], says: /missing required argument 'pod'/ },
+    'of a missing pod': { args: ['checkpoint'], says: /checkpoint takes one pod, or a selector/ },
     'of something that is no pod': { args: ['suspend', 'service/x'], says: /"service\/x" does not name a pod/ },
     'of an empty name': { args: ['explain', 'pod/'], says: /"pod\/" does not name a pod/ },
     'of a name of two parts': { args: ['resume', 'pod/a/b'], says: /"pod\/a\/b" does not name a pod/ },

@@ -179,7 +179,10 @@ export class Observer {
       if (this.#uids.get(pod.key) === uid) this.#uids.delete(pod.key);
       this.#leaveQueue(pod, now);
     }
-    if (!this.#state.isHeld(uid)) this.#free(uid, now);
+    const held = this.#state.isHeld(uid) ? cluster.placed(uid) : undefined;
+    // What is left of it ends with its release, no more with its work.
+    if (held?.nodeName !== undefined) cluster.place({ ...held, endsAt: undefined }, held.nodeName);
+    else if (!this.#state.isHeld(uid)) this.#free(uid, now);
     this.#forget(uid, now);
   }
 
