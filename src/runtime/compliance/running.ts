@@ -42,13 +42,13 @@ export function runningTests(node: () => TestNode): void {
   });
 
   test('an exited container can be started again, from its beginning, and the log of its last run is kept', async () => {
-    await node().run({ uid: 'again', containers: [{ steps: 2, exitCode: 1 }] });
+    await node().run({ uid: 'again', containers: [{ steps: 12, exitCode: 1 }] });
     await node().untilExited('again');
     await node().bed.during(node().runtime.startContainer('again', 'main'));
     assert.equal((await node().container('again')).state, 'running');
     await node().untilExited('again');
-    assert.deepEqual(await node().steps('again'), [1, 2]);
-    assert.deepEqual(stepsIn(await node().log('again', { previous: true })), [1, 2]);
+    assert.deepEqual(await node().steps('again'), stepsUpTo(12));
+    assert.deepEqual(stepsIn(await node().log('again', { previous: true })), stepsUpTo(12));
   });
 
   test('a log can be followed to its end', async () => {
