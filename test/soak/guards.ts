@@ -14,6 +14,7 @@ export interface Guard {
     nodes?: number;
     workloadsPerDay?: number;
     groups?: boolean;
+    gangs?: boolean;
   };
 }
 
@@ -433,6 +434,17 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     ],
     finds: { invariants: ['liveness', 4], message: /although it fits/ },
     world: { days: 0.5, rates: none },
+  },
+  'the scheduler forgets members of a gang while it makes room for others': {
+    cuts: [
+      {
+        file: 'src/scheduling/gang/gang-cycle.ts',
+        take: 'return [...decisions, ...this.#refuseEach({ members: rest, now, note, failed })];',
+        put: 'return decisions;',
+      },
+    ],
+    finds: { invariants: ['liveness', 4], message: /although it fits/ },
+    world: { days: 1, rates: none, workloadsPerDay: 200, gangs: true },
   },
   'a component leaves an alarm behind when it stops': {
     cuts: [

@@ -13,6 +13,7 @@ export interface Regression {
     nodes?: number;
     workloadsPerDay?: number;
     groups?: boolean;
+    gangs?: boolean;
   };
 }
 
@@ -88,5 +89,10 @@ export const REGRESSIONS: Readonly<Record<string, Regression>> = {
     found:
       'a dump was half written, the answer to its abort was lost, and asking again failed on its statistics, for ever',
     world: worldOf('statistics that are cut keep the pods of a group frozen'),
+  },
+  'members of a gang that it does not need wait like any other while room is made for the rest': {
+    found:
+      'an urgent member ordered interruptions; those that waited with it fell out of the queue, and waited for ever',
+    world: worldOf('the scheduler forgets members of a gang while it makes room for others'),
   },
 };

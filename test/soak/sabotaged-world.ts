@@ -9,7 +9,7 @@ const SEEDS = 6;
 
 const guard = GUARDS[process.env.FERMATA_TEST_GUARD ?? ''];
 if (guard === undefined) throw new Error('FERMATA_TEST_GUARD names no guard');
-const { days, seed: first = 1, rates, nodes = 3, workloadsPerDay = 60, groups = false } = guard.world;
+const { days, seed: first = 1, rates, nodes = 3, workloadsPerDay = 60, groups = false, gangs = false } = guard.world;
 const { invariants, message } = guard.finds;
 const others: Violation[] = [];
 for (let seed = first; seed < first + SEEDS; seed++) {
@@ -25,7 +25,7 @@ for (let seed = first; seed < first + SEEDS; seed++) {
       else tell({ found: violation, seed, afterDays: (entry.at - begin) / 86_400_000 });
     }
   };
-  const options = { seed, days, nodes, workloadsPerDay, groups, rates: { ...faultRates('none', 0), ...rates } };
+  const options = { seed, days, nodes, workloadsPerDay, groups, gangs, rates: { ...faultRates('none', 0), ...rates } };
   await new World(options, { listeners: [listener] }).run();
 }
 tell({ found: undefined, others: others.slice(0, 5) });

@@ -9,8 +9,8 @@ process.on('unhandledRejection', (error) => {
   if (!(error instanceof ProcessKilled)) throw error;
 });
 const judge = new Judge();
-const { seed = 1, nodes = 3, workloadsPerDay = 60, groups = false, days, rates } = world;
-const options = { seed, days, nodes, workloadsPerDay, groups, rates: { ...faultRates('none', 0), ...rates } };
+const { seed = 1, nodes = 3, workloadsPerDay = 60, groups = false, gangs = false, days, rates } = world;
+const options = { seed, days, nodes, workloadsPerDay, groups, gangs, rates: { ...faultRates('none', 0), ...rates } };
 const { violations, entries } = await new World(options, { listeners: [(entry) => judge.observe(entry)] }).run();
 process.stdout.write(`${JSON.stringify({ entries, violations: [...judge.violations(), ...violations] })}\n`);
 process.exit();
