@@ -311,3 +311,10 @@ test('an archive is counted once it is stored, not before, and once its checkpoi
   bench.history.observe(built);
   assert.equal(bench.history.of('default/w').length, 2);
 });
+
+test('the smallest dump that says something about bandwidth scales with what is used today', () => {
+  const bench = new Bench();
+  for (let index = 0; index < 5; index++) bench.dumped('w', { gib: 1 / 16, seconds: 2 });
+  near(bench.dumpSeconds('w', { gib: 1 / 16 }), 2);
+  near(bench.dumpSeconds('w', { gib: 1 / 4 }), DUMP_FIXED_SECONDS + 4);
+});

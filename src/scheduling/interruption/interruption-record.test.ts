@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Cluster } from '../snapshot/cluster.ts';
+import { podInfo } from '../snapshot/pod-info.ts';
 import { checkpoint, EPOCH, pod } from '../testing.ts';
 import { InterruptionRecord, retryAfterFailures } from './interruption-record.ts';
 
@@ -81,4 +83,40 @@ test('an interruption that was seen to happen counts from then, also when it is 
   record.observe(done, EPOCH + 5);
   record.observe(done, EPOCH + 6);
   assert.equal(record.oldestExpiry('default/w'), EPOCH + 5 + 24 * HOUR);
+});
+
+test('a move that makes room for somebody interrupts whom it happens to; any other move does not', () => {
+  const record = new InterruptionRecord();
+  const moved = checkpoint(source).ready(0).build();
+  const move = { ...moved, spec: { ...moved.spec, reason: 'Migration' as const } };
+  record.observe(move, EPOCH);
+  assert.equal(record.countOf('default/w', EPOCH + 10), 0);
+  const preemptor = { namespace: 'default', name: 'p', uid: 'uid-p' };
+  record.observe({ ...move, spec: { ...move.spec, preemptor } }, EPOCH);
+  assert.equal(record.countOf('default/w', EPOCH + 10), 1);
+});
+
+test('a checkpoint for somebody that lets its pod run on is no interruption, nor one for another reason', () => {
+  const record = new InterruptionRecord();
+  const done = checkpoint(source).for(pod('p').build()).ready(0).build();
+  record.observe({ ...done, spec: { ...done.spec, postCheckpointState: 'Running' } }, EPOCH);
+  record.observe({ ...done, spec: { ...done.spec, reason: 'Drain' } }, EPOCH);
+  assert.equal(record.countOf('default/w', EPOCH + 10), 0);
+});
+
+test('a termination counts when the scheduler preempted the pod, once, from when it was first seen', () => {
+  const record = new InterruptionRecord();
+  const { space, templates } = new Cluster();
+  const preempted = pod('a')
+    .workload('w')
+    .on('n1')
+    .condition({ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler' });
+  record.terminated(podInfo(source, space, templates), EPOCH);
+  assert.equal(record.countOf('default/w', EPOCH), 0);
+  record.terminated(podInfo(preempted.build(), space, templates), EPOCH);
+  record.terminated(podInfo(preempted.build(), space, templates), EPOCH + HOUR);
+  assert.equal(record.countOf('default/w', EPOCH + HOUR), 1);
+  assert.equal(record.oldestExpiry('default/w'), EPOCH + 24 * HOUR);
+  record.terminated(podInfo(preempted.uid('next').build(), space, templates), EPOCH + HOUR);
+  assert.equal(record.countOf('default/w', EPOCH + HOUR), 2);
 });

@@ -119,7 +119,8 @@ export class Interruption implements PostFilterPlugin {
     let chosen: { end: NaturalEnd; cost: number } | undefined;
     for (let index = 0; index < nodes.length; index++) {
       const node = nodes[index];
-      if (node === undefined || node.timedPods === 0 || rejections[index]?.resolvable !== true) continue;
+      if (node === undefined) continue;
+      if (node.timedPods === 0 || rejections[index]?.resolvable !== true) continue; // speed
       const share = costs.shareOf(pod, node);
       const limit = now + ((chosen?.cost ?? best.cost) / share) * 1000;
       const end = naturalEndOf(new Trial(framework(), cycle, filters, node), node, { now, limit });

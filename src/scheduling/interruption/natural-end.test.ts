@@ -78,3 +78,13 @@ test('natural ends: pods without one that come and go do not hide those that hav
     ['Wait p → n1 until 606000'],
   );
 });
+
+test('natural ends: of equal waits the one on the first node is taken', () => {
+  const story = new Story().nodes(n1(), node('n2').allocatable({ cpu: '2' }));
+  story.pods(low('a').walltime('601s'), low('b').on('n2').walltime('601s'));
+  const [outcome] = story
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .brief();
+  assert.equal(outcome, 'Wait p → n1 until 606000');
+});

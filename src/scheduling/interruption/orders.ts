@@ -43,7 +43,7 @@ export class Orders {
 
   /** Takes the orders that are overdue at `now` as lost. Returns them. */
   expire(now: number): { preemptorUID: string; victimUID: string }[] {
-    if (this.nextExpiry() > now) return [];
+    if (this.nextExpiry() > now) return []; // speed
     const lost: { preemptorUID: string; victimUID: string }[] = [];
     for (const [preemptorUID, victims] of this.#byPreemptor) {
       for (const [victimUID, { expiresAt }] of victims) if (expiresAt <= now) lost.push({ preemptorUID, victimUID });

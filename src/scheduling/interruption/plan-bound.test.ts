@@ -134,7 +134,11 @@ test('by what must be freed, not by their number: the continuous knapsack', () =
   const residents = [resident('a', 4, 1, 4), resident('b', 2, 1, 0.001), resident('c', 2, 1, 4)];
   const bound = ranked({ residents, preemptor: wants(5) });
   assert.equal(bound.victimCount, 2);
-  assert.ok(bound.cost > gibCost(0.25) / 2);
+  // Two at once: a share each of the fixed parts, of the GiB to be read back, and of those to be written twice as slowly.
+  const cost = (cpu: number, gib: number) =>
+    (DUMP_FIXED_SECONDS + RESTORE_FIXED_SECONDS + gib * (1 + 2 * DUMP_CURVE.secondsPerByte * GIB)) * (cpu / 8);
+  // All of b, which is cheap, then three of the four cpus of a or, at the same price by the cpu, of c and a.
+  near(bound.cost, cost(2, 0.001) + (3 / 4) * cost(4, 4));
 });
 
 test('priorities are taken from below until there is room', () => {
@@ -258,4 +262,13 @@ test('where only termination is permitted, that is what it costs', () => {
   const residents = [resident('a', 4).on('n1', 0), resident('b', 4).on('n1', 3_600_000 - 20_000)];
   const bound = ranked({ residents, preemptor: wants(8), onPreemption: 'Terminate' });
   near(bound.cost, (3_600 + RESTART_SECONDS) * 0.5 + (20 + RESTART_SECONDS) * 0.5);
+});
+
+test('the cheapest by the cpu is counted first, though another is cheaper as a whole', () => {
+  const residents = [resident('large', 6, 1, 0.001), resident('small', 2, 1, 2)];
+  const bound = ranked({ residents, preemptor: wants(6) });
+  assert.equal(bound.victimCount, 1);
+  const per = (gib: number) => DUMP_FIXED_SECONDS + RESTORE_FIXED_SECONDS + gib * (1 + DUMP_CURVE.secondsPerByte * GIB);
+  assert.ok(2 * per(2) < 6 * per(0.001), 'the small one costs less as a whole');
+  near(bound.cost, per(0.001) * (6 / 8));
 });

@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import type { PodDisruptionBudget } from '../../model/index.ts';
 import { budget, node, type PodBuilder } from '../testing.ts';
+import { Story } from '../testing-story.ts';
 import { type Case, low, MINUTE, n1, plain, runCases, urgent } from './testing-cases.ts';
 
 const withPort = (builder: PodBuilder): PodBuilder => {
@@ -140,3 +143,66 @@ const CASES: Record<string, Case> = {
 };
 
 runCases('preemption', CASES);
+
+test('preemption: room that comes free and is not enough by itself wakes who could interrupt for the rest', () => {
+  const story = new Story().nodes(n1()).pods(low('a', '1'), low('equal', '1', 10));
+  assert.match(
+    story
+      .after(10 * MINUTE)
+      .pods(urgent())
+      .brief()
+      .join(),
+    /^Unschedulable p/,
+  );
+  story.after(MINUTE).gone(low('equal', '1', 10));
+  assert.deepEqual(story.brief(), ['Interrupt Checkpoint a for p → n1']);
+});
+
+test('preemption: room that comes free where nobody of lower priority is left wakes nobody in vain', () => {
+  const story = new Story().nodes(n1()).pods(low('a', '1', 10), low('b', '1', 10));
+  story
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .brief();
+  story.after(MINUTE).gone(low('b', '1', 10));
+  assert.deepEqual(story.brief(), []);
+});
+
+test('preemption: the five best plans are explained, of however many nodes', () => {
+  const names = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7'];
+  const story = new Story().nodes(...names.map((name) => node(name).allocatable({ cpu: '2' })));
+  // The later in the list, the lower the priority.
+  story.pods(...names.map((name, index) => low(`on-${name}`, '2', 8 - index).on(name)));
+  const [decision] = story
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .decide();
+  assert.deepEqual(
+    decision?.explanation.plans.map((plan) => plan.node),
+    ['n7', 'n6', 'n5', 'n4', 'n3'],
+  );
+});
+
+/** One that would do alone, two of whom each costs less but both together more, and others that are dearer. */
+function crowded(count: number): Case {
+  const others = Array.from({ length: count - 3 }, (_, index) => low(`other-${index}`, '1'));
+  const usage = (gib: number, ...pods: PodBuilder[]) =>
+    pods.map((one): [string, number] => [one.build().metadata.uid, gib * 2 ** 30]);
+  const [enough, ...halves] = [low('enough', '2'), low('half-1', '1'), low('half-2', '1')];
+  return {
+    nodes: [node('n1').allocatable({ cpu: String(count + 1) })],
+    placed: [enough, ...halves, ...others],
+    usage: Object.fromEntries([...usage(1, enough), ...usage(2, ...halves), ...usage(6, ...others)]),
+    wants: '',
+  };
+}
+runCases('refined', {
+  'of twelve candidates the set that costs least is found': {
+    ...crowded(12),
+    wants: 'Interrupt Checkpoint enough for p → n1',
+  },
+  'of thirteen it is the one that reprieving the dearest first leaves': {
+    ...crowded(13),
+    wants: 'Interrupt Checkpoint half-1, Checkpoint half-2 for p → n1',
+  },
+});
