@@ -145,7 +145,7 @@ export class PlanSearch {
       for (const pod of leaving) trial.remove(pod);
       const selection = selectVictims(trial, candidates, { budgets, importance });
       if ('reasons' in selection) return selection;
-      const exact = checkpointing && selection.victims.length > 0 && candidates.length <= REFINED_CANDIDATES;
+      const exact = checkpointing && candidates.length <= REFINED_CANDIDATES;
       const order = planOrderOf(mode);
       const units = exact
         ? cheapestVictims(trial, candidates, selection, { order, importance, nodeName: node.name })
@@ -198,7 +198,7 @@ function offersAnything({ victims, leaving }: NodeVictims, preemptor: PodInfo, n
 
 /** Keeps the best few, in order. */
 function insert(plans: InterruptionPlan[], plan: InterruptionPlan, order: PlanOrder): void {
-  const place = plans.findIndex((other) => order(plan, other) < 0);
-  plans.splice(place === -1 ? plans.length : place, 0, plan);
+  plans.push(plan);
+  plans.sort(order);
   if (plans.length > EXPLAINED_ENTRIES) plans.pop();
 }

@@ -127,9 +127,8 @@ export function cheapestVictims(
       bestRank = rank;
       return;
     }
-    for (let index = next; index < ordered.length; index++) {
-      const unit = ordered[index];
-      if (unit === undefined) continue;
+    for (const [index, unit] of ordered.entries()) {
+      if (index < next) continue;
       chosen.push(unit);
       trial.removeUnit(unit);
       visit(index + 1);

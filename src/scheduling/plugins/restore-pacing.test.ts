@@ -120,3 +120,13 @@ test('a group comes back together however large it is, and waits for others as a
   story.pods(next('alone'));
   assert.equal(bound(story.brief()), 0);
 });
+
+test('who is restored where the data is keeps nobody from the store', () => {
+  const store = (name: string, nodeName: string) => saved(name, 14, nodeName, 's3://bucket/x');
+  const story = new Story().nodes(big('n1'), big('n2'));
+  for (const index of [0, 1, 2]) story.tell({ type: 'CheckpointChanged', checkpoint: store(`w${index}`, 'n1') });
+  // Two on n1 ask for 28 s of its bandwidth; fetched, they would ask for 115 s of the store's.
+  story.pods(next('w0').on('n1', 0), next('w1').on('n1', 0), next('w2').spec({ nodeSelector: { pool: 'other' } }));
+  story.nodes(big('n3').labels({ pool: 'other' }));
+  assert.deepEqual(story.brief(), ['Bind w2-2 → n3']);
+});
