@@ -13,6 +13,7 @@ import {
   reasonOf,
 } from '../model/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { folderOf } from './checkpoint-folder.ts';
 import { failed, hasFailed, isReady, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { type AgentCounters, newCounters } from './counters.ts';
@@ -24,7 +25,7 @@ import {
   UNCLAIMED_MILLISECONDS,
 } from './defaults.ts';
 import { diskStorage } from './disk-storage.ts';
-import { Dumper, folderOf } from './dumper.ts';
+import { Dumper } from './dumper.ts';
 import { GroupVotes, groupOf } from './group-votes.ts';
 import type { Journal } from './journal.ts';
 import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';

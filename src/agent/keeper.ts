@@ -11,11 +11,11 @@ import {
   reasonOf,
 } from '../model/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { folderOf } from './checkpoint-folder.ts';
 import { hasFailed, isReady, isStopped, released } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import { FLUSH_DELAY_MILLISECONDS, NEED_RETRY_MILLISECONDS, RELEASE_RETRY_MILLISECONDS } from './defaults.ts';
-import { folderOf } from './dumper.ts';
 import type { Journal } from './journal.ts';
 import { reasonToKeep } from './need.ts';
 import { sourceOf } from './source-pod.ts';

@@ -21,7 +21,6 @@ export interface Guard {
 /** Nothing goes wrong but what is named. */
 const none: Partial<FaultRates> = {};
 const agent = 'src/agent/agent.ts';
-const dumper = 'src/agent/dumper.ts';
 const keeper = 'src/agent/keeper.ts';
 const interruption = 'src/controllers/interruption/interruption-controller.ts';
 const retention = 'src/controllers/retention/workload-view.ts';
@@ -201,7 +200,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   'a failed dump takes its victim with it': {
     cuts: [
       {
-        file: dumper,
+        file: 'src/agent/dump-clearance.ts',
         take: 'if (isFrozen(present)) await runtime.removePod',
         put: 'if (present) await runtime.removePod',
       },
@@ -251,7 +250,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   'the agent believes a dump that let its pod run on': {
     cuts: [
       {
-        file: dumper,
+        file: 'src/agent/dump-proof.ts',
         take: "return present?.containers.find((container) => container.state === 'running')?.name;",
         put: "return present?.containers.find((container) => container.name === '')?.name;",
       },

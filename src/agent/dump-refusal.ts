@@ -1,0 +1,38 @@
+import type { Pod } from '../model/index.ts';
+import type { PodObservation } from '../runtime/index.ts';
+import { emptyDirsOf, volumeFolder } from './checkpoint-folder.ts';
+import { DISK_MARGIN_BYTES } from './defaults.ts';
+import { isFrozen } from './dump-proof.ts';
+import type { DumperOptions } from './dumper-parts.ts';
+import type { CheckpointStorage } from './storage.ts';
+
+/** Why the pod, as the server and the runtime show it, cannot be dumped; undefined: it can. */
+export function refusalFor(pod: Pod, present: PodObservation | undefined): string | undefined {
+  if (pod.metadata.deletionTimestamp !== undefined) return 'the pod is being deleted';
+  const phase = pod.status?.phase;
+  if (phase === 'Succeeded' || phase === 'Failed') return `the pod has ended (${phase})`;
+  if (isFrozen(present)) return 'the pod is stopped by an earlier checkpoint already';
+  if (!present?.containers.some((container) => container.state === 'running')) return 'no container of the pod runs';
+  return undefined;
+}
+
+/** `emptyDir`s count too: they are saved when the processes are gone already, and nothing can be undone any more. */
+export async function lackOfSpace(
+  pod: Pod,
+  present: PodObservation | undefined,
+  storage: CheckpointStorage,
+  { directory, podsDirectory }: Pick<DumperOptions, 'directory' | 'podsDirectory'>,
+): Promise<string | undefined> {
+  await storage.ensure(directory);
+  const free = await storage.freeBytes(directory);
+  if (free === undefined) return undefined;
+  let needed = DISK_MARGIN_BYTES;
+  for (const { memoryBytes } of present?.containers ?? []) needed += memoryBytes ?? 0;
+  if (podsDirectory !== undefined) {
+    for (const volume of emptyDirsOf(pod)) {
+      needed += await storage.volumeBytes(volumeFolder(podsDirectory, pod.metadata.uid, volume));
+    }
+  }
+  if (free >= needed) return undefined;
+  return `not enough disk: the dump needs about ${needed} bytes, ${directory} has ${free}; free some, or delete checkpoints no workload needs`;
+}

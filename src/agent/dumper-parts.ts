@@ -1,0 +1,33 @@
+import type { Clock } from '../clock/index.ts';
+import type { EventRecorder } from '../kubernetes/index.ts';
+import type { Log } from '../model/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { CheckpointWriter } from './checkpoint-writer.ts';
+import type { AgentCounters } from './counters.ts';
+import type { GroupVotes } from './group-votes.ts';
+import type { Journal } from './journal.ts';
+import type { Slots } from './slots.ts';
+import type { CheckpointStorage } from './storage.ts';
+import type { UnsettledPods } from './unsettled-pods.ts';
+
+export interface DumperParts {
+  runtime: Runtime;
+  clock: Clock;
+  log: Log;
+  events: EventRecorder;
+  journal: Journal;
+  storage: CheckpointStorage;
+  writer: CheckpointWriter;
+  counters: AgentCounters;
+  unsettled: UnsettledPods;
+  slots: Slots;
+  votes: GroupVotes;
+}
+
+export interface DumperOptions {
+  nodeName: string;
+  /** Absolute; the checkpoints lie right below. */
+  directory: string;
+  /** `<pods>/<pod uid>/volumes/<volume>` is where the node keeps `emptyDir` volumes; absent: they are not captured. */
+  podsDirectory?: string | undefined;
+}
