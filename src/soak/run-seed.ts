@@ -49,7 +49,7 @@ export async function runSeed(run: SeedRun, observers: Partial<WorldObservers> =
   };
   const { faults, ...rest } = run;
   const world = new World(
-    { ...rest, rates: faultRates(faults, run.seed), groups: true },
+    { ...rest, rates: faultRates(faults, run.seed), groups: true, gangs: true },
     { ...observers, listeners: [(entry) => judge.observe(entry), count, ...(observers.listeners ?? [])] },
   );
   const result = await world.run();
