@@ -1,4 +1,6 @@
 import type { ClusterEvent } from '../src/scheduling/index.ts';
+import type { EngineCase, SetUp } from './engine-case.ts';
+import { EVENT_CASES } from './engine-cases-events.ts';
 import {
   HOSTNAME,
   type NodeShape,
@@ -14,26 +16,6 @@ import {
   spreading,
   ZONE,
 } from './engine-objects.ts';
-
-type SetUp = (scale: { nodes: number; pods: number }) => Iterable<ClusterEvent>;
-
-/** One benchmark: what is there before, and the pods that are measured. */
-export interface EngineCase {
-  readonly nodes: number;
-  readonly pods: number;
-  /** Pods a second that kube-scheduler's CI demands of it; absent: it demands none. */
-  readonly floor?: number;
-  readonly node?: NodeShape;
-  /** Pods bound before, by number. */
-  readonly before?: { readonly count: number; readonly shape: (index: number) => PodShape };
-  /** Anything else that is there before. */
-  readonly setUp?: SetUp;
-  /** Pods that are tried before measuring begins, and bound where they fit. */
-  readonly waiting?: { readonly count: number; readonly shape: PodShape };
-  readonly pod: (index: number) => PodShape;
-  /** What happens beside, before the measured pod of that number. */
-  readonly beside?: (index: number) => Iterable<ClusterEvent>;
-}
 
 const ZONES = ['moon-1', 'moon-2', 'moon-3'];
 const plain = (): PodShape => ({});
@@ -173,18 +155,25 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
     before: { ...LOW, count: 4_000 },
     pod: always(HIGH),
   },
+  'preemption-volumes': {
+    nodes: 1_000,
+    pods: 1_000,
+    setUp: volumes(EBS),
+    before: { ...LOW, count: 4_000 },
+    pod: (index) => ({ ...HIGH, ...withClaim(index) }),
+  },
   unschedulable: {
     nodes: 5_000,
     pods: 10_000,
     floor: 590,
-    waiting: { count: 100, shape: LARGE },
+    waiting: { count: 100, shape: always(LARGE) },
     pod: plain,
   },
   'unschedulable-20k': {
     nodes: 5_000,
     pods: 10_000,
     floor: 600,
-    waiting: { count: 20_000, shape: LARGE },
+    waiting: { count: 20_000, shape: always(LARGE) },
     pod: plain,
   },
   'mixed-churn': {
@@ -195,7 +184,14 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
     // Once a second at the floor's rate.
     beside: (index) => (index % 710 === 0 ? churn(index) : []),
   },
-  gated: { nodes: 1, pods: 10_000, floor: 910, node: ROOMY, waiting: { count: 10_000, shape: GATED }, pod: plain },
+  gated: {
+    nodes: 1,
+    pods: 10_000,
+    floor: 910,
+    node: ROOMY,
+    waiting: { count: 10_000, shape: always(GATED) },
+    pod: plain,
+  },
   'gated-affinity': {
     nodes: 1,
     pods: 10_000,
@@ -203,10 +199,10 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
     node: { ...ROOMY, ...ONE_ZONE },
     waiting: {
       count: 10_000,
-      shape: {
+      shape: always({
         ...required('podAffinity', 'blue', ZONE),
         spec: { ...required('podAffinity', 'blue', ZONE).spec, ...GATED.spec },
-      },
+      }),
     },
     pod: always({ labels: { color: 'blue' } }),
   },
@@ -361,6 +357,7 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
       ),
     pod: (index) => ({ labels: { 'scheduling.x-k8s.io/pod-group': `gang-${Math.floor(index / GANG)}` } }),
   },
+  ...EVENT_CASES,
   batching: { nodes: 20_000, pods: 10_000, pod: plain },
   interruption: {
     nodes: 5_000,

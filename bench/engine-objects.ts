@@ -7,7 +7,7 @@ export const HOSTNAME = 'kubernetes.io/hostname';
 
 type PodEvent = Extract<ClusterEvent, { type: 'PodChanged' }>;
 export type Pod = PodEvent['pod'];
-type Node = Extract<ClusterEvent, { type: 'NodeChanged' }>['node'];
+export type Node = Extract<ClusterEvent, { type: 'NodeChanged' }>['node'];
 
 export interface NodeShape {
   /** Given to the nodes in turn. */
