@@ -1,5 +1,5 @@
-import type { Pod } from '../model/index.ts';
-import type { PodObservation } from '../runtime/index.ts';
+import { type Pod, RESTORE_FROM_ANNOTATION } from '../model/index.ts';
+import type { ContainerObservation, PodObservation } from '../runtime/index.ts';
 import { emptyDirsOf, volumeFolder } from './checkpoint-folder.ts';
 import { DISK_MARGIN_BYTES } from './defaults.ts';
 import { isFrozen } from './dump-proof.ts';
@@ -13,7 +13,17 @@ export function refusalFor(pod: Pod, present: PodObservation | undefined): strin
   if (phase === 'Succeeded' || phase === 'Failed') return `the pod has ended (${phase})`;
   if (isFrozen(present)) return 'the pod is stopped by an earlier checkpoint already';
   if (!present?.containers.some((container) => container.state === 'running')) return 'no container of the pod runs';
-  return undefined;
+  const fallen = present.containers.find((container) => goesBack(pod, container));
+  if (fallen === undefined) return undefined;
+  return `container ${fallen.name} has ended, and the pod is about to go back to the checkpoint it was restored from`;
+}
+
+/** Of a restored pod: a dump now would hold nothing of this container, while the checkpoint from before still does. */
+function goesBack(pod: Pod, { state, exitCode, endedBeforeDump }: ContainerObservation): boolean {
+  if (pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === undefined) return false;
+  if (state !== 'exited' || endedBeforeDump === true) return false;
+  const policy = pod.spec.restartPolicy ?? 'Always';
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }
 
 /** `emptyDir`s count too: they are saved when the processes are gone already, and nothing can be undone any more. */
