@@ -249,6 +249,7 @@ test('the costs shown: what is permitted, and waiting where the end is known', (
   near(both.terminate ?? 0, (240 + RESTART_SECONDS) / 2);
   near(both.checkpoint ?? 0, (both.dumpSeconds + both.restoreSeconds) / 2);
   near(both.restoreSeconds, RESTORE_FIXED_SECONDS + 0.25);
+  assert.ok(!('wait' in shown({ checkpoint: true, terminate: true }, 10)), 'its end has come');
   assert.deepEqual(Object.keys(shown({ checkpoint: false, terminate: false }, 11)).sort(), [
     'dumpSeconds',
     'memoryBytes',

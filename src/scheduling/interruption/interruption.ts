@@ -117,9 +117,7 @@ export class Interruption implements PostFilterPlugin {
     const { now, pod } = cycle;
     const { costs, framework } = this.#dependencies;
     let chosen: { end: NaturalEnd; cost: number } | undefined;
-    for (let index = 0; index < nodes.length; index++) {
-      const node = nodes[index];
-      if (node === undefined) continue;
+    for (const [index, node] of nodes.entries()) {
       if (node.timedPods === 0 || rejections[index]?.resolvable !== true) continue; // speed
       const share = costs.shareOf(pod, node);
       const limit = now + ((chosen?.cost ?? best.cost) / share) * 1000;
