@@ -160,7 +160,10 @@ export class PlanBounds {
     for (let need = 0; need < this.#deficits.length; need++) {
       let left = this.#deficits[need] ?? 0;
       const resource = this.#resources[need] ?? 0;
-      for (let row = 0; row < this.#rows && left > 0; row++) left -= this.#table.request(row, resource);
+      for (let row = 0; row < this.#rows; row++) {
+        left -= this.#table.request(row, resource);
+        if (left <= 0) break; // speed
+      }
       if (left <= 0) continue;
       lacking ??= [];
       lacking.push(resource);

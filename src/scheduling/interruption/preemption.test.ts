@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PodDisruptionBudget } from '../../model/index.ts';
+import { DEFAULT_PROFILE } from '../framework/profile.ts';
 import { budget, node, type PodBuilder } from '../testing.ts';
 import { Story } from '../testing-story.ts';
 import { type Case, low, MINUTE, n1, plain, runCases, urgent } from './testing-cases.ts';
@@ -205,4 +206,27 @@ runCases('refined', {
     ...crowded(13),
     wants: 'Interrupt Checkpoint half-1, Checkpoint half-2 for p → n1',
   },
+});
+
+test('preemption: who should be gone and is not is not waited for, for a port as little as for room', () => {
+  const story = new Story().nodes(n1());
+  story.pods(withPort(low('overdue', '1')).terminating(9 * MINUTE), low('b', '1'));
+  const [outcome] = story
+    .after(10 * MINUTE)
+    .pods(withPort(urgent('0')))
+    .brief();
+  assert.match(outcome ?? '', /^Unschedulable p:/);
+});
+
+test('preemption: without NodeResourcesFit in the profile, nothing that is asked for keeps a plan from being found', () => {
+  const profile = {
+    ...DEFAULT_PROFILE,
+    plugins: DEFAULT_PROFILE.plugins.filter(({ name }) => name !== 'NodeResourcesFit'),
+  };
+  const story = new Story({ profiles: [profile] }).nodes(n1()).pods(withPort(low('a', '1')));
+  const [outcome] = story
+    .after(10 * MINUTE)
+    .pods(withPort(urgent('99')))
+    .brief();
+  assert.equal(outcome, 'Interrupt Checkpoint a for p → n1');
 });

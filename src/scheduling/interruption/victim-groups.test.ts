@@ -204,3 +204,27 @@ test('a policy that is changed, or deleted, counts at once', () => {
   story.tell({ type: 'InterruptionPolicyDeleted', policy: never }).after(20_000);
   assert.match(story.brief().join(), /^Interrupt Checkpoint r1, Checkpoint r2 for p/);
 });
+
+const withPort = (one: ReturnType<typeof pod>) =>
+  one.spec({ containers: [{ name: 'main', image: 'x', ports: [{ containerPort: 80, hostPort: 80 }] }] });
+
+test('one member of equal priority protects the whole group also where it is not room that is wanted', () => {
+  const story = new Story()
+    .nodes(...nodes('n1'), node('n2').cordoned())
+    .pods(
+      pod('leaves')
+        .priority(1)
+        .on('n1')
+        .terminating(11 * MINUTE),
+    )
+    .pods(withPort(rank('r1', 'n1')), rank('r2', 'n2').priority(10));
+  const wanting = withPort(pod('p').priority(10).preemption('CheckpointLowerPriority'));
+  assert.match(
+    story
+      .after(10 * MINUTE)
+      .pods(wanting)
+      .brief()
+      .join(),
+    /^Unschedulable p:/,
+  );
+});

@@ -147,6 +147,13 @@ test('a pod on its way out is no victim; a moment after its deadline, and no soo
   assert.equal(scene.on(), overdue, 'what is overdue stays so');
 });
 
+test('at its very deadline a pod is on its way out yet, and a moment later it is looked at again', () => {
+  const scene = new Scene(resident('a').terminating(HOUR - 10_000));
+  const last = scene.on();
+  scene.now += 1;
+  assert.notEqual(scene.on(), last);
+});
+
 test('a protection that ends makes its pod a victim', () => {
   const scene = new Scene(resident('a').on('n1', HOUR));
   scene.record.interrupted('default/a', 'x', scene.now);
