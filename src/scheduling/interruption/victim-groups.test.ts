@@ -228,3 +228,21 @@ test('one member of equal priority protects the whole group also where it is not
     /^Unschedulable p:/,
   );
 });
+
+test('a member on its way out is no longer asked, whoever else is on its node: the others may go without it', () => {
+  for (const beside of [
+    [],
+    [
+      pod('q')
+        .priority(1)
+        .on('n2')
+        .terminating(11 * MINUTE),
+    ],
+  ]) {
+    const story = new Story()
+      .nodes(...nodes('n1'), node('n2').cordoned())
+      .pods(rank('r1', 'n1'), rank('r2', 'n2').terminating(11 * MINUTE), ...beside)
+      .after(10 * MINUTE);
+    assert.deepEqual(story.pods(urgent()).brief(), ['Interrupt Checkpoint r1 for p → n1']);
+  }
+});
