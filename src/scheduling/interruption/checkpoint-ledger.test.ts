@@ -97,3 +97,15 @@ test('who follows is told of the source and its workload, at every change', () =
   ledger.delete(order().build());
   assert.deepEqual(told, ['uid-a', 'default/w']);
 });
+
+test('a stop whose pod was replaced before it could be dumped holds nothing, and stops nobody', () => {
+  const built = order().failed(2_000, 'another pod has its name').build();
+  const conditions = (built.status?.conditions ?? []).map((one) => ({ ...one, reason: 'SourcePodReplaced' }));
+  const replaced = { ...built, status: { ...built.status, conditions } };
+  assert.equal(stopPhaseOf(replaced), 'Replaced');
+  const ledger = new CheckpointLedger();
+  ledger.put(replaced);
+  assert.equal(ledger.holding('uid-a'), undefined);
+  assert.equal(ledger.stopping('uid-a'), undefined);
+  assert.deepEqual(ledger.forPreemptor('uid-p'), [replaced]);
+});
