@@ -27,6 +27,7 @@ import { GroupOrders } from './group-orders.ts';
 import { PodBinder } from './pod-binder.ts';
 import { PreBindWriter } from './pre-bind-writer.ts';
 import { type Order, UnseenOrders } from './unseen-orders.ts';
+import { VictimTerminator } from './victim-terminator.ts';
 import { WriteLanes } from './write-lanes.ts';
 
 export interface ExecutorContext {
@@ -41,9 +42,6 @@ export interface ExecutorContext {
 /** Between two tries of a write whose answer never came: it may have happened, so it must be found out. */
 const UNCERTAIN_RETRY_MILLISECONDS = 100;
 
-/** A victim that changes all the while is left to the next decision. */
-const TERMINATION_ATTEMPTS = 5;
-
 /** Carries out what the engine decided, and reports back by event what could not be carried out. */
 export class DecisionExecutor {
   readonly #store: ObjectStore;
@@ -56,6 +54,7 @@ export class DecisionExecutor {
   readonly #lanes = new WriteLanes();
   readonly #binder: PodBinder;
   readonly #preBind: PreBindWriter;
+  readonly #terminator: VictimTerminator;
   readonly #unseen: UnseenOrders;
   /** To be told of changes of PodGroupCheckpoints. */
   readonly groupOrders: GroupOrders;
@@ -71,6 +70,7 @@ export class DecisionExecutor {
     this.#context = context;
     this.#binder = new PodBinder(dependencies);
     this.#preBind = new PreBindWriter(dependencies);
+    this.#terminator = new VictimTerminator(dependencies, (key) => context.podOf(key));
     this.groupOrders = new GroupOrders(dependencies, (event) => context.onFailure(event));
     this.#unseen = new UnseenOrders(dependencies.store, {
       checkpoint: (key) => context.checkpointOf(key) !== undefined,
@@ -168,7 +168,7 @@ export class DecisionExecutor {
     const preemptor = decision.pod;
     try {
       if (victim.action === 'Checkpoint') await this.#orderCheckpoint(victim, { ...decision, preemptor });
-      else await this.#terminate(victim.pod, preemptor);
+      else await this.#terminator.terminate(victim.pod, preemptor, this.#context.signal);
       this.#eventOn(
         victim.pod,
         'Normal',
@@ -307,34 +307,6 @@ export class DecisionExecutor {
   }
 
   /** Each write names what it was decided on: one that comes late, for another leads by now, is refused. */
-  async #terminate(victim: PodRef, preemptor: PodRef): Promise<void> {
-    const signal = this.#context.signal;
-    for (let attempt = 1; ; attempt++) {
-      const pod = await this.#store.get(PODS, victim, { signal });
-      if (pod.metadata.uid !== victim.uid || pod.metadata.deletionTimestamp !== undefined) return;
-      const conditions = withCondition(
-        pod.status?.conditions,
-        {
-          type: 'DisruptionTarget',
-          status: 'True',
-          reason: 'PreemptionByScheduler',
-          message: `preempting to accommodate a higher priority pod: ${nameOf(preemptor)}`,
-        },
-        rfc3339(this.#clock.now()),
-      );
-      const { uid, resourceVersion } = pod.metadata;
-      try {
-        const patch = { metadata: { uid, resourceVersion }, status: { conditions } };
-        const marked = await this.#store.patch(PODS, victim, patch, { subresource: 'status', signal });
-        await this.#store.delete(PODS, victim, { uid, resourceVersion: marked.metadata.resourceVersion, signal });
-        return;
-      } catch (error) {
-        // Its node writes its status, too.
-        if (!isApiError(error, 'Conflict') || attempt === TERMINATION_ATTEMPTS) throw error;
-      }
-    }
-  }
-
   /** Writes why the pod is not running yet: condition PodScheduled, nomination, the decision's numbers, an event. */
   async #report(
     ref: PodRef,
