@@ -73,6 +73,8 @@ export class Agent {
   readonly #events: EventRecorder;
   readonly #counters = newCounters();
   readonly #unsettled = new UnsettledPods();
+  /** By key: its try to take up its pod broke off, and what it wrote may stand. Until the next try nobody else has the pod. */
+  readonly #tried = new Map<string, { podUid: string; checkpointUid: string }>();
   readonly #writer: CheckpointWriter;
   readonly #dumper: Dumper;
   readonly #opener: Opener;
@@ -261,6 +263,22 @@ export class Agent {
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<Requeue> {
+    const before = this.#tried.get(key);
+    this.#tried.delete(key);
+    try {
+      return await this.#advance(key, signal);
+    } finally {
+      if (before !== undefined && this.#tried.get(key)?.checkpointUid !== before.checkpointUid) this.#letGo(before);
+    }
+  }
+
+  /** The pod is free for other checkpoints, unless this one's dump has begun. */
+  #letGo({ podUid, checkpointUid }: { podUid: string; checkpointUid: string }): void {
+    const begun = this.#parts.journal.entries().some((entry) => entry.checkpointUid === checkpointUid);
+    if (!begun) this.#unsettled.delete(podUid, checkpointUid);
+  }
+
+  async #advance(key: string, signal: AbortSignal): Promise<Requeue> {
     const seen = this.#checkpoints.get(key);
     const entries = this.#parts.journal.entries().filter((entry) => `${entry.namespace}/${entry.name}` === key);
     for (const entry of entries) {
@@ -320,10 +338,11 @@ export class Agent {
     this.#unsettled.add(podUid, checkpointUid);
     try {
       await this.#dumper.begin(checkpoint, source, signal);
-    } finally {
-      const open = this.#parts.journal.entries().some((entry) => entry.checkpointUid === checkpointUid);
-      if (!open) this.#unsettled.delete(podUid, checkpointUid);
+    } catch (error) {
+      this.#tried.set(keyOf(seen), { podUid, checkpointUid });
+      throw error;
     }
+    this.#letGo({ podUid, checkpointUid });
     this.#keeper.flush(folderOf(checkpoint));
     return undefined;
   }
