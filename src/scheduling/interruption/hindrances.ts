@@ -26,7 +26,7 @@ export class Hindrances {
 
   note(hindered: HinderedPod): void {
     const { excluded, dumpFailure, retryAt, terminate } = hindered.permission;
-    if (retryAt !== undefined && retryAt < this.#retryAt) this.#retryAt = retryAt;
+    this.#retryAt = Math.min(this.#retryAt, retryAt ?? Infinity);
     if (dumpFailure !== undefined && this.#failures.length < SHOWN) this.#failures.push(hindered);
     else if (excluded !== undefined && !terminate) {
       if (this.#others.length < SHOWN) this.#others.push(hindered);

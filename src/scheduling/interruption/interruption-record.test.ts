@@ -120,3 +120,12 @@ test('a termination counts when the scheduler preempted the pod, once, from when
   record.terminated(podInfo(preempted.uid('next').build(), space, templates), EPOCH + HOUR);
   assert.equal(record.countOf('default/w', EPOCH + HOUR), 2);
 });
+
+test('what was not seen under way was not seen to end: of a stop whose pod was replaced the word of the node counts', () => {
+  const record = new InterruptionRecord();
+  const failed = checkpoint(source, 'one').failed(-HOUR, 'no space').build();
+  const conditions = (failed.status?.conditions ?? []).map((one) => ({ ...one, reason: 'SourcePodReplaced' }));
+  record.observe({ ...failed, status: { ...failed.status, conditions } }, EPOCH);
+  record.observe(failed, EPOCH + 5);
+  assert.equal(record.failuresOf(source.metadata.uid)?.lastAt, EPOCH - HOUR);
+});
