@@ -88,3 +88,13 @@ test('natural ends: of equal waits the one on the first node is taken', () => {
     .brief();
   assert.equal(outcome, 'Wait p → n1 until 606000');
 });
+
+test('natural ends: a wait that is looked at again and ends when it was to end goes on', () => {
+  const story = new Story().nodes(n1()).pods(low('a').walltime('601s'));
+  story
+    .after(10 * MINUTE)
+    .pods(urgent())
+    .brief();
+  story.after(500).nodes(n1().labels({ changed: 'yes' }));
+  assert.deepEqual(story.brief(), ['Wait p → n1 until 606000']);
+});

@@ -191,7 +191,8 @@ test('turned down for another reason than room, somebody has to go all the same'
 test('room on its way is counted on, and is enough when it is enough', () => {
   const leaving = resident('a', 4).terminating(3_600_000 + 5_000);
   const alone = ranked({ residents: [leaving, resident('b', 4)], preemptor: wants(4) });
-  assert.deepEqual([alone.victimCount, alone.cost, alone.highestVictimPriority], [0, 0, -Infinity]);
+  const { victimCount, cost, highestVictimPriority, earliestStart } = alone;
+  assert.deepEqual([victimCount, cost, highestVictimPriority, earliestStart], [0, 0, -Infinity, Infinity]);
   const more = ranked({ residents: [leaving, resident('b', 4)], preemptor: wants(5) });
   assert.equal(more.victimCount, 1);
   const overdue = resident('a', 4).terminating(3_600_000 - 60_000);
