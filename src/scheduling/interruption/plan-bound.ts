@@ -192,7 +192,7 @@ export class PlanBounds {
     let fewest = 1;
     for (let need = 0; need < deficits.length; need++) {
       const deficit = deficits[need] ?? 0;
-      if (deficit <= 0) continue;
+      if (deficit <= 0) continue; // speed
       const resource = this.#resources[need] ?? 0;
       this.#scratch.length = 0;
       for (let row = first; row < end; row++) this.#scratch.push(this.#table.request(row, resource));
@@ -264,9 +264,9 @@ export class PlanBounds {
     let left = deficit;
     let cost = 0;
     for (const { term, size } of order) {
-      if (left <= 0) break;
+      if (left <= 0) break; // speed
       cost += size <= left ? term : (term * left) / size;
-      left -= size;
+      left = Math.max(0, left - size);
     }
     return cost;
   }

@@ -93,7 +93,7 @@ export class PlanSearch {
     const { budgets, space, victims } = this.#dependencies;
     const { pod: preemptor, now } = cycle;
     const { nodes, rejections, filters } = impasse;
-    const costCounts = mode === 'CheckpointLowerPriority';
+    const costCounts = mode === 'CheckpointLowerPriority'; // speed
     const resourcesCount = filters.some(({ name }) => name === RESOURCES);
     const bounds = new PlanBounds({ preemptor, now, budgets, groups, resourcesCount, costCounts });
     // With groups a bound depends on other nodes too.
