@@ -76,6 +76,8 @@ test('stores: by scheme and authority; what is too small or too quick to tell is
   const rates = new StoreRates();
   const before = rates.bytesPerSecondOf('s3://bucket/x');
   rates.learn('s3://bucket/a', BANDWIDTH_SAMPLE_MIN_BYTES - 1, 100);
+  // After each: two samples on either side of what is expected would leave it as it is.
+  assert.equal(rates.bytesPerSecondOf('s3://bucket/x'), before);
   rates.learn('s3://bucket/a', GIB, 1);
   assert.equal(rates.bytesPerSecondOf('s3://bucket/x'), before);
   rates.learn('s3://bucket/a', BANDWIDTH_SAMPLE_MIN_BYTES, 2);
