@@ -372,7 +372,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: [3, 5], message: /only copy|being restored/ },
-    world: { days: 4, seed: 2, workloadsPerDay: 120, rates: { ...none, restore: { slow: 0.9 } } },
+    world: { days: 3, workloadsPerDay: 200, rates: { ...none, request: { slow: 0.2 }, restore: { slow: 0.95 } } },
   },
   'nobody confirms that room is free': {
     cuts: [
