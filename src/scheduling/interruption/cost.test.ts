@@ -319,3 +319,25 @@ test('the smallest dump that says something about bandwidth scales with what is 
   near(bench.dumpSeconds('w', { gib: 1 / 16 }), 2);
   near(bench.dumpSeconds('w', { gib: 1 / 4 }), DUMP_FIXED_SECONDS + 4);
 });
+
+test('an archive whose place is known but which is not there yet says nothing of its store, and counts once it is', () => {
+  const bench = new Bench();
+  const built = bench.dumped('w', { gib: 2, seconds: 5, endMinutes: 0 });
+  const store = { url: 's3://bucket/w/1', digest: '', sizeBytes: 2 * GIB, encrypted: true };
+  const upload = (status: 'True' | 'False', seconds: number): PodCheckpoint => ({
+    ...built,
+    status: {
+      ...built.status,
+      checkpointLocation: { type: 'Store', store },
+      conditions: [
+        ...(built.status?.conditions ?? []),
+        { type: 'Stored', status, lastTransitionTime: at(seconds * 1000) },
+      ],
+    },
+  });
+  const before = bench.history.stores.bytesPerSecondOf(store.url);
+  bench.history.observe(upload('False', 10));
+  near(bench.history.stores.bytesPerSecondOf(store.url), before);
+  bench.history.observe(upload('True', 40));
+  near(bench.history.stores.bytesPerSecondOf(store.url), Math.sqrt(before * ((2 * GIB) / 40)));
+});
