@@ -38,6 +38,7 @@ test('comments, strings, imports and types are left alone', () => {
     'const x: Map<string, number> = y; // true',
     '  if (all.size === 0) return undefined; // speed',
     '  for (let index = 0; index < all.length; index++) {',
+    '  for (; index < all.length; index++) {',
   ]) {
     assert.deepEqual(changes(line), [], line);
   }

@@ -81,7 +81,7 @@ export function mutantsOf(file: string, source: string): Mutant[] {
     const masked = maskStrings(line);
     for (const { what, pattern, put, closes } of RULES) {
       for (const match of masked.matchAll(pattern)) {
-        if (/^ < \S+\.length;/.test(masked.slice(match.index))) continue;
+        if (/^\s*for \(/.test(masked) && /^ < \S+\.length\b/.test(masked.slice(match.index))) continue;
         const after = match.index + match[0].length;
         const rest = closes === true ? closedCondition(line.slice(after), masked.slice(after)) : line.slice(after);
         const changed = line.slice(0, match.index) + put(match) + rest;

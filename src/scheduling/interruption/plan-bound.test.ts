@@ -216,6 +216,9 @@ test('exhausted budgets: as few as must be are violated', () => {
   assert.equal(ranked({ residents, preemptor: wants(4), exhausted: true }).pdbViolations, 0);
   assert.equal(ranked({ residents, preemptor: wants(5), exhausted: true }).pdbViolations, 1);
   assert.equal(ranked({ residents, preemptor: wants(7), exhausted: true }).pdbViolations, 2);
+  // Room enough: turned down for another reason, by whoever it is.
+  const roomy = [guarded('a', 2), resident('c', 4)];
+  assert.equal(ranked({ residents: roomy, preemptor: wants(1), exhausted: true }).pdbViolations, 0);
   const all = [guarded('a', 2), guarded('b', 2)];
   assert.equal(ranked({ residents: all, preemptor: wants(1), exhausted: true }).pdbViolations, 1);
   assert.equal(ranked({ residents, preemptor: wants(1), exhausted: true }).pdbViolations, 0);
