@@ -230,3 +230,12 @@ test('preemption: without NodeResourcesFit in the profile, nothing that is asked
     .brief();
   assert.equal(outcome, 'Interrupt Checkpoint a for p → n1');
 });
+
+test('preemption: an equal keeps its port, whoever of lower priority there is beside it', () => {
+  const story = new Story().nodes(n1()).pods(withPort(low('equal', '1', 10)), low('b', '1'));
+  const [outcome] = story
+    .after(10 * MINUTE)
+    .pods(withPort(urgent('0')))
+    .brief();
+  assert.match(outcome ?? '', /^Unschedulable p:/);
+});
