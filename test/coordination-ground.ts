@@ -117,10 +117,12 @@ export class TcpGround {
     );
     writeFileSync(join(ground.folder, 'rank.pl'), RANK);
     await ground.makeNetwork();
+    await ground.joinNetwork();
     for (const member of ground.members) ground.#start(member);
     return ground;
   }
 
+  /** Namespaces that are not joined yet: what is sent in one reaches nobody, and nobody answers it. */
   async makeNetwork(): Promise<void> {
     const bridge = this.#name;
     await run('ip', ['link', 'add', bridge, 'type', 'bridge']);
@@ -129,7 +131,7 @@ export class TcpGround {
       const name = this.#space(space);
       await run('ip', ['netns', 'add', name]);
       await run('ip', ['link', 'add', `${name}o`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name]);
-      await run('ip', ['link', 'set', `${name}o`, 'master', bridge, 'up']);
+      await run('ip', ['link', 'set', `${name}o`, 'up']);
       // The same hardware address again in a recreated one: neighbours would ask for it anew otherwise, and wait.
       const inside = ['-n', name];
       await run('ip', [...inside, 'link', 'set', 'eth0', 'address', `02:fe:00:00:00:0${space + 1}`]);
@@ -137,6 +139,11 @@ export class TcpGround {
       await run('ip', [...inside, 'link', 'set', 'eth0', 'up']);
       await run('ip', [...inside, 'link', 'set', 'lo', 'up']);
     }
+  }
+
+  async joinNetwork(): Promise<void> {
+    for (const space of this.#spaces())
+      await run('ip', ['link', 'set', `${this.#space(space)}o`, 'master', this.#name]);
   }
 
   async removeNetwork(): Promise<void> {

@@ -62,6 +62,7 @@ test('they go on in namespaces that were recreated under the same addresses', { 
     await ground.removeNetwork();
     await ground.makeNetwork();
     await restored(ground, 'one');
+    await ground.joinNetwork();
     await ground.flow(200);
     await assertNothingLost(ground);
   } finally {
