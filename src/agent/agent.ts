@@ -267,6 +267,10 @@ export class Agent {
     this.#tried.delete(key);
     try {
       return await this.#advance(key, signal);
+    } catch (error) {
+      // This was no second try yet.
+      if (before !== undefined && !this.#tried.has(key)) this.#tried.set(key, before);
+      throw error;
     } finally {
       if (before !== undefined && this.#tried.get(key)?.checkpointUid !== before.checkpointUid) this.#letGo(before);
     }

@@ -113,6 +113,7 @@ export class ApiBook {
       key: entry.key,
       object,
       createdBy: entry.by,
+      takenUpBy: undefined,
       state: 'pending',
       released: false,
       sourceUid,
@@ -123,7 +124,9 @@ export class ApiBook {
     const before = fact.state;
     fact.object = object;
     fact.sourceUid = sourceUid;
-    fact.state = readyOf(object);
+    const state = readyOf(object);
+    if (state === 'inProgress' && fact.state !== state) fact.takenUpBy = entry.by;
+    fact.state = state;
     fact.released = isConditionTrue(object.status?.conditions, 'Released');
     if (sourceUid !== undefined) {
       fact.source ??= facts.pods.get(sourceUid);

@@ -32,9 +32,13 @@ function judgeFreeze(entry: ProcessEntry, facts: Facts, report: Report): void {
 }
 
 function judgeOnlyOne(entry: ApiEntry, sourceUid: string, facts: Facts, report: Report): void {
-  const other = facts
-    .checkpointsOf(sourceUid)
-    .find(({ uid, state }) => uid !== entry.object.metadata.uid && state === 'inProgress');
+  const other = facts.checkpointsOf(sourceUid).find(
+    ({ uid, state, takenUpBy }) =>
+      uid !== entry.object.metadata.uid &&
+      state === 'inProgress' &&
+      // What a process that is gone took up and did not begin is for its next life to take up again, in any order.
+      (takenUpBy === entry.by || facts.dumps.get(uid)?.state === 'frozen'),
+  );
   if (other === undefined) return;
   report(7, entry.key, `pod ${sourceUid} is dumped for checkpoints ${entry.key} and ${other.key} at once`);
 }

@@ -61,6 +61,8 @@ export interface CheckpointFact {
   key: string;
   object: PodCheckpoint;
   createdBy: string;
+  /** Which process said that it is in progress. */
+  takenUpBy: string | undefined;
   /** `ready` once is `ready` for ever. */
   state: 'pending' | 'inProgress' | 'ready' | 'failed';
   released: boolean;
