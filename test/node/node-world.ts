@@ -44,6 +44,8 @@ export interface WorldOptions {
   faults?: SimulatedFaults;
   /** How much later than it happens the nodes see a change. Default 0. */
   watchLagMilliseconds?: number;
+  /** What the nodes' calls go through on their way to the API server. */
+  network?: (store: ObjectStore) => ObjectStore;
   /** Run the interruption controller, so that stopped pods come back. Default false. */
   controller?: boolean;
   /** How the lives of the first node's process end, one after the other; then it lives on. */
@@ -102,7 +104,7 @@ export class NodeWorld {
     const { clock, random, files, storage } = this;
     const plans = local === this.nodes[0] ? this.#options.deaths : undefined;
     const death = new ProcessDeath(plans?.[local.lives.length]);
-    const { faults } = this.#options;
+    const { faults, network = (store) => store } = this.#options;
     const runtime = new SimulatedRuntime({
       clock,
       files,
@@ -110,7 +112,7 @@ export class NodeWorld {
       ...(faults === undefined ? {} : { faults }),
     });
     const parts = {
-      store: death.store(lagging(this.store, clock, this.#options.watchLagMilliseconds ?? 0)),
+      store: death.store(network(lagging(this.store, clock, this.#options.watchLagMilliseconds ?? 0))),
       runtime: death.runtime(realistic(runtime, clock)),
       clock,
       random,
