@@ -1,4 +1,4 @@
-import type { LabelSelector, LabelSelectorRequirement } from '../../../model/index.ts';
+import { type LabelSelector, type LabelSelectorRequirement, matchesLabels } from '../../../model/index.ts';
 
 type Labels = Readonly<Record<string, string>> | undefined;
 
@@ -32,7 +32,7 @@ export function selectorOf(
   more: readonly LabelSelectorRequirement[] = [],
 ): Selector {
   if (selector === undefined) return NOTHING;
-  const requirements = new Map<string, LabelSelectorRequirement>();
+  const requirements = new Map<string, Required<LabelSelectorRequirement>>();
   const require = ({ key, operator, values = [] }: LabelSelectorRequirement): void => {
     const sorted = [...values].sort();
     requirements.set(JSON.stringify([key, operator, sorted]), { key, operator, values: sorted });
@@ -48,21 +48,7 @@ export function selectorOf(
   return {
     text: texts.join(''),
     isEmpty: list.length === 0,
-    anchor: anchor === undefined ? undefined : { key: anchor.key, values: anchor.values ?? [] },
-    matches: (labels) => list.every((requirement) => holds(requirement, labels)),
+    anchor: anchor === undefined ? undefined : { key: anchor.key, values: anchor.values },
+    matches: (labels) => matchesLabels(list, labels),
   };
-}
-
-function holds({ key, operator, values = [] }: LabelSelectorRequirement, labels: Labels): boolean {
-  const value = labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-  }
 }
