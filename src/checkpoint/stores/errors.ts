@@ -1,0 +1,27 @@
+import { FermataError } from '../../model/index.ts';
+
+export function blobNotFound(url: string, key: string, cause?: unknown): FermataError {
+  return new FermataError('BlobNotFound', `${url}: there is no ${key}`, {
+    cause,
+    nextStep: 'See with `fermata checkpoints ls --store URL` what the store holds, and who else removes from it.',
+  });
+}
+
+export function isBlobNotFound(error: unknown): boolean {
+  return error instanceof FermataError && error.code === 'BlobNotFound';
+}
+
+/** The store sent fewer or more bytes than it said the blob has. */
+export function blobTruncated(url: string, key: string, sent: number, promised: number): FermataError {
+  return new FermataError('BlobTruncated', `${url}: ${key}: the store sent ${sent} bytes of ${promised}`, {
+    nextStep: 'It is worth trying again; when it stays, the store has lost data.',
+  });
+}
+
+export function blobKeyInvalid(key: string): FermataError {
+  return new FermataError(
+    'BlobKeyInvalid',
+    `"${key.slice(0, 80)}" is no name for a blob: 1 to 512 of a-z 0-9 . _ - and /, no empty part, no "." or ".." part`,
+    { nextStep: 'Use another name.' },
+  );
+}
