@@ -40,6 +40,8 @@ const GROUP_SLACK_MILLISECONDS = 5_000;
 const EMPTY_GROUP_MILLISECONDS = 3_600_000;
 /** How soon to look again when somebody else has written the object; the watch tells of it before, usually. */
 const CONFLICT_RETRY_MILLISECONDS = 200;
+/** How soon to look again when the server holds what the watch has not told of. */
+const STALE_CACHE_RETRY_MILLISECONDS = 1_000;
 
 /**
  * Carries out PodGroupCheckpoints: resolves the selector once, orders a checkpoint of every member, and decides. Members hold
@@ -221,21 +223,38 @@ export class GroupController {
       await this.#status(group, { ...group.status, conditions }, signal);
       return undefined;
     }
-    const { finalizers = [], deletionTimestamp, uid } = group.metadata;
-    const isSettled = (member: PodCheckpoint): boolean =>
-      isConditionTrue(member.status?.conditions, 'Ready') || failureOf(member) !== undefined;
-    if (!members.every((member) => isSettled(member) || member.status?.nodeName === undefined)) return undefined;
-    if (deletionTimestamp !== undefined) {
-      const rest = finalizers.filter((name) => name !== GROUP_FINALIZER);
-      await this.#patch(group, { metadata: { finalizers: rest } }, signal);
-    } else if (members.length === 0 && conditionOf(conditions, 'Ready')?.reason !== 'CheckpointInProgress') {
-      const { namespace, name } = group.metadata;
+    const { namespace, name, uid, finalizers = [], deletionTimestamp } = group.metadata;
+    const isDeleted = deletionTimestamp !== undefined;
+    if (!mayGo(members, isDeleted)) return undefined;
+    if (!isDeleted) {
+      if (conditionOf(conditions, 'Ready')?.reason === 'CheckpointInProgress') return undefined;
       // It says why nothing was checkpointed, to whoever asked for it.
       const left = Date.parse(group.status?.decision?.time ?? '') + EMPTY_GROUP_MILLISECONDS - this.#clock.now();
       if ((group.status?.members ?? []).length === 0 && left > 0) return { requeueAfterMilliseconds: left };
-      await this.#store.delete(POD_GROUP_CHECKPOINTS, { namespace, name }, { uid, signal });
+    }
+    // A stalled watch may not have told of members, and with the group they would go too: what the server holds now decides.
+    const current = await this.#currentMembersOf(group, signal);
+    if (!mayGo(current, isDeleted)) return { requeueAfterMilliseconds: STALE_CACHE_RETRY_MILLISECONDS };
+    if (!isDeleted) await this.#store.delete(POD_GROUP_CHECKPOINTS, { namespace, name }, { uid, signal });
+    else {
+      const rest = finalizers.filter((other) => other !== GROUP_FINALIZER);
+      await this.#patch(group, { metadata: { finalizers: rest } }, signal);
     }
     return undefined;
+  }
+
+  async #currentMembersOf(group: PodGroupCheckpoint, signal: AbortSignal): Promise<PodCheckpoint[]> {
+    const { namespace } = group.metadata;
+    const members: PodCheckpoint[] = [];
+    for (const { podCheckpointName: name } of group.status?.members ?? []) {
+      try {
+        const checkpoint = await this.#store.get(POD_CHECKPOINTS, { namespace, name }, { signal });
+        if (isMemberOf(checkpoint, group)) members.push(checkpoint);
+      } catch (error) {
+        if (!isApiError(error, 'NotFound')) throw error;
+      }
+    }
+    return members;
   }
 
   #membersOf(group: PodGroupCheckpoint): PodCheckpoint[] {
@@ -269,4 +288,15 @@ export class GroupController {
       { signal, ...(subresource !== undefined && { subresource }) },
     );
   }
+}
+
+/** Whether no member needs the decision any more; unless somebody deleted the group, it stays as long as there are members. */
+function mayGo(members: readonly PodCheckpoint[], isDeleted: boolean): boolean {
+  if (!isDeleted) return members.length === 0;
+  return members.every(
+    (member) =>
+      isConditionTrue(member.status?.conditions, 'Ready') ||
+      failureOf(member) !== undefined ||
+      member.status?.nodeName === undefined,
+  );
 }
