@@ -25,3 +25,9 @@ export interface BlobStore {
   delete(key: string, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A store in which a writer that was killed leaves something that is no blob: half a file, parts of an upload. */
+export interface Sweepable {
+  /** Removes what was last written to longer ago than this; returns how many bytes went. */
+  sweep(olderThanMilliseconds: number, signal?: AbortSignal): Promise<number>;
+}

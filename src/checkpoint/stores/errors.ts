@@ -1,4 +1,4 @@
-import { FermataError } from '../../model/index.ts';
+import { FermataError, reasonOf } from '../../model/index.ts';
 
 export function blobNotFound(url: string, key: string, cause?: unknown): FermataError {
   return new FermataError('BlobNotFound', `${url}: there is no ${key}`, {
@@ -24,4 +24,11 @@ export function blobKeyInvalid(key: string): FermataError {
     `"${key.slice(0, 80)}" is no name for a blob: 1 to 512 of a-z 0-9 . _ - and /, no empty part, no "." or ".." part`,
     { nextStep: 'Use another name.' },
   );
+}
+
+export function storeFull(url: string, key: string, cause: unknown): FermataError {
+  return new FermataError('StoreFull', `${url}: no room for ${key}: ${reasonOf(cause)}`, {
+    cause,
+    nextStep: 'Free some: `fermata checkpoints gc --dry-run` says what may go; or give the store more room.',
+  });
 }
