@@ -99,6 +99,8 @@ async function runAll(runs: readonly SeedRun[], pool: SoakPool, progress: Progre
       });
       passed.set(run, run.stopAfterDays ?? run.days);
       violations += result.violations.length;
+      const [first] = result.violations;
+      if (first !== undefined) progress.line(`seed ${run.seed}: ${first.message}`);
       show();
       return result;
     }),
