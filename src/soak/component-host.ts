@@ -142,7 +142,7 @@ export class ComponentHost {
     this.#skew = skew;
   }
 
-  /** Ends it in good order, as an update does. Resolves when it has ended, one way or the other. */
+  /** Ends it in good order, as an update does. Resolves when it has ended, one way or the other; {@link start} then starts anew. */
   async stop(): Promise<void> {
     this.#wanted = false;
     this.#restart?.cancel();
@@ -162,6 +162,8 @@ export class ComponentHost {
       incarnation: this.#number,
       what: 'stopped',
     });
+    // Somebody has asked for it in the meantime.
+    if (this.#wanted) this.start();
   }
 
   #onKill(incarnation: Incarnation): void {
