@@ -8,6 +8,9 @@ export {
   readDumpStatistics,
   STATISTICS_FILE,
 } from './dump-statistics.ts';
+export { decodeDataKey, encodeDataKey } from './keys/data-key-file.ts';
+export { ageTexts, type Identity, identityOf, newAgeIdentity, parseIdentities } from './keys/identity.ts';
+export { parseRecipients, type Recipient } from './keys/recipient.ts';
 export {
   type CheckpointMetadata,
   type ManifestOptions,
