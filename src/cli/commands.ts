@@ -51,6 +51,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'run the control plane through faulty days in virtual time, and judge it',
     load: () => import('./soak.ts'),
   },
+  {
+    name: 'simulate',
+    summary: 'say what scheduling policies would make of a trace',
+    load: () => import('./simulate.ts'),
+  },
   { name: 'bench', summary: 'measure: preemption, engine', load: () => import('./bench.ts') },
   {
     name: 'coordinator',

@@ -1,0 +1,70 @@
+/** The span over which shares are reckoned, seconds of the trace's time. */
+export interface Window {
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+}
+
+/** What held processors were held for. */
+export type Use =
+  /** Computing; some of it may turn out lost. */
+  | 'compute'
+  /** Frozen while a dump is written. */
+  | 'dump'
+  /** Bound, while the state is fetched and restored. */
+  | 'restore'
+  /** Bound, while other pods of the same job still wait for room. */
+  | 'gangWait'
+  /** Starting anew after it was killed. */
+  | 'restart';
+
+/** Why computed work was thrown away. */
+export type LossCause = 'preemption' | 'failure';
+
+/** Processor-seconds by what they went into: those inside the window, and all. */
+export interface Amount {
+  inWindow: number;
+  all: number;
+}
+
+/** Everything one policy did with one trace, as far as the metrics need it. */
+export interface Outcome {
+  /** By index of the job: first start; NaN while it waits. */
+  readonly startSeconds: Float64Array;
+  /** End; NaN: still running or waiting when the simulation ended. */
+  readonly endSeconds: Float64Array;
+  /** Indices of jobs the policy or the world refused, with the reason. */
+  readonly rejected: ReadonlyMap<number, string>;
+  /** Held processor-seconds. */
+  readonly uses: Readonly<Record<Use, Amount>>;
+  /** Of the computed ones: thrown away. */
+  readonly lost: Readonly<Record<LossCause, Amount>>;
+  /** Held × the share that is used. */
+  readonly used: Amount;
+  readonly preemptions: number;
+  readonly restores: number;
+  readonly migrations: number;
+  readonly dumpsFailed: number;
+  readonly bytesWritten: number;
+  readonly peakStoredBytes: number;
+  readonly nodeFailures: number;
+  /** Events of the simulation: submissions, starts, ends, dumps, restores, failures, wakeups. */
+  readonly events: number;
+  /** When each job's pieces ran, for the chart and the judge; absent unless asked for. */
+  readonly segments?: readonly Segment[];
+}
+
+/** A stretch in which a job held processors. */
+export interface Segment {
+  readonly job: number;
+  readonly use: Use | 'lost';
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+  readonly processors: number;
+  /** Index of the node, where there are nodes. */
+  readonly node?: number;
+}
+
+/** First submit to last submit. */
+export function submissionWindow(jobs: readonly { submitSeconds: number }[]): Window {
+  return { fromSeconds: jobs[0]?.submitSeconds ?? 0, toSeconds: jobs.at(-1)?.submitSeconds ?? 0 };
+}

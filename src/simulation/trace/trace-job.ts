@@ -1,0 +1,57 @@
+/** One job of a trace, or one a generator made. Seconds since the trace's own zero; sizes are those of the whole job. */
+export interface TraceJob {
+  /** As the trace names it. */
+  readonly id: string;
+  readonly submitSeconds: number;
+  /** What it takes when nothing interrupts it. More than 0. */
+  readonly runSeconds: number;
+  /** The user's own estimate; absent: none was given. */
+  readonly walltimeSeconds?: number;
+  /** Processors (or GPUs, where a trace counts in those) in all. A pool of processors is shared by this number. */
+  readonly processors: number;
+  /** Pods that run it, each with an equal part of everything; default: as few as fit the nodes. */
+  readonly tasks?: number;
+  /** In all; absent: what the world assumes for a processor. */
+  readonly memoryBytes?: number;
+  readonly gpus?: number;
+  readonly gpuMemoryBytes?: number;
+  /** The model of GPU it must have; absent: any. */
+  readonly gpuModel?: string;
+  readonly user: string;
+  readonly queue?: string;
+  /** Higher goes first; default 0. */
+  readonly priority?: number;
+  /** Mean share of its processors that it keeps busy, 0 to 1; absent: not known, taken as 1. */
+  readonly usedShare?: number;
+  /** False: it cannot be checkpointed. */
+  readonly checkpointable?: boolean;
+  /** A service or a session ends when its time is over, wherever it stood: it has no work to finish. */
+  readonly kind?: 'batch' | 'service' | 'session';
+  /** Id of the job that must have ended first (pipelines); it must stand earlier in the trace. */
+  readonly after?: string;
+}
+
+/** A trace as its reader gives it: jobs by time of submission, those of one instant in the order of the file. */
+export interface Trace {
+  readonly jobs: TraceJob[];
+  /** Processors that the trace says its machine had. */
+  readonly processors?: number;
+  readonly rejected: RejectionReport;
+  /** Remarks that rejected nothing, e.g. how many lines stood out of order. */
+  readonly warnings: readonly string[];
+}
+
+/** A line that became no job. */
+export interface RejectedLine {
+  /** From 1. */
+  readonly line: number;
+  readonly reason: string;
+}
+
+export interface RejectionReport {
+  readonly count: number;
+  /** How many lines by the kind of their fault. */
+  readonly byKind: Readonly<Record<string, number>>;
+  /** The first of them; all went to the reader's `onRejected`. */
+  readonly first: readonly RejectedLine[];
+}
