@@ -10,6 +10,8 @@ export interface EngineCase {
   /** Pods a second that kube-scheduler's CI demands of it; absent: it demands none. */
   readonly floor?: number;
   readonly node?: NodeShape;
+  /** A pod takes about a millisecond or more: its processor time is measured by itself, too. */
+  readonly slow?: true;
   /** Pods bound before, by number. */
   readonly before?: { readonly count: number; readonly shape: (index: number) => PodShape };
   /** Anything else that is there before. */

@@ -362,6 +362,7 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
   interruption: {
     nodes: 5_000,
     pods: 500,
+    slow: true,
     before: LOW,
     pod: always({ ...HIGH, spec: { preemptionPolicy: 'CheckpointLowerPriority' as 'PreemptLowerPriority' } }),
   },
@@ -372,6 +373,7 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
     pod: plain,
   },
   distinct: {
+    slow: true,
     nodes: 5_000,
     pods: 2_000,
     pod: (index) => ({ requests: { cpu: `${100 + (index % 1000)}m`, memory: `${500 + index}Mi` } }),

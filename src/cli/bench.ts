@@ -27,8 +27,9 @@ export function register(program: Command): void {
     .option('--case <name>', 'one case of those listed without it (default: every case, each in its own process)')
     .option('--nodes <number>', "nodes (default: the case's)")
     .option('--pods <number>', "pods to decide on (default: the case's)")
+    .option('--cold', 'without playing a tenth of the case first: the compiler’s work is measured, too')
     .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
-    .action(async (flags: { case?: string; nodes?: string; pods?: string; output: string }) => {
+    .action(async (flags: { case?: string; nodes?: string; pods?: string; cold?: true; output: string }) => {
       const { benchScript } = await import('./bench-script.ts');
       await benchScript('engine', { ...flags });
     });

@@ -334,7 +334,7 @@ export class SchedulingCycle {
     // Before it is back in the queue, lest its own withdrawal wakes it.
     const clearNomination = this.#observer.clearNomination(entry.info, cycle.now);
     queue.reject(entry, plugins, cycle.now, remedy.retryAt);
-    const reasons = countReasons(rejections.filter((rejection) => rejection !== undefined));
+    const reasons = countReasons(rejections);
     const message = [unavailable(nodes, reasons, cycle.rejectedByAll), remedy.message]
       .filter((part) => part !== '')
       .join(' ');
@@ -373,5 +373,5 @@ export class SchedulingCycle {
 }
 
 function reasonsRecord(rejections: readonly (Rejection | undefined)[]): Record<string, number> {
-  return Object.fromEntries(countReasons(rejections.filter((rejection) => rejection !== undefined)));
+  return Object.fromEntries(countReasons(rejections));
 }

@@ -1,9 +1,24 @@
 import type { Rejection } from './phases.ts';
 
 /** How many nodes gave each reason. A node with two reasons counts for both, as upstream. */
-export function countReasons(rejections: Iterable<Rejection>): Map<string, number> {
+export function countReasons(rejections: readonly (Rejection | undefined)[]): Map<string, number> {
   const byRejection = new Map<Rejection, number>();
-  for (const rejection of rejections) byRejection.set(rejection, (byRejection.get(rejection) ?? 0) + 1);
+  let last: Rejection | undefined;
+  let run = 0;
+  const count = (): void => {
+    if (last !== undefined) byRejection.set(last, (byRejection.get(last) ?? 0) + run);
+  };
+  // Neighbours mostly share one object: thousands of nodes are a handful of runs.
+  for (const rejection of rejections) {
+    if (rejection === last) {
+      run += 1;
+      continue;
+    }
+    count();
+    last = rejection;
+    run = 1;
+  }
+  count();
   const counts = new Map<string, number>();
   for (const [rejection, count] of byRejection) {
     for (const reason of rejection.reasons) counts.set(reason, (counts.get(reason) ?? 0) + count);

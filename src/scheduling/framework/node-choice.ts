@@ -216,7 +216,7 @@ export class NodeChooser {
         });
         return { rejections: all };
       }
-      for (const [reason, count] of countReasons(rejections.filter((rejection) => rejection !== undefined))) {
+      for (const [reason, count] of countReasons(rejections)) {
         filtered = { ...filtered, [reason]: (filtered[reason] ?? 0) + count };
       }
       nodes = nodes.filter((_, index) => rejections[index] === undefined);

@@ -90,7 +90,7 @@ export class Walk {
     rejections: readonly (Rejection | undefined)[],
   ): Choice | NoChoice {
     if (feasible.length === 0) return { rejections };
-    const filtered = Object.fromEntries(countReasons(rejections.filter((rejection) => rejection !== undefined)));
+    const filtered = Object.fromEntries(countReasons(rejections));
     const [only] = feasible;
     if (only !== undefined && feasible.length === 1) {
       return { node: only, feasible: 1, filtered, scores: [{ node: only.name, total: 0, byPlugin: {} }] };

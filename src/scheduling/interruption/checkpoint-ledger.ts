@@ -82,6 +82,7 @@ export class CheckpointLedger {
 
   /** The checkpoint by which the pod has been, or is being, stopped. A pod seen with one is on its way out. */
   stopping(podUID: string): PodCheckpoint | undefined {
+    if (this.#stopsBySource.size === 0) return undefined; // speed
     for (const checkpoint of this.#stopsBySource.get(podUID)?.values() ?? []) {
       const phase = stopPhaseOf(checkpoint);
       if (phase === 'UnderWay' || phase === 'Released') return checkpoint;
@@ -96,6 +97,7 @@ export class CheckpointLedger {
 
   /** When the workload's newest usable checkpoint was complete, ms since the epoch. */
   newestReady(workload: string): number | undefined {
+    if (this.#readyByWorkload.size === 0) return undefined; // speed
     let newest: number | undefined;
     for (const { status } of this.#readyByWorkload.get(workload)?.values() ?? []) {
       const at = timeOf(status?.completionTime);

@@ -10,13 +10,13 @@ import type { Budgets } from './budgets.ts';
 import type { Hindrances } from './hindrances.ts';
 import { type InterruptionPlan, makePlan } from './interruption-plan.ts';
 import { type BoundedNode, boundOn, KnownBounds } from './known-bounds.ts';
-import { isCountedOn, PlanBounds } from './plan-bound.ts';
+import { isCountedOn, PlanBounds, type Shortage } from './plan-bound.ts';
 import { PlanGroups, priced } from './plan-groups.ts';
 import { type PlanOrder, type PlanRank, planOrderOf } from './plan-order.ts';
 import type { PreemptionMode } from './preemption-mode.ts';
 import { cheapestVictims, selectVictims, Trial } from './select-victims.ts';
 import type { VictimGroups } from './victim-groups.ts';
-import type { NodeVictims, VictimIndex } from './victim-index.ts';
+import { NOBODY, type NodeVictims, type VictimIndex } from './victim-index.ts';
 import { byImportance, singleUnit, upstreamImportance, type VictimUnit } from './victim-unit.ts';
 
 const NO_VICTIMS = 'No preemption victims found for incoming pod';
@@ -47,6 +47,15 @@ export interface FoundPlans {
 }
 
 type PossibleNode = BoundedNode & { readonly bound: PlanRank };
+type ImpossibleNode = BoundedNode & { readonly bound: Shortage };
+
+/** The nodes by whether there may be a plan on them. */
+interface Prospects {
+  readonly possible: PossibleNode[];
+  readonly impossible: ImpossibleNode[];
+  /** How many nodes nobody's going would make fit. */
+  notHelped: number;
+}
 
 /**
  * Finds the best plans over all nodes. Each node's plan is upstream's victim set or, where cost decides and there are at most
@@ -65,9 +74,10 @@ export class PlanSearch {
   find(request: PlanRequest): FoundPlans {
     const order = planOrderOf(request.mode);
     const reasons = new Map<string, number>();
-    const count = (reason: string): void => void reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    const count = (reason: string, nodes = 1): void => void reasons.set(reason, (reasons.get(reason) ?? 0) + nodes);
     const groups = this.#groupsFor(request);
-    const heap = new BoundHeap(this.#bounded(request, groups, count), order);
+    const prospects = this.#prospects(request, groups);
+    const heap = new BoundHeap(prospects.possible, order);
     const plans: InterruptionPlan[] = [];
     for (let next = heap.pop(); next !== undefined; next = heap.pop()) {
       const worst = plans.length < EXPLAINED_ENTRIES ? undefined : plans.at(-1);
@@ -76,6 +86,7 @@ export class PlanSearch {
       if ('reasons' in plan) for (const reason of plan.reasons) count(reason);
       else insert(plans, plan, order);
     }
+    if (plans.length === 0) this.#countReasons(prospects, request.cycle, count);
     return { plans, reasons };
   }
 
@@ -84,13 +95,8 @@ export class PlanSearch {
     return new PlanGroups(groups, { victimsOn: (node) => victims.of(node, mode, now), preemptor, now });
   }
 
-  /** The nodes on which there may be a plan. */
-  #bounded(
-    { cycle, impasse, mode, hindrances }: PlanRequest,
-    groups: PlanGroups,
-    count: (reason: string) => void,
-  ): PossibleNode[] {
-    const { budgets, space, victims } = this.#dependencies;
+  #prospects({ cycle, impasse, mode, hindrances }: PlanRequest, groups: PlanGroups): Prospects {
+    const { budgets, victims } = this.#dependencies;
     const { pod: preemptor, now } = cycle;
     const { nodes, rejections, filters } = impasse;
     const costCounts = mode === 'CheckpointLowerPriority'; // speed
@@ -98,28 +104,35 @@ export class PlanSearch {
     const bounds = new PlanBounds({ preemptor, now, budgets, groups, resourcesCount, costCounts });
     // With groups a bound depends on other nodes too.
     const known = groups.isEmpty ? this.#known.of(preemptor, `${mode} ${resourcesCount}`) : undefined;
-    const possible: PossibleNode[] = [];
+    const request = { known, bounds, preemptor, costCounts };
+    const prospects: Prospects = { possible: [], impossible: [], notHelped: 0 };
     for (let index = 0; index < nodes.length; index++) {
       const node = nodes[index];
       const rejection = rejections[index];
       if (node === undefined || rejection === undefined) continue;
       if (!rejection.resolvable) {
-        count(NOT_HELPFUL);
+        prospects.notHelped += 1;
         continue;
       }
       const offered = victims.of(node, mode, now);
-      for (const hindered of offered.hindered) {
-        if (hindered.pod.priority >= preemptor.priority) break;
-        hindrances.note(hindered);
-      }
-      const bounded = boundOn(node, offered, { known, bounds, preemptor, costCounts });
-      const { bound } = bounded;
-      if (isPossible(bounded)) possible.push(bounded);
-      else if (!('lacking' in bound)) continue;
-      else if (bound.lacking.length === 0 || !offersAnything(offered, preemptor, now)) count(NO_VICTIMS);
-      else for (const resource of bound.lacking) count(shortageOf(space, resource));
+      if (offered.hindered !== NOBODY) noteHindered(offered, preemptor, hindrances); // speed
+      const bounded = boundOn(node, offered, request);
+      if (isPossible(bounded)) prospects.possible.push(bounded);
+      else if (isImpossible(bounded)) prospects.impossible.push(bounded);
     }
-    return possible;
+    return prospects;
+  }
+
+  #countReasons(
+    { impossible, notHelped }: Prospects,
+    { pod: preemptor, now }: Cycle,
+    count: (reason: string, nodes?: number) => void,
+  ): void {
+    if (notHelped > 0) count(NOT_HELPFUL, notHelped);
+    for (const { offered, bound } of impossible) {
+      if (bound.lacking.length === 0 || !offersAnything(offered, preemptor, now)) count(NO_VICTIMS);
+      else for (const resource of bound.lacking) count(shortageOf(this.#dependencies.space, resource));
+    }
   }
 
   #planOn(
@@ -157,8 +170,19 @@ export class PlanSearch {
   }
 }
 
+function noteHindered({ hindered }: NodeVictims, preemptor: PodInfo, hindrances: Hindrances): void {
+  for (const one of hindered) {
+    if (one.pod.priority >= preemptor.priority) break;
+    hindrances.note(one);
+  }
+}
+
 function isPossible(bounded: BoundedNode): bounded is PossibleNode {
-  return !('lacking' in bounded.bound);
+  return !isImpossible(bounded);
+}
+
+function isImpossible(bounded: BoundedNode): bounded is ImpossibleNode {
+  return 'lacking' in bounded.bound;
 }
 
 /** Whom the plan may interrupt on the node: pods alone, and groups whole. */

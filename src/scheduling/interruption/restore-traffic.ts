@@ -68,10 +68,10 @@ export class RestoreTraffic implements SnapshotListener {
   }
 
   /**
-   * What is under way at `now` besides the restores of the group (`namespace/name`), which come back together or not at all:
-   * paced one against the other they never would. One that takes longer than any restore should counts no more.
+   * What is under way at `now` besides the restores of the same pod group (`namespace/name`) or group checkpoint, which come back
+   * together or not at all: paced one against the other they never would. One that takes longer than any restore should counts no more.
    */
-  loadsAt(now: number, group: string | undefined): RestoreLoads {
+  loadsAt(now: number, group: string | undefined, own?: PodCheckpoint): RestoreLoads {
     const loads: RestoreLoads = { nodes: new Map(), stores: new Map() };
     for (const uid of this.#since.keys()) if (!this.#underWay.has(uid)) this.#since.delete(uid);
     for (const [uid, { pod, nodeName }] of this.#underWay) {
@@ -80,7 +80,7 @@ export class RestoreTraffic implements SnapshotListener {
       if (now - since > RESTORE_OVERDUE_MS) continue;
       if (group !== undefined && podGroupOf(pod.pod) === group) continue;
       const checkpoint = this.#checkpointOf(`${pod.namespace}/${pod.restoreFrom}`);
-      if (checkpoint === undefined) continue;
+      if (checkpoint === undefined || isTogether(checkpoint, own)) continue;
       add(loads.nodes, nodeName, this.#estimate.transferSecondsOn(nodeName, checkpoint));
       if (checkpoint.status?.nodeName === nodeName) continue;
       add(loads.stores, sourceOf(checkpoint), this.#estimate.fetchSeconds(checkpoint));
@@ -97,6 +97,11 @@ export interface RestoreLoads {
 /** Whether the pod starts from a checkpoint and does not run from it yet. */
 export function isBeingRestored({ pod, restoreFrom }: PodInfo): boolean {
   return restoreFrom !== undefined && !isConditionTrue(pod.status?.conditions, RESTORED_CONDITION);
+}
+
+function isTogether(one: PodCheckpoint, other: PodCheckpoint | undefined): boolean {
+  const { group } = one.spec;
+  return group !== undefined && group === other?.spec.group && one.metadata.namespace === other.metadata.namespace;
 }
 
 /** The first may always go, however large it is. */

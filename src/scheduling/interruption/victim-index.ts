@@ -22,6 +22,15 @@ export interface LeavingPod {
   readonly deadline: number | undefined;
 }
 
+/** A pod to which one or both actions are not permitted. */
+export interface HinderedPod {
+  readonly pod: PodInfo;
+  readonly permission: Permission;
+}
+
+/** Nobody is hindered. One array for all nodes, so that a plan over thousands of them need not look into each. */
+export const NOBODY: readonly HinderedPod[] = [];
+
 /** What the pods of one node offer to those who need room there. */
 export interface NodeVictims {
   /** Lowest priority first. */
@@ -29,7 +38,7 @@ export interface NodeVictims {
   /** The same as numbers. */
   readonly table: VictimTable;
   /** Pods to which one or both actions are not permitted, lowest priority first. */
-  readonly hindered: readonly { readonly pod: PodInfo; readonly permission: Permission }[];
+  readonly hindered: readonly HinderedPod[];
   readonly leaving: readonly LeavingPod[];
   /** Whether no cost depends on the hour: termination is permitted for none. */
   readonly isTimeless: boolean;
@@ -62,8 +71,8 @@ export class VictimIndex implements SnapshotListener, FactListener {
     CheckpointLowerPriority: [],
     PreemptLowerPriority: [],
   };
-  /** Nodes on which a workload was seen: normally one. */
-  readonly #nodesByWorkload = new Map<string, NodeInfo[]>();
+  /** The node of each pod of a workload: normally it has one pod, and then there is no array around it. */
+  readonly #nodesByWorkload = new Map<string, NodeInfo | NodeInfo[]>();
   #timedPods = 0;
 
   constructor(dependencies: VictimIndexDependencies) {
@@ -90,14 +99,19 @@ export class VictimIndex implements SnapshotListener, FactListener {
   podPlaced(pod: PodInfo, node: NodeInfo): void {
     if (pod.endsAt !== undefined) this.#timedPods += 1;
     this.#forget(node);
+    const { workload } = pod;
+    const others = this.#nodesByWorkload.get(workload);
+    if (others === undefined) this.#nodesByWorkload.set(workload, node);
+    else if (Array.isArray(others)) others.push(node);
+    else this.#nodesByWorkload.set(workload, [others, node]);
   }
 
   podDisplaced(pod: PodInfo, node: NodeInfo): void {
     if (pod.endsAt !== undefined) this.#timedPods -= 1;
     this.#forget(node);
-    const others = this.#nodesByWorkload.get(pod.workload)?.filter((other) => other !== node);
-    if (others === undefined || others.length === 0) this.#nodesByWorkload.delete(pod.workload);
-    else this.#nodesByWorkload.set(pod.workload, others);
+    const nodes = this.#nodesByWorkload.get(pod.workload);
+    if (Array.isArray(nodes) && nodes.length > 1) nodes.splice(nodes.indexOf(node), 1);
+    else this.#nodesByWorkload.delete(pod.workload);
   }
 
   /** A node of the cluster ({@link SnapshotListener}), or by name ({@link FactListener}). */
@@ -116,7 +130,9 @@ export class VictimIndex implements SnapshotListener, FactListener {
   }
 
   workloadChanged(workload: string): void {
-    for (const node of this.#nodesByWorkload.get(workload) ?? []) this.#forget(node);
+    const nodes = this.#nodesByWorkload.get(workload);
+    if (Array.isArray(nodes)) for (const node of nodes) this.#forget(node);
+    else if (nodes !== undefined) this.#forget(nodes);
   }
 
   everythingChanged(): void {
@@ -147,18 +163,21 @@ export class VictimIndex implements SnapshotListener, FactListener {
       // The first moment at which it is overdue.
       if (deadline !== undefined && deadline >= now) validUntil = Math.min(validUntil, deadline + 1);
     }
-    staying.sort((one, other) => one.priority - other.priority || (one.uid < other.uid ? -1 : 1));
+    if (!staying.every(isInOrder)) staying.sort(inOrder); // speed
     const victims: PotentialVictim[] = [];
-    const hindered: { pod: PodInfo; permission: Permission }[] = [];
+    let hindered: HinderedPod[] | undefined;
     for (const pod of staying) {
       const permission = this.permissionFor(pod, node, { mode, dumping, now });
       if (permission.recheckAt !== undefined) validUntil = Math.min(validUntil, permission.recheckAt);
-      if (permission.excluded !== undefined) hindered.push({ pod, permission });
+      if (permission.excluded !== undefined) {
+        hindered ??= [];
+        hindered.push({ pod, permission });
+      }
       if (permission.checkpoint || permission.terminate) victims.push(this.#victim(pod, node, permission, dumping));
-      this.#remember(pod.workload, node);
     }
     const isTimeless = !victims.some(({ permission }) => permission.terminate);
-    return { victims, table: new VictimTable(victims), isTimeless, hindered, leaving, dumping, validUntil };
+    const table = new VictimTable(victims);
+    return { victims, table, isTimeless, hindered: hindered ?? NOBODY, leaving, dumping, validUntil };
   }
 
   /** What may be done to the pod, the dumps under way on its node counted. */
@@ -194,10 +213,14 @@ export class VictimIndex implements SnapshotListener, FactListener {
       requests: pod.requests,
     };
   }
+}
 
-  #remember(workload: string, node: NodeInfo): void {
-    const nodes = this.#nodesByWorkload.get(workload);
-    if (nodes === undefined) this.#nodesByWorkload.set(workload, [node]);
-    else if (!nodes.includes(node)) nodes.push(node);
-  }
+/** Lowest priority first. */
+function inOrder(one: PodInfo, other: PodInfo): number {
+  return one.priority - other.priority || (one.uid < other.uid ? -1 : 1);
+}
+
+function isInOrder(pod: PodInfo, index: number, pods: readonly PodInfo[]): boolean {
+  const before = pods[index - 1];
+  return before === undefined || inOrder(before, pod) < 0;
 }
