@@ -29,3 +29,7 @@ export {
   type RetentionGraces,
   type RetentionPlan,
 } from './retention.ts';
+export type { BlobStore, Sweepable } from './stores/blob-store.ts';
+export { DirectoryStore } from './stores/directory-store.ts';
+export { MemoryStore } from './stores/memory-store.ts';
+export { type S3Location, type S3Options, S3Store } from './stores/s3-store.ts';

@@ -32,3 +32,18 @@ export function storeFull(url: string, key: string, cause: unknown): FermataErro
     nextStep: 'Free some: `fermata checkpoints gc --dry-run` says what may go; or give the store more room.',
   });
 }
+
+/** A store could not be reached, or answered what it should not. */
+export function storeFailed(url: string, what: string, cause: unknown): FermataError {
+  return new FermataError('StoreFailed', `${url}: ${what}: ${reasonOf(cause)}`, {
+    cause,
+    nextStep: 'See that the store runs and can be reached from here; what was begun is taken up again.',
+  });
+}
+
+export function storeDenied(url: string, what: string, cause: unknown): FermataError {
+  return new FermataError('StoreDenied', `${url}: ${what}: ${reasonOf(cause)}`, {
+    cause,
+    nextStep: 'See which credentials this process finds, and whether they may read, write, list and delete there.',
+  });
+}

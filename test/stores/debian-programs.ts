@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/debian/', import.meta.url));
+
+/**
+ * A Debian package, unpacked with those it needs and this machine lacks into `node_modules/.cache`: nothing is installed.
+ * Returns the folder, in which there is `usr`.
+ */
+export async function unpackedPackage(name: string): Promise<string> {
+  const folder = join(CACHE, name);
+  if (await exists(folder)) return folder;
+  const work = await mkdtemp(join(tmpdir(), `fermata-${name}-`));
+  try {
+    await mkdir(join(work, 'unpacked'));
+    let wanted = await lacking(name);
+    if (wanted.length === 0) {
+      await run('apt-get', ['-q', 'update'], { timeout: 180_000 }); // the lists may not have been fetched yet
+      wanted = await lacking(name);
+    }
+    await run('apt-get', ['download', ...(wanted.length === 0 ? [name] : wanted)], { cwd: work, timeout: 300_000 });
+    for (const file of await readdir(work)) {
+      if (file.endsWith('.deb')) await run('dpkg-deb', ['-x', file, 'unpacked'], { cwd: work });
+    }
+    await mkdir(CACHE, { recursive: true });
+    const draft = `${folder}.${process.pid}`;
+    await run('cp', ['-a', join(work, 'unpacked'), draft]);
+    // Whole or not at all: another test may look for it at the same time.
+    await rename(draft, folder).catch(() => rm(draft, { recursive: true, force: true }));
+    return folder;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** The package and what an installation of it would bring along. */
+async function lacking(name: string): Promise<string[]> {
+  const arguments_ = ['install', '--simulate', '--no-install-recommends', name];
+  const { stdout } = await run('apt-get', arguments_, { maxBuffer: 16 * 1024 * 1024 }).catch(() => ({ stdout: '' }));
+  return [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
