@@ -42,7 +42,7 @@ export async function* readResuming(
       }
     } catch (error) {
       range.signal?.throwIfAborted();
-      if (position < end && (fruitless >= FRUITLESS_ATTEMPTS || !isCut(error))) throw error;
+      if (!isCut(error) || (position < end && fruitless >= FRUITLESS_ATTEMPTS)) throw error;
     }
     if (position >= end) return;
     if (fruitless >= FRUITLESS_ATTEMPTS) throw blobTruncated(source.url, source.key, position, end);
