@@ -2,12 +2,12 @@ import {
   conditionOf,
   DECISION_ANNOTATION,
   FermataError,
+  isHeld,
   POD_CHECKPOINTS,
   type Pod,
   type PodCheckpoint,
   podCheckpointStatusText,
   RESTORE_FROM_ANNOTATION,
-  SUSPENDED_GATE,
   workloadOfCheckpoint,
   workloadOfPod,
 } from '../model/index.ts';
@@ -65,7 +65,7 @@ function creationOf(checkpoint: PodCheckpoint): number {
 
 function stateOf(pod: Pod, checkpoints: readonly PodCheckpoint[]): string {
   const { spec, status, metadata } = pod;
-  if ((spec.schedulingGates ?? []).some((gate) => gate.name === SUSPENDED_GATE)) {
+  if (isHeld(pod)) {
     return `suspended by request; goes on with: fermata resume pod/${metadata.name}`;
   }
   if (spec.nodeName === undefined) {

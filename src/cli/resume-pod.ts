@@ -1,5 +1,14 @@
 import { isApiError } from '../kubernetes/index.ts';
-import { FermataError, isTerminal, PODS, type Pod, RESTORE_FROM_ANNOTATION, SUSPENDED_GATE } from '../model/index.ts';
+import {
+  FermataError,
+  HELD_ANNOTATION,
+  isHeld,
+  isTerminal,
+  PODS,
+  type Pod,
+  RESTORE_FROM_ANNOTATION,
+  SUSPENDED_GATE,
+} from '../model/index.ts';
 import { type Cluster, getPod } from './cluster.ts';
 import { Progress } from './progress.ts';
 
@@ -33,7 +42,7 @@ async function removeGate(cluster: Cluster, name: string): Promise<Pod> {
     const pod = await getPod(cluster, name);
     const gates = pod.spec.schedulingGates ?? [];
     const others = gates.filter((gate) => gate.name !== SUSPENDED_GATE);
-    if (others.length === gates.length) {
+    if (!isHeld(pod)) {
       const suspended = pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== undefined && !isTerminal(pod);
       if (pod.status?.phase === 'Running' || suspended) return pod;
       throw new FermataError(
@@ -49,8 +58,12 @@ async function removeGate(cluster: Cluster, name: string): Promise<Pod> {
         PODS,
         { namespace: cluster.namespace, name },
         {
-          metadata: { uid: pod.metadata.uid, resourceVersion: pod.metadata.resourceVersion },
-          spec: { schedulingGates: others.length === 0 ? null : others },
+          metadata: {
+            uid: pod.metadata.uid,
+            resourceVersion: pod.metadata.resourceVersion,
+            annotations: { [HELD_ANNOTATION]: null },
+          },
+          ...(others.length < gates.length && { spec: { schedulingGates: others.length === 0 ? null : others } }),
         },
       );
     } catch (error) {

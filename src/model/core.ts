@@ -142,6 +142,23 @@ export const REPLICATION_CONTROLLERS = type<KubeObject>(
 );
 export const REPLICA_SETS = type<KubeObject>('apps', 'v1', 'ReplicaSet', 'replicasets', ['rs'], true);
 export const STATEFUL_SETS = type<KubeObject>('apps', 'v1', 'StatefulSet', 'statefulsets', ['sts'], true);
+export const JOBS = type<KubeObject>('batch', 'v1', 'Job', 'jobs', [], true);
+export const MUTATING_WEBHOOK_CONFIGURATIONS = type<KubeObject>(
+  'admissionregistration.k8s.io',
+  'v1',
+  'MutatingWebhookConfiguration',
+  'mutatingwebhookconfigurations',
+  [],
+  false,
+);
+export const SUBJECT_ACCESS_REVIEWS = type<KubeObject>(
+  'authorization.k8s.io',
+  'v1',
+  'SubjectAccessReview',
+  'subjectaccessreviews',
+  [],
+  false,
+);
 export const CUSTOM_RESOURCE_DEFINITIONS = type<CustomResourceDefinition>(
   'apiextensions.k8s.io',
   'v1',

@@ -36,6 +36,23 @@ export const AVOID_NODES_ANNOTATION = 'fermata.dev/avoid-nodes';
 export const DECISION_ANNOTATION = 'fermata.dev/decision';
 /** Scheduling gate that holds a pod suspended until somebody resumes it. */
 export const SUSPENDED_GATE = 'fermata.dev/suspended';
+/**
+ * On a pod, instead of the gate where the server knows no gates (before Kubernetes 1.27) and drops the field: why Fermata's
+ * scheduler holds it.
+ */
+export const HELD_ANNOTATION = 'fermata.dev/held';
+/** Label on the PodCheckpoint of a pod whose controller makes the replacement: UID of that controller. */
+export const CONTROLLER_UID_LABEL = 'fermata.dev/controller-uid';
+/** On a PodCheckpoint: UID of the admission request whose pod is to be the next incarnation, and when it was let in. */
+export const CLAIMED_BY_ANNOTATION = 'fermata.dev/claimed-by';
+export const CLAIMED_AT_ANNOTATION = 'fermata.dev/claimed-at';
+/** On a pod that replaces a suspended one and was not made to go on from its checkpoint: why not. */
+export const NOT_RESTORED_ANNOTATION = 'fermata.dev/not-restored';
+/**
+ * Label on a namespace while a suspended workload in it waits for its controller's replacement: there pods of controllers are
+ * admitted only with the webhook's word.
+ */
+export const AWAITS_REPLACEMENT_LABEL = 'fermata.dev/awaits-replacement';
 /** Finalizer that keeps a PodCheckpoint until its data may go and is gone. */
 export const CHECKPOINT_FINALIZER = 'fermata.dev/checkpoint-data';
 /** Finalizer that keeps a PodGroupCheckpoint, and with it the decision, until every member has acted on it. */

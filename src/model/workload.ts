@@ -1,5 +1,5 @@
 import type { Pod } from './core.ts';
-import { WORKLOAD_ANNOTATION, WORKLOAD_LABEL } from './marks.ts';
+import { HELD_ANNOTATION, SUSPENDED_GATE, WORKLOAD_ANNOTATION, WORKLOAD_LABEL } from './marks.ts';
 import { conditionOf, isConditionTrue, keyOf } from './meta.ts';
 import type { PodCheckpoint } from './podcheckpoint.ts';
 
@@ -20,9 +20,20 @@ export function workloadOfPod(pod: Pod): string {
 }
 
 /** `namespace/name` of the workload whose state the checkpoint holds; equal to {@link workloadOfPod} of its source. */
-export function workloadOfCheckpoint({ metadata, spec }: PodCheckpoint): string {
-  const name = metadata.labels?.[WORKLOAD_LABEL] ?? labelValue(spec.sourcePod.name);
-  return keyOf({ metadata: { namespace: metadata.namespace, name } });
+export function workloadOfCheckpoint(checkpoint: PodCheckpoint): string {
+  const { namespace } = checkpoint.metadata;
+  return keyOf({ metadata: { namespace, name: workloadLabelOfCheckpoint(checkpoint) } });
+}
+
+/** As {@link workloadLabel} of its source pod. */
+export function workloadLabelOfCheckpoint({ metadata, spec }: PodCheckpoint): string {
+  return metadata.labels?.[WORKLOAD_LABEL] ?? labelValue(spec.sourcePod.name);
+}
+
+/** Whether something keeps the suspended pod from being scheduled until it is let go. */
+export function isHeld({ metadata, spec }: Pod): boolean {
+  const gated = (spec.schedulingGates ?? []).some(({ name }) => name === SUSPENDED_GATE);
+  return gated || metadata.annotations?.[HELD_ANNOTATION] !== undefined;
 }
 
 /** Whether the pod has ended for good. */

@@ -6,6 +6,7 @@ import {
   conditionOf,
   FermataError,
   isConditionTrue,
+  isHeld,
   isMemberOf,
   keyOf,
   type Log,
@@ -18,11 +19,11 @@ import {
   type PodGroupCheckpoint,
   RESTORE_FROM_ANNOTATION,
   RESTORED_CONDITION,
-  SUSPENDED_GATE,
   withCondition,
 } from '../../model/index.ts';
+import { ControlledWorkloads } from '../identity/controlled-workloads.ts';
 import { GoneIncarnations } from './gone-incarnations.ts';
-import { nextIncarnation } from './incarnation.ts';
+import { Incarnations, isReplacedByController, type NextPod } from './incarnations.ts';
 
 export interface ControllerDependencies {
   store: ObjectStore;
@@ -36,8 +37,6 @@ export interface ControllerDependencies {
 const RESTORE_BACKOFF_MILLISECONDS = 10_000;
 /** Longest wait between two tries of a restore: whatever kept it from working may be repaired at any time. */
 const RESTORE_BACKOFF_LIMIT_MILLISECONDS = 300_000;
-/** How soon to look again whether a name that somebody else's pod took is free. */
-const NAME_TAKEN_RETRY_MILLISECONDS = 10_000;
 /** How soon to create a pod again that the server refused. */
 const RECREATE_RETRY_MILLISECONDS = 30_000;
 /** How soon to look again whether a watch that lags behind the server has caught up; its news usually come before. */
@@ -66,6 +65,8 @@ export class InterruptionController {
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   readonly #gone: GoneIncarnations;
+  readonly #controlled: ControlledWorkloads;
+  readonly #incarnations: Incarnations;
 
   constructor(dependencies: ControllerDependencies) {
     this.#store = dependencies.store;
@@ -73,6 +74,8 @@ export class InterruptionController {
     this.#log = dependencies.log;
     this.#events = dependencies.events;
     this.#gone = new GoneIncarnations(dependencies);
+    this.#controlled = new ControlledWorkloads(dependencies.store);
+    this.#incarnations = new Incarnations(dependencies.store, this.#controlled);
     this.#loop = new ReconcileLoop(dependencies, {
       name: 'interruption',
       concurrency: 8,
@@ -129,6 +132,7 @@ export class InterruptionController {
     const checkpoint = this.#checkpoints.get(key);
     if (checkpoint === undefined || checkpoint.spec.postCheckpointState !== 'Stopped') return undefined;
     const conditions = checkpoint.status?.conditions;
+    await this.#controlled.follow(checkpoint, this.#sourceOf(checkpoint), signal);
     if (!isConditionTrue(conditions, 'Ready')) return undefined;
     if (!isConditionTrue(conditions, 'Released')) return this.#deleteSource(checkpoint, signal);
     if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return undefined;
@@ -166,11 +170,16 @@ export class InterruptionController {
     if (uid === undefined || pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined)
       return undefined;
     try {
+      await this.#controlled.beforeDeletion(checkpoint, pod, signal);
       await this.#store.delete(PODS, key, { uid, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal });
     } catch (error) {
       if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
     }
     return undefined;
+  }
+
+  #sourceOf({ metadata: { namespace }, spec: { sourcePod } }: PodCheckpoint): Pod | undefined {
+    return this.#pods.get(keyOf({ metadata: { namespace, name: sourcePod.name } }));
   }
 
   /** Step 6: the workload waits as a pod of its own, by which its owner sees it, holds it or gives it up. */
@@ -185,9 +194,9 @@ export class InterruptionController {
     if (checkpoint.metadata.resourceVersion !== seen.metadata.resourceVersion) {
       return { requeueAfterMilliseconds: STALE_CACHE_RETRY_MILLISECONDS };
     }
-    let pod: Pod | undefined;
+    let next: NextPod;
     try {
-      pod = await this.#createOrAdopt(checkpoint, nextIncarnation(checkpoint), signal);
+      next = await this.#incarnations.of(checkpoint, signal);
     } catch (error) {
       if (!(error instanceof FermataError) || isApiError(error, 'ServiceUnavailable', 'Timeout', 'TooManyRequests'))
         throw error;
@@ -200,16 +209,13 @@ export class InterruptionController {
       );
       return { requeueAfterMilliseconds: RECREATE_RETRY_MILLISECONDS };
     }
-    if (pod === undefined) {
-      this.#events.record(
-        checkpoint,
-        'Warning',
-        'NameTaken',
-        `pod ${checkpoint.spec.sourcePod.name} exists and is not this workload: the workload stays suspended until that name is free`,
-      );
-      return { requeueAfterMilliseconds: NAME_TAKEN_RETRY_MILLISECONDS };
+    if (next.type === 'Abandoned') return this.#abandon(checkpoint, next.message, signal);
+    if (next.type === 'Waits') {
+      this.#events.record(checkpoint, 'Warning', next.reason, next.message);
+      return { requeueAfterMilliseconds: next.againAfterMilliseconds };
     }
-    const held = (pod.spec.schedulingGates ?? []).some((gate) => gate.name === SUSPENDED_GATE);
+    const { pod } = next;
+    const held = isHeld(pod);
     const message = held
       ? `suspended until resumed: fermata resume pod/${pod.metadata.name}`
       : `suspended; waits for room as pod ${pod.metadata.name} (${pod.metadata.uid})`;
@@ -228,27 +234,16 @@ export class InterruptionController {
     return undefined;
   }
 
-  async #createOrAdopt(
-    checkpoint: PodCheckpoint,
-    draft: ReturnType<typeof nextIncarnation>,
-    signal: AbortSignal,
-  ): Promise<Pod | undefined> {
-    try {
-      return await this.#store.create(PODS, draft, { signal });
-    } catch (error) {
-      if (!isApiError(error, 'AlreadyExists')) throw error;
-    }
-    // An earlier try may have created it and been cut off before that was recorded.
-    const existing = await this.#store.get(
-      PODS,
-      { namespace: checkpoint.metadata.namespace, name: checkpoint.spec.sourcePod.name },
-      { signal },
+  async #abandon(checkpoint: PodCheckpoint, message: string, signal: AbortSignal): Promise<undefined> {
+    const { sourcePod } = checkpoint.spec;
+    await this.#writeStatus(
+      checkpoint,
+      { type: 'Restored', status: 'False', reason: 'Abandoned', message },
+      checkpoint.status?.restoration ?? { podName: sourcePod.name },
+      signal,
     );
-    const mine =
-      existing.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === checkpoint.metadata.name &&
-      existing.metadata.uid !== checkpoint.status?.restoration?.podUID &&
-      existing.metadata.deletionTimestamp === undefined;
-    return mine ? existing : undefined;
+    this.#events.record(checkpoint, 'Normal', 'Abandoned', message);
+    return undefined;
   }
 
   /**
@@ -293,14 +288,15 @@ export class InterruptionController {
     const { podName, podUID = '' } = restoration;
     const fate = await this.#gone.fateOf(podUID, signal);
     if (fate === 'Doubtful') return { requeueAfterMilliseconds: DOUBTFUL_RETRY_MILLISECONDS };
-    const reason = fate === 'GivenUp' ? 'Abandoned' : 'RestoreFailed';
-    const message =
-      fate === 'GivenUp'
-        ? `pod ${podName} was deleted while it was suspended: its state is kept for a while, then let go`
-        : `pod ${podName} is gone before it was restored, and not by its owner; it is created again`;
+    // A controller makes another one at once; what its deletion means for the workload, the owner itself shows.
+    const isGivenUp = fate === 'GivenUp' && !isReplacedByController(checkpoint);
+    const reason = isGivenUp ? 'Abandoned' : 'RestoreFailed';
+    const message = isGivenUp
+      ? `pod ${podName} was deleted while it was suspended: its state is kept for a while, then let go`
+      : `pod ${podName} is gone before it was restored, and not by its owner; it is created again`;
     await this.#writeStatus(checkpoint, { type: 'Restored', status: 'False', reason, message }, restoration, signal);
     this.#gone.forget(podUID);
-    this.#events.record(checkpoint, 'Normal', fate === 'GivenUp' ? 'Abandoned' : 'Disrupted', message);
+    this.#events.record(checkpoint, 'Normal', isGivenUp ? 'Abandoned' : 'Disrupted', message);
     return undefined;
   }
 
@@ -360,6 +356,7 @@ export class InterruptionController {
     if (pod?.metadata.uid !== restoration.podUID) return false;
     if (pod.metadata.deletionTimestamp === undefined) {
       try {
+        await this.#controlled.beforeDeletion(checkpoint, pod, signal);
         await this.#store.delete(PODS, key, {
           uid: restoration.podUID,
           gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS,

@@ -110,13 +110,15 @@ export class RetentionController {
     );
   }
 
-  /** The workload's pods, from the server: an incarnation has the name of the pod whose checkpoint it goes on from. */
+  /** The workload's pods, from the server: they have the names of its checkpoints' sources, or of what came from them. */
   async #current(workload: string, checkpoints: readonly PodCheckpoint[], signal: AbortSignal): Promise<Pod[]> {
     const slots = new Map(
-      checkpoints.map(({ metadata, spec: { sourcePod } }) => [
-        `${metadata.namespace}/${sourcePod.name}`,
-        { namespace: metadata.namespace, name: sourcePod.name },
-      ]),
+      checkpoints.flatMap(({ metadata: { namespace }, spec, status }) =>
+        [spec.sourcePod.name, status?.restoration?.podName ?? spec.sourcePod.name].map((name) => [
+          `${namespace}/${name}`,
+          { namespace, name },
+        ]),
+      ),
     );
     const pods: Pod[] = [];
     for (const slot of slots.values()) {
