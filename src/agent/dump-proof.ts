@@ -1,5 +1,5 @@
 import { FermataError } from '../model/index.ts';
-import type { PodObservation, Runtime } from '../runtime/index.ts';
+import type { CheckpointRuntime, PodObservation } from '../runtime/index.ts';
 import { namesOf } from './dump-entry.ts';
 import type { DumpSteps } from './dump-steps.ts';
 import { IMAGE_FAILURES, verifyImages } from './images.ts';
@@ -8,10 +8,10 @@ import type { CheckpointStorage } from './storage.ts';
 
 /** Looks at what a dump left, on the disk and among the processes. */
 export class DumpProof {
-  readonly #parts: { runtime: Runtime; storage: CheckpointStorage };
+  readonly #parts: { runtime: CheckpointRuntime; storage: CheckpointStorage };
   readonly #steps: DumpSteps;
 
-  constructor(parts: { runtime: Runtime; storage: CheckpointStorage }, steps: DumpSteps) {
+  constructor(parts: { runtime: CheckpointRuntime; storage: CheckpointStorage }, steps: DumpSteps) {
     this.#parts = parts;
     this.#steps = steps;
   }

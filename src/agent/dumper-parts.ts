@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
 import type { Log } from '../model/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import type { CheckpointRuntime } from '../runtime/index.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import type { GroupVotes } from './group-votes.ts';
@@ -11,7 +11,7 @@ import type { CheckpointStorage } from './storage.ts';
 import type { UnsettledPods } from './unsettled-pods.ts';
 
 export interface DumperParts {
-  runtime: Runtime;
+  runtime: CheckpointRuntime;
   clock: Clock;
   log: Log;
   events: EventRecorder;

@@ -10,7 +10,7 @@ import {
   type PodCheckpoint,
   reasonOf,
 } from '../model/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import type { CheckpointRuntime } from '../runtime/index.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { hasFailed, isReady, isStopped, released } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
@@ -25,7 +25,7 @@ export type Requeue = { requeueAfterMilliseconds: number } | undefined;
 
 export interface KeeperParts {
   store: ObjectStore;
-  runtime: Runtime;
+  runtime: CheckpointRuntime;
   clock: Clock;
   log: Log;
   events: EventRecorder;

@@ -30,6 +30,8 @@ export interface HttpCall {
   priority?: RequestPriority;
   /** Default 30,000 between two parts of the body. */
   bodyTimeoutMilliseconds?: number;
+  /** Default 30,000 until the answer begins. */
+  headersTimeoutMilliseconds?: number;
 }
 
 type Answer = Dispatcher.ResponseData;
@@ -142,6 +144,7 @@ export class HttpTransport {
         headers,
         body: call.body === undefined ? null : JSON.stringify(call.body),
         bodyTimeout: call.bodyTimeoutMilliseconds ?? BODY_TIMEOUT_MILLISECONDS,
+        ...(call.headersTimeoutMilliseconds === undefined ? {} : { headersTimeout: call.headersTimeoutMilliseconds }),
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
     } catch (error) {
@@ -155,7 +158,7 @@ export class HttpTransport {
     let body: unknown;
     try {
       const text = await answer.body.text();
-      body = text.startsWith('{') ? JSON.parse(text) : undefined;
+      body = text.startsWith('{') ? JSON.parse(text) : text;
     } catch (error) {
       if (call.signal?.aborted) throw call.signal.reason;
       // A body that cannot be read says no more than the status does.

@@ -4,6 +4,7 @@ export * from './election/index.ts';
 export { EventRecorder } from './event-recorder.ts';
 export { HttpStore, type HttpStoreOptions, type ServerVersion } from './http-store.ts';
 export { type ClusterAccess, IN_CLUSTER, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
+export { KubeletCheckpoints, type KubeletCheckpointsOptions } from './kubelet-checkpoints.ts';
 export { type Backoff, ReconcileLoop, type ReconcileOptions, type Requeue } from './reconcile-loop.ts';
 export { Reflector, type ReflectorOptions } from './reflector.ts';
 export * from './registry/index.ts';

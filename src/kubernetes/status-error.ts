@@ -35,7 +35,13 @@ interface StatusObject {
   details?: unknown;
 }
 
-/** The error a `metav1.Status` stands for; of anything else, what the HTTP status says. `about` begins a message of ours. */
+/** Of an answer in plain text, as a kubelet gives it, this much is shown. */
+const TEXT_LENGTH = 1_000;
+
+/**
+ * The error a `metav1.Status` stands for; of anything else, what the HTTP status says, and plain text. `about` begins a message
+ * of ours.
+ */
 export function statusError(body: unknown, httpStatus: number, about: string): ApiError {
   const { kind, reason, message, code, details } = (
     typeof body === 'object' && body !== null ? body : {}
@@ -46,9 +52,15 @@ export function statusError(body: unknown, httpStatus: number, about: string): A
   const text =
     isStatus && typeof message === 'string' && message !== ''
       ? message
-      : `${about}: the server answered with status ${status}`;
+      : `${about}: the server answered with status ${status}${plainText(body)}`;
   return new ApiError(named ?? REASONS_BY_STATUS[status] ?? 'Unknown', text, {
     status,
     ...(isStatus && typeof details === 'object' && details !== null ? { details: details as StatusDetails } : {}),
   });
+}
+
+/** Not the page that a proxy makes of it. */
+function plainText(body: unknown): string {
+  const text = typeof body === 'string' && !body.startsWith('<') ? body.trim() : '';
+  return text === '' ? '' : `: ${text.slice(0, TEXT_LENGTH)}`;
 }

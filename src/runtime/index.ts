@@ -1,4 +1,6 @@
+export type { CheckpointRuntime } from './checkpoint-runtime.ts';
 export { DEMO_DEFAULTS, DEMO_ENVIRONMENT, DEMO_PROGRAM, stepLine } from './demo-program.ts';
+export * from './kubelet/index.ts';
 export {
   DEMO_IMAGE,
   PodmanRuntime,

@@ -1,0 +1,314 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { verifyDump } from '../../checkpoint/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import { FermataError, type Log, type Pod, reasonOf } from '../../model/index.ts';
+import type { CheckpointRuntime } from '../checkpoint-runtime.ts';
+import type { CheckpointOptions, DumpReport, HeldDump, PodObservation } from '../runtime.ts';
+import { checkedArchive, removeArchives, unpackArchive } from './container-archive.ts';
+import { dumpError, refusalOf } from './dump-errors.ts';
+import { type DumpTarget, isToBeHeld, targetsOf } from './dump-targets.ts';
+import { installHoldHook } from './hold-hook.ts';
+import { Holds } from './holds.ts';
+import { HostProcesses } from './host-processes.ts';
+import type { KubeletEndpoint } from './kubelet-endpoint.ts';
+import { observe } from './observation.ts';
+
+/** The kubelet's own limit is asked for; when it says nothing this much later it is not waited for any longer. */
+const ANSWER_GRACE_MILLISECONDS = 15_000;
+/** How soon to look again whether a pod that is held is gone. */
+const GONE_POLL_MILLISECONDS = 200;
+const END_POLL_MILLISECONDS = 50;
+/** Written last: its presence means that the dump is complete. */
+const RECORD = 'pod.dump';
+
+export interface KubeletRuntimeParts {
+  kubelet: KubeletEndpoint;
+  /** The pods of this node as the API server has them. */
+  pods(signal?: AbortSignal): Promise<readonly Pod[]>;
+  clock: Clock;
+  log: Log;
+  /** Default: those of this machine. */
+  processes?: HostProcesses;
+  /** Sends a signal to a process of the machine. Default `process.kill`. */
+  signal?: (pid: number, name: NodeJS.Signals) => void;
+}
+
+export interface KubeletRuntimeOptions {
+  /** Where this process sees the node's `/`. Default `/`. */
+  root?: string;
+}
+
+interface DumpRecord {
+  podUid: string;
+  /** Name → id. */
+  containers: Record<string, string>;
+}
+
+/**
+ * Checkpoints pods of a node that nothing was changed on: by the kubelet's checkpoint endpoint (KEP-2008). The kubelet leaves
+ * containers running behind a dump, so what they do then would be done again after the restore; a hook of CRIU holds them (see
+ * {@link installHoldHook}) until their pod is gone or the dump is given up. It makes no containers: that is the kubelet's business.
+ *
+ * Needs root, the node's PID namespace, and the node's file system.
+ */
+export class KubeletRuntime implements CheckpointRuntime {
+  readonly #parts: KubeletRuntimeParts;
+  readonly #processes: HostProcesses;
+  readonly #holds: Holds;
+  readonly #root: string;
+  readonly #signal: (pid: number, name: NodeJS.Signals) => void;
+
+  constructor(parts: KubeletRuntimeParts, options: KubeletRuntimeOptions = {}) {
+    this.#parts = parts;
+    this.#root = options.root ?? '/';
+    this.#processes = parts.processes ?? new HostProcesses();
+    const signal = parts.signal ?? ((pid, name) => process.kill(pid, name));
+    this.#signal = (pid, name) => {
+      try {
+        signal(pid, name);
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+      }
+    };
+    this.#holds = new Holds({ clock: parts.clock, processes: this.#processes, signal: this.#signal }, this.#root);
+  }
+
+  /** Puts the hook on the node. To be called before the first dump; again, it does nothing. */
+  async prepare(): Promise<void> {
+    await installHoldHook(this.#root);
+  }
+
+  async list(signal?: AbortSignal): Promise<PodObservation[]> {
+    const pods = await this.#parts.pods(signal);
+    const stopped = new Set<string>();
+    for (const uid of await this.#holds.pods()) for (const id of await this.#holds.stopped(uid)) stopped.add(id);
+    return observe(pods, {
+      processes: this.#processes.ofPods(),
+      stopped,
+      memoryBytes: (pid) => this.#processes.memoryBytes(pid),
+    });
+  }
+
+  /** Tells of pods that were held and are gone: for their room somebody waits. */
+  async *changes(signal: AbortSignal): AsyncIterable<string> {
+    while (!signal.aborted) {
+      const held = await this.#holds.pods();
+      if (held.length > 0) {
+        const present = new Set(this.#processes.ofPods().map(({ podUid }) => podUid));
+        for (const uid of held) {
+          if (present.has(uid)) continue;
+          await this.#holds.forget(uid);
+          yield uid;
+        }
+      }
+      try {
+        await this.#parts.clock.sleep(GONE_POLL_MILLISECONDS, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+    }
+  }
+
+  /** Kills the pod's processes; the kubelet starts them again if their pod is still to run. */
+  async removePod(uid: string, _graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    const ids = new Set(this.#containersOf(uid).map(({ containerId }) => containerId));
+    for (;;) {
+      const left = this.#containersOf(uid).filter(({ containerId }) => ids.has(containerId));
+      if (left.length === 0) break;
+      for (const { pid } of left) this.#signal(pid, 'SIGKILL');
+      await this.#parts.clock.sleep(END_POLL_MILLISECONDS, signal);
+    }
+    await this.#holds.forget(uid);
+  }
+
+  async checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {
+    const pod = (await this.#parts.pods(options.signal)).find(({ metadata }) => metadata.uid === uid);
+    const targets = targetsOf(uid, pod, this.#processes.ofPods());
+    const since = this.#parts.clock.now();
+    await mkdir(options.directory, { mode: 0o700 }).catch((error: unknown) => {
+      throw new FermataError('DumpFailed', `${options.directory} cannot be made: ${reasonOf(error)}`, { cause: error });
+    });
+    const late = new AbortController();
+    const timer = this.#parts.clock.setTimer(options.timeoutMilliseconds + ANSWER_GRACE_MILLISECONDS, () =>
+      late.abort(),
+    );
+    const signal = options.signal === undefined ? late.signal : AbortSignal.any([options.signal, late.signal]);
+    const held = isToBeHeld(options, targets);
+    let decided: DecisionMissing | undefined;
+    try {
+      if (held)
+        await this.#holds.request(
+          uid,
+          targets.map(({ id }) => id),
+        );
+      const archives = await this.#dump(targets, options.timeoutMilliseconds, signal);
+      if (held) await this.#requireStandstill(uid, targets);
+      const containers: DumpReport['containers'] = [];
+      for (const [index, { name, image }] of targets.entries()) {
+        const archive = archives[index] ?? '';
+        containers.push(await unpackArchive(archive, join(options.directory, name), { name, image }, signal));
+        await rm(archive, { force: true });
+      }
+      await verifyDump(
+        options.directory,
+        targets.map(({ name }) => name),
+      );
+      await writeRecord(options.directory, {
+        podUid: uid,
+        containers: Object.fromEntries(targets.map(({ name, id }) => [name, id])),
+      });
+      options.onImages?.();
+      signal.throwIfAborted();
+      timer.cancel();
+      const report: DumpReport = { containers };
+      if (options.decide !== undefined) decided = await this.#decide(uid, options.decide, { still: true, report });
+      if (decided === undefined && options.leaveRunning && held) await this.#holds.release(uid);
+      if (decided === undefined) return report;
+    } catch (error) {
+      await this.#undo(uid, targets, options.directory, since);
+      if (options.signal?.aborted) throw options.signal.reason;
+      throw dumpError(error, pod, late.signal.aborted ? options.timeoutMilliseconds : undefined);
+    } finally {
+      timer.cancel();
+    }
+    throw decided.cause;
+  }
+
+  async recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {
+    const since = await this.#holds.since(uid);
+    const record = await readRecord(options.directory);
+    const ids = record?.podUid === uid ? Object.values(record.containers) : [];
+    const stopped = await this.#holds.stopped(uid);
+    const processes = this.#containersOf(uid);
+    const stands =
+      record !== undefined &&
+      ids.length > 0 &&
+      ids.every((id) => stopped.includes(id)) &&
+      processes.every(({ pid, containerId = '' }) => !ids.includes(containerId) || this.#processes.standsStill(pid));
+    if (
+      stands &&
+      (options.decide !== undefined || !options.leaveRunning) &&
+      (await this.#isWhole(options.directory, record))
+    ) {
+      if (options.decide === undefined || (await options.decide({ still: true }))) {
+        if (options.leaveRunning) await this.#holds.release(uid);
+        return 'dumped';
+      }
+    }
+    const pod = (await this.#parts.pods(options.signal)).find(({ metadata }) => metadata.uid === uid);
+    const containers = (pod?.spec.containers ?? []).map(({ name }) => ({
+      name,
+      id: '',
+      image: '',
+      namespace: pod?.metadata.namespace ?? '',
+      pod: pod?.metadata.name ?? '',
+    }));
+    await this.#undo(uid, containers, options.directory, since ?? this.#parts.clock.now());
+    return this.#containersOf(uid).length > 0 ? 'running' : 'lost';
+  }
+
+  /** The archives, as this process sees them, in the order of the targets: all, or it rejects. */
+  async #dump(targets: readonly DumpTarget[], timeoutMilliseconds: number, signal: AbortSignal): Promise<string[]> {
+    const timeoutSeconds = Math.max(1, Math.ceil(timeoutMilliseconds / 1000));
+    const settled = await Promise.allSettled(
+      targets.map(async ({ namespace, pod, name }) => {
+        const answer = await this.#parts.kubelet.checkpoint(
+          { namespace, pod, container: name, timeoutSeconds },
+          signal,
+        );
+        if (!('paths' in answer)) throw refusalOf(answer, name);
+        return join(this.#root, checkedArchive(answer.paths[0] ?? ''));
+      }),
+    );
+    return settled.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+
+  async #requireStandstill(uid: string, targets: readonly DumpTarget[]): Promise<void> {
+    const stopped = await this.#holds.stopped(uid);
+    const missing = targets.find(({ id }) => !stopped.includes(id));
+    if (missing !== undefined) {
+      throw new FermataError(
+        'CheckpointUnsupported',
+        `container ${missing.name} was dumped, but CRIU did not run Fermata's hook on this node`,
+        {
+          nextStep: 'see that the container runtime reads /etc/criu/runc.conf or /etc/criu/crun.conf',
+        },
+      );
+    }
+    const ids = new Set(targets.map(({ id }) => id));
+    const runner = this.#containersOf(uid).find(
+      ({ pid, containerId = '' }) => ids.has(containerId) && !this.#processes.standsStill(pid),
+    );
+    if (runner !== undefined)
+      throw new FermataError('DumpFailed', `process ${runner.pid} does not stand still behind its dump`);
+  }
+
+  /** Throws `DumpRefused`. What is returned stays held. */
+  async #decide(
+    uid: string,
+    decide: NonNullable<CheckpointOptions['decide']>,
+    held: HeldDump,
+  ): Promise<DecisionMissing | undefined> {
+    let counts: boolean;
+    try {
+      counts = await decide(held);
+    } catch (error) {
+      return { cause: error };
+    }
+    if (!counts) throw new FermataError('DumpRefused', `pod ${uid}: the dump was not to count, and is undone`);
+    return undefined;
+  }
+
+  async #isWhole(directory: string, record: DumpRecord): Promise<boolean> {
+    try {
+      await verifyDump(directory, Object.keys(record.containers));
+      return true;
+    } catch (error) {
+      this.#parts.log.warn({ directory, reason: reasonOf(error) }, 'a dump that was cut off is not whole');
+      return false;
+    }
+  }
+
+  /** No dump: nothing of it is left, then every process goes on. */
+  async #undo(uid: string, targets: readonly DumpTarget[], directory: string, since: number): Promise<void> {
+    // The record first: a crash between the two must not leave a dump that seems to count behind processes that went on.
+    await rm(join(directory, RECORD), { force: true });
+    await this.#holds.release(uid);
+    for (const { id } of targets) if (id !== '') await this.#holds.dumpEnded(id);
+    await rm(directory, { recursive: true, force: true });
+    for (const { namespace, pod, name } of targets) {
+      await removeArchives(join(this.#root, KUBELET_CHECKPOINTS), { namespace, pod, container: name }, since);
+    }
+  }
+
+  #containersOf(uid: string) {
+    return this.#processes.ofPods().filter(({ podUid, containerId }) => podUid === uid && containerId !== undefined);
+  }
+}
+
+/** Nobody has said what becomes of a held dump. */
+interface DecisionMissing {
+  cause: unknown;
+}
+
+/** Of a kubelet whose `--root-dir` is the default. */
+const KUBELET_CHECKPOINTS = '/var/lib/kubelet/checkpoints';
+
+async function writeRecord(directory: string, record: DumpRecord): Promise<void> {
+  await writeFile(join(directory, `${RECORD}.new`), JSON.stringify(record), { mode: 0o600 });
+  await rename(join(directory, `${RECORD}.new`), join(directory, RECORD));
+}
+
+async function readRecord(directory: string): Promise<DumpRecord | undefined> {
+  try {
+    return JSON.parse(await readFile(join(directory, RECORD), 'utf8')) as DumpRecord;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
