@@ -1,4 +1,5 @@
 import { unreadable } from './errors.ts';
+import { isSafePath } from './safe-path.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
 export const MANIFEST_FORMAT = 1;
@@ -64,7 +65,8 @@ export function decodeManifest(directory: string, bytes: Uint8Array): Omit<Manif
   const paths = new Set<string>();
   for (const [index, file] of files.entries()) {
     if (!isFile(file)) return fail(`files[${index}] lacks a path, a size or a digest`);
-    if (!isSafePath(file.path)) return fail(`files[${index}] has a path outside the checkpoint: ${quoted(file.path)}`);
+    if (file.path === MANIFEST_FILE || !isSafePath(file.path))
+      return fail(`files[${index}] has a path outside the checkpoint: ${quoted(file.path)}`);
     if (paths.has(file.path)) return fail(`names ${quoted(file.path)} twice`);
     paths.add(file.path);
   }
@@ -80,13 +82,6 @@ function parse(directory: string, bytes: Uint8Array): unknown {
   } catch (error) {
     throw unreadable(directory, 'is not JSON in UTF-8', error);
   }
-}
-
-/** Relative, without `.`, `..`, empty parts, backslashes or control characters, and not the manifest itself. */
-function isSafePath(path: string): boolean {
-  if (path === MANIFEST_FILE || path.length > 4096 || path.includes('\\')) return false;
-  if ([...path].some((character) => character < ' ' || character === '\x7f')) return false;
-  return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
 function isFile(value: unknown): value is ManifestFile {

@@ -10,8 +10,10 @@ export const FILE_CHUNK_BYTES = 64 * 1024;
  * at once, so that a new file's chunks are a record without being copied.
  */
 export const RECORD_BYTES = 1024 * 1024;
-/** Records of one upload go to the store in blobs of about this size: 64 requests a GiB; two under way fit into memory. */
-export const SEGMENT_BYTES = 16 * 1024 * 1024;
+/** Records of one upload go to the store together, 16 MiB at most: 64 requests a GiB; two under way and one being filled fit into memory. */
+export const SEGMENT_RECORDS = 16;
+/** Chunks of a record at most, when they are of many tiny files. */
+export const RECORD_CHUNKS = 1024;
 /** Segments sent at once: one is being made durable while the next is sent. */
 export const PUTS_AT_ONCE = 2;
 /** Truncated as chunk ids are: two different chunks of a petabyte share one with a probability below 10⁻¹⁵. */
@@ -27,3 +29,7 @@ export const TAG_BYTES = 16;
 export const MANIFEST_BODY_MAX_BYTES = 8 * 1024 * 1024 * 1024;
 /** Header of a manifest, which names the segments: 100 bytes for every 16 MiB. */
 export const MANIFEST_HEADER_MAX_BYTES = 64 * 1024 * 1024;
+/** A new file's data key, and the key of each segment. */
+export const KEY_BYTES = 32;
+/** Below this an archive is done before threads would have started. */
+export const THREADED_BYTES = 8 * 1024 * 1024;

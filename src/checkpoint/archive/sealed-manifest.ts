@@ -1,0 +1,150 @@
+import { createHash, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import { reasonOf } from '../../model/index.ts';
+import { KEY_BYTES, MANIFEST_BODY_MAX_BYTES, RECORD_BYTES } from './constants.ts';
+import type { ArchiveContents } from './contents.ts';
+import { decodeContents, encodeContents } from './contents-codec.ts';
+import { archiveCorrupt } from './errors.ts';
+import { decodeHeader, encodeHeader, headerBytes, type ManifestHeader } from './manifest-header.ts';
+import type { ArchiveName } from './names.ts';
+import { compressed, decompressed, decrypted, encrypted, type RecordPlace } from './record.ts';
+import { isSignedBy, SIGNATURE_BYTES, signatureOf, signerIdOf } from './signature.ts';
+
+/** Of each record of the body: stored bytes, raw bytes, kind, compression. */
+const FRAME_BYTES = 10;
+const BODY_LEVEL = 1;
+
+/**
+ * A manifest: header, contents in records (compressed, encrypted when `dataKey` is given), Ed25519 signature over all of it.
+ */
+export function* sealManifest(
+  name: ArchiveName,
+  contents: ArchiveContents,
+  keys: { dataKey: Uint8Array | undefined; signingKey: KeyObject },
+): Generator<Uint8Array, void> {
+  const hash = createHash('sha256');
+  const out = (bytes: Uint8Array): Uint8Array => {
+    hash.update(bytes);
+    return bytes;
+  };
+  const { dataKey, signingKey } = keys;
+  const encryption = dataKey === undefined ? 'none' : 'aes-256-gcm';
+  const salt = randomBytes(KEY_BYTES).toString('hex');
+  const { segments } = contents;
+  yield out(encodeHeader({ version: 1, ...name, encryption, signer: signerIdOf(signingKey), salt, segments }));
+  const key = dataKey === undefined ? undefined : bodyKey(dataKey, salt);
+  let index = 0;
+  for (const piece of [...pieces(contents), undefined]) {
+    const kind = piece === undefined ? 'last' : 'body';
+    const raw = piece ?? new Uint8Array();
+    const { bytes, compression } = compressed(raw, BODY_LEVEL);
+    const stored = key === undefined ? bytes : Buffer.concat(encrypted(bytes, key, placeOf(name, index, kind)));
+    const frame = Buffer.alloc(FRAME_BYTES);
+    frame.writeUInt32BE(stored.length, 0);
+    frame.writeUInt32BE(raw.length, 4);
+    frame.writeUInt8(kind === 'last' ? 1 : 0, 8);
+    frame.writeUInt8(compression === 'zstd' ? 1 : 0, 9);
+    yield out(frame);
+    yield out(stored);
+    index += 1;
+  }
+  yield signatureOf(hash, signingKey);
+}
+
+/** The contents cut so that each piece is a record. */
+function* pieces(contents: ArchiveContents): Generator<Uint8Array, void> {
+  for (const piece of encodeContents(contents)) {
+    for (let offset = 0; offset < piece.length; offset += RECORD_BYTES) {
+      yield piece.subarray(offset, offset + RECORD_BYTES);
+    }
+  }
+}
+
+/** A manifest whose signature was verified; its contents are not decrypted yet. */
+export interface VerifiedManifest {
+  header: ManifestHeader;
+  /** `sha256:` and 64 hex digits of the whole blob. */
+  digest: string;
+  sizeBytes: number;
+  body: Uint8Array;
+}
+
+/**
+ * Lets only what a trusted key signed through, for that very archive. `trusted`: Ed25519 public keys. Throws FermataError
+ * `ArchiveCorrupt`.
+ */
+export function verifyManifest(name: ArchiveName, blob: Uint8Array, trusted: readonly KeyObject[]): VerifiedManifest {
+  return named(name, () => {
+    const signedBytes = blob.subarray(0, blob.length - SIGNATURE_BYTES);
+    const hash = createHash('sha256').update(signedBytes);
+    const end = headerBytes(blob);
+    if (end > signedBytes.length) throw new RangeError('it is cut');
+    const header = decodeHeader(blob.subarray(0, end));
+    if (!isSignedBy(trusted, hash, blob.subarray(blob.length - SIGNATURE_BYTES))) {
+      throw new RangeError(
+        `it was altered, or its signer (it says: ${header.signer.slice(0, 64)}) is not trusted here`,
+      );
+    }
+    if (header.tenant !== name.tenant || header.archive !== name.archive) {
+      throw new RangeError(`it belongs to archive ${header.tenant}/${header.archive}`);
+    }
+    const digest = `sha256:${createHash('sha256').update(blob).digest('hex')}`;
+    return { header, digest, sizeBytes: blob.length, body: blob.subarray(end, blob.length - SIGNATURE_BYTES) };
+  });
+}
+
+/** Decrypts and reads the contents. Throws FermataError `ArchiveCorrupt`. */
+export function openManifest(manifest: VerifiedManifest, dataKey: Uint8Array | undefined): ArchiveContents {
+  const { header, body } = manifest;
+  return named(header, () => {
+    if ((header.encryption === 'none') !== (dataKey === undefined))
+      throw new RangeError('its encryption is not as asked for');
+    const key = dataKey === undefined ? undefined : bodyKey(dataKey, header.salt);
+    return decodeContents(openBody(header, body, key), header.segments);
+  });
+}
+
+function openBody(name: ArchiveName, body: Uint8Array, key: Uint8Array | undefined): Uint8Array {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  for (let index = 0, offset = 0; ; index++) {
+    if (bytes.length - offset < FRAME_BYTES) throw new RangeError('it ends before its last record');
+    const [storedBytes, rawBytes] = [bytes.readUInt32BE(offset), bytes.readUInt32BE(offset + 4)];
+    const [last, zstd] = [bytes[offset + 8], bytes[offset + 9]];
+    offset += FRAME_BYTES;
+    if (storedBytes > bytes.length - offset) throw new RangeError('a record is cut');
+    if (rawBytes > RECORD_BYTES) throw new RangeError(`a record of ${rawBytes} bytes is too long`);
+    total += rawBytes;
+    if (total > MANIFEST_BODY_MAX_BYTES) throw new RangeError('it is too long');
+    const stored = bytes.subarray(offset, offset + storedBytes);
+    const kind = last === 1 ? 'last' : 'body';
+    const opened = key === undefined ? stored : decrypted(stored, key, placeOf(name, index, kind));
+    parts.push(decompressed(opened, zstd === 1 ? 'zstd' : 'none', rawBytes));
+    offset += storedBytes;
+    if (kind === 'body') continue;
+    if (offset !== bytes.length) throw new RangeError('something follows its last record');
+    return Buffer.concat(parts);
+  }
+}
+
+function placeOf({ tenant, archive }: ArchiveName, index: number, kind: 'body' | 'last'): RecordPlace {
+  return { container: `manifest ${tenant}/${archive}`, index, kind };
+}
+
+function bodyKey(dataKey: Uint8Array, salt: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', dataKey, Buffer.from(salt, 'hex'), 'fermata manifest v1', KEY_BYTES));
+}
+
+/** Of the records of one segment. */
+export function segmentDataKey(dataKey: Uint8Array, segment: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', dataKey, segment, 'fermata segment v1', KEY_BYTES));
+}
+
+function named<T>(name: ArchiveName, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw archiveCorrupt(`${name.tenant}/${name.archive}`, `its manifest: ${reasonOf(error)}`, error);
+  }
+}
