@@ -10,6 +10,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   checkpoint: ['clock', 'model'],
   scheduling: ['model'],
   coordination: ['clock', 'model'],
+  hpc: ['clock', 'model'],
   kubernetes: ['clock', 'model'],
   runtime: ['checkpoint', 'clock', 'model'],
   controllers: ['checkpoint', 'kubernetes', 'scheduling', 'clock', 'model'],
@@ -45,6 +46,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     'roles',
+    'hpc',
     'demo',
     'soak',
     'controllers',

@@ -62,6 +62,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "barriers for CRIU's hooks: serve, relay, status, token, hook",
     load: () => import('./coordinator.ts'),
   },
+  {
+    name: 'hpc',
+    summary: 'run jobs of an HPC site (Slurm, Grid Engine) as if they were here',
+    load: () => import('./hpc.ts'),
+  },
   { name: 'scheduler', summary: 'run the scheduler', hidden: true, load: () => import('./scheduler.ts') },
   { name: 'controller', summary: 'run the controllers', hidden: true, load: () => import('./controller.ts') },
   { name: 'apiserver', summary: 'run the API server of a sandbox', hidden: true, load: () => import('./apiserver.ts') },

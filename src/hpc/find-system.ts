@@ -1,0 +1,20 @@
+import { FermataError } from '../model/index.ts';
+import type { Access } from './access.ts';
+import type { BatchSystem } from './batch-system.ts';
+import { GRID_ENGINE } from './gridengine.ts';
+import { SLURM } from './slurm.ts';
+
+export const BATCH_SYSTEMS: readonly BatchSystem[] = [SLURM, GRID_ENGINE];
+
+/** The batch system whose commands are there. */
+export async function findBatchSystem(access: Access, signal?: AbortSignal): Promise<BatchSystem> {
+  const answer = await access.run(
+    'for command in sbatch qconf; do command -v $command >/dev/null && { echo $command; break; }; done; true',
+    signal === undefined ? {} : { signal },
+  );
+  const found = { sbatch: SLURM, qconf: GRID_ENGINE }[answer.stdout.trim()];
+  if (found !== undefined) return found;
+  throw new FermataError('SiteRefused', `${access.host} has no batch system that is known: neither sbatch nor qconf`, {
+    nextStep: 'name the login node with --host user@login; its commands must be on the PATH of a login by ssh',
+  });
+}

@@ -1,0 +1,25 @@
+export { type Access, type Answer, localAccess, type RunOptions, type SshOptions, sshAccess } from './access.ts';
+export { arrayTasks } from './array-tasks.ts';
+export type { BatchSystem, JobFiles } from './batch-system.ts';
+export { describeEnd, exitStatusOf, HPC_EXIT, worstEnd } from './exit-status.ts';
+export { BATCH_SYSTEMS, findBatchSystem } from './find-system.ts';
+export { followJob } from './follow.ts';
+export { findGarbage, type Garbage, type KeptJob } from './garbage.ts';
+export { GRID_ENGINE } from './gridengine.ts';
+export type { JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+export { jobLabel } from './job.ts';
+export { jobNameOf, markOf } from './mark.ts';
+export type { LogPiece } from './poll.ts';
+export {
+  count,
+  HPC_ANNOTATION_PREFIX,
+  mebibytes,
+  type PodInfo,
+  processors,
+  readDownwardApi,
+  requestOfPod,
+  walltimeSeconds,
+} from './resources.ts';
+export { type JobOutcome, type RunJobOptions, runJob } from './run-job.ts';
+export { DEFAULT_DIRECTORY, type JobCard, Site, type SiteOptions, type Submission } from './site.ts';
+export { SLURM } from './slurm.ts';

@@ -1,0 +1,133 @@
+import type { Clock } from '../clock/index.ts';
+import { FermataError, reasonOf } from '../model/index.ts';
+import { arrayTasks } from './array-tasks.ts';
+import { followJob } from './follow.ts';
+import type { JobEnd, JobRequest } from './job.ts';
+import { jobNameOf, markOf } from './mark.ts';
+import type { LogPiece } from './poll.ts';
+import type { Site, Submission } from './site.ts';
+
+export interface RunJobOptions {
+  site: Site;
+  clock: Clock;
+  request: JobRequest;
+  /** What stays the same over incarnations of the connector: the Kubernetes Job's UID and completion index, say. */
+  identity: string;
+  /** Shown by `hpc ls`: `namespace/name` of the Job. */
+  owner: string;
+  /** Of that Job: a reaper finds the jobs whose Job is gone by it. */
+  jobUid?: string;
+  /** How long an unreachable site is tried before the job is first submitted. Default 300,000. */
+  connectMilliseconds?: number;
+  pollMilliseconds?: number;
+  onLog(piece: LogPiece): void;
+  onNotice(text: string): void;
+}
+
+/** The end of the job, or of the worst task of an array. */
+export interface JobOutcome {
+  id: string;
+  ends: JobEnd[];
+}
+
+const CONNECT_MILLISECONDS = 300_000;
+const RETRY_MILLISECONDS = 5000;
+/** A cancel that shows no effect is asked for again. */
+const CANCEL_AGAIN_MILLISECONDS = 20_000;
+
+/**
+ * Submits the job, or takes up the one that an earlier incarnation submitted, and follows it to its end.
+ *
+ * When `cancel` is aborted the job is cancelled there and followed until it is seen gone; when `signal` is aborted the call ends
+ * at once and leaves the job as it is.
+ *
+ * @throws FermataError `SubmitRefused`, `SiteRefused`, `SiteUnreachable` (before the submit only), `InvalidJobRequest`
+ */
+export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal: AbortSignal): Promise<JobOutcome> {
+  const { site, clock, request, identity, onLog, onNotice, pollMilliseconds } = options;
+  const tasks = request.array === undefined ? undefined : arrayTasks(request.array);
+  const mark = markOf(identity);
+  const submission = await submit(options, mark, cancel, signal);
+  const { id, adopted } = submission;
+  onNotice(`${adopted ? 'took up' : 'submitted'} ${site.system.name} job ${id} on ${site.host}`);
+
+  const over = new AbortController();
+  const canceller = cancelWhenAsked(options, id, cancel, AbortSignal.any([over.signal, signal]));
+  try {
+    const ends = await followJob(
+      {
+        site,
+        clock,
+        id,
+        mark,
+        ...(tasks === undefined ? {} : { tasks }),
+        ...(pollMilliseconds === undefined ? {} : { pollMilliseconds }),
+        onLog,
+        onNotice: (text) => onNotice(`job ${id}: ${text}`),
+      },
+      signal,
+    );
+    return { id, ends };
+  } finally {
+    over.abort();
+    await canceller;
+  }
+}
+
+/**
+ * Tries again while the site cannot be reached: every try is the same submit. A cancel waits for the answer of the try under
+ * way, since the job may be there by then.
+ */
+async function submit(
+  options: RunJobOptions,
+  mark: string,
+  cancel: AbortSignal,
+  signal: AbortSignal,
+): Promise<Submission> {
+  const { site, clock, request, owner, jobUid, connectMilliseconds = CONNECT_MILLISECONDS, onNotice } = options;
+  const card = {
+    mark,
+    jobName: jobNameOf(request.name, mark),
+    name: request.name,
+    owner,
+    ...(jobUid === undefined ? {} : { jobUid }),
+    ...(request.array === undefined ? {} : { array: request.array }),
+  };
+  const begun = clock.monotonic();
+  for (;;) {
+    cancel.throwIfAborted();
+    try {
+      return await site.submit(request, card, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const isTemporary = error instanceof FermataError && error.code === 'SiteUnreachable';
+      if (!isTemporary || clock.monotonic() - begun >= connectMilliseconds) throw error;
+      onNotice(`${reasonOf(error)}; trying again`);
+      await clock.sleep(RETRY_MILLISECONDS, AbortSignal.any([cancel, signal]));
+    }
+  }
+}
+
+async function cancelWhenAsked(
+  { site, clock, onNotice }: RunJobOptions,
+  id: string,
+  cancel: AbortSignal,
+  over: AbortSignal,
+): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (cancel.aborted || over.aborted) resolve();
+    cancel.addEventListener('abort', () => resolve(), { once: true });
+    over.addEventListener('abort', () => resolve(), { once: true });
+  });
+  while (!over.aborted) {
+    try {
+      onNotice(`cancelling job ${id}`);
+      await site.cancel([id], over);
+      await clock.sleep(CANCEL_AGAIN_MILLISECONDS, over);
+    } catch (error) {
+      if (over.aborted) return;
+      onNotice(`job ${id} could not be cancelled yet: ${reasonOf(error)}`);
+      await clock.sleep(RETRY_MILLISECONDS, over).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,244 @@
+import { FermataError } from '../model/index.ts';
+import type { Access } from './access.ts';
+import { batchScript } from './batch-script.ts';
+import type { BatchSystem } from './batch-system.ts';
+import type { KeptJob } from './garbage.ts';
+import type { JobReport, JobRequest } from './job.ts';
+import { type LogPosition, type PollAnswer, pollInput, pollScript, readPoll } from './poll.ts';
+
+/** Where the connector keeps its files there, below the home directory, unless told otherwise. */
+export const DEFAULT_DIRECTORY = '.fermata/hpc';
+
+export interface SiteOptions {
+  system: BatchSystem;
+  access: Access;
+  /** Folder for the connector's files on the site; relative to the home directory. Default {@link DEFAULT_DIRECTORY}. */
+  directory?: string;
+  /** The batch system is asked at most this often, by all connectors of this user together. Default 10. */
+  queueSeconds?: number;
+}
+
+/** What is known of a job that this connector or an earlier incarnation of it submitted. */
+export interface Submission {
+  id: string;
+  /** It had been submitted before: this incarnation found it. */
+  adopted: boolean;
+}
+
+/** What `hpc ls` shows of a job; kept beside it on the site. */
+export interface JobCard {
+  mark: string;
+  jobName: string;
+  name: string;
+  /** Who asked for it: `namespace/name` of a Kubernetes Job, or the user's own words. */
+  owner: string;
+  /** Of the Kubernetes Job it stands for. */
+  jobUid?: string;
+  array?: string;
+}
+
+/** One batch system behind one way to reach it. */
+export class Site {
+  readonly #options: SiteOptions;
+  #directory: string | undefined;
+
+  constructor(options: SiteOptions) {
+    this.#options = options;
+  }
+
+  get system(): BatchSystem {
+    return this.#options.system;
+  }
+
+  get host(): string {
+    return this.#options.access.host;
+  }
+
+  /** Absolute path of the job's folder there. */
+  async folderOf(mark: string, signal?: AbortSignal): Promise<string> {
+    return `${await this.#root(signal)}/${mark}`;
+  }
+
+  /**
+   * Submits the job, unless an earlier incarnation did: then that job is returned. Exactly one job comes of any number of calls,
+   * though answers are lost and connectors die: a mark is left before the submit, all of it happens in one command there that
+   * goes on when the connection is lost, one at a time under a lock, and after an attempt whose outcome nobody knows the batch
+   * system is asked by the job's unique name first.
+   *
+   * @throws FermataError `SubmitRefused` with the site's own words; `SiteUnreachable` when trying again is safe and may help
+   */
+  async submit(request: JobRequest, card: JobCard, signal?: AbortSignal): Promise<Submission> {
+    const { access, system } = this.#options;
+    const folder = await this.folderOf(card.mark, signal);
+    const parts = [batchScript(system, request, folder), request.script, `${JSON.stringify(card)}\n`];
+    const words = system.submitCommand(request, { folder, jobName: card.jobName, mark: card.mark });
+    const answer = await access.run(
+      SUBMIT.replace('FIND', () => system.findByName),
+      {
+        arguments: [
+          folder,
+          card.jobName,
+          system.idFromSubmit,
+          ...parts.map((part) => String(Buffer.byteLength(part))),
+          ...words,
+        ],
+        input: parts.join(''),
+        ...(signal === undefined ? {} : { signal }),
+      },
+    );
+    const id = /^(?:submitted|adopted) (\d\S*)$/m.exec(answer.stdout)?.[1];
+    if (answer.status === 0 && id !== undefined) return { id, adopted: /^adopted /m.test(answer.stdout) };
+    const said = `${answer.stdout}\n${answer.stderr}`.trim() || `exit status ${answer.status}`;
+    if (answer.status === TRY_AGAIN || system.temporary.test(said)) {
+      throw new FermataError('SiteUnreachable', `${this.host}: ${system.name} does not take the job now: ${said}`);
+    }
+    throw new FermataError('SubmitRefused', `${this.host} refused the job: ${said}`, {
+      nextStep: `${words[0]} was called as: ${words.join(' ')}`,
+    });
+  }
+
+  /** The state of the job as the batch system's list has it, status files, and what is new in its logs. */
+  async poll(
+    id: string,
+    mark: string,
+    positions: ReadonlyMap<string, LogPosition>,
+    signal?: AbortSignal,
+  ): Promise<PollAnswer> {
+    const { access, system, queueSeconds = 10 } = this.#options;
+    const root = await this.#root(signal);
+    const answer = await access.run(pollScript(system), {
+      arguments: [root, `${root}/${mark}`, id, String(queueSeconds)],
+      input: pollInput(positions),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (answer.status !== 0) {
+      throw new FermataError(
+        'SiteUnreachable',
+        `${this.host}: the job's folder cannot be read: ${answer.stderr.trim()}`,
+      );
+    }
+    return readPoll(system, answer.stdout);
+  }
+
+  /** What accounting knows; empty when it knows nothing (yet). */
+  async account(ids: readonly string[], signal?: AbortSignal): Promise<JobReport[]> {
+    const { access, system } = this.#options;
+    const answer = await access.run(system.account, { arguments: ids, ...(signal === undefined ? {} : { signal }) });
+    if (answer.status !== 0) {
+      throw new FermataError(
+        'SiteUnreachable',
+        `${this.host}: ${system.name} does not answer: ${answer.stderr.trim()}`,
+      );
+    }
+    return system.readAccount(answer.stdout);
+  }
+
+  /** All jobs of this user as the batch system lists them. */
+  async list(signal?: AbortSignal): Promise<JobReport[]> {
+    const { access, system } = this.#options;
+    const answer = await access.run(system.list, signal === undefined ? {} : { signal });
+    if (answer.status !== 0) {
+      throw new FermataError(
+        'SiteUnreachable',
+        `${this.host}: ${system.name} does not answer: ${answer.stderr.trim()}`,
+      );
+    }
+    return system.readList(answer.stdout);
+  }
+
+  /** Asks for the end of the jobs. Ones that have ended are no fault: look whether they are gone. */
+  async cancel(ids: readonly string[], signal?: AbortSignal): Promise<void> {
+    const { access, system } = this.#options;
+    await access.run(system.cancel, { arguments: ids, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  /** What the batch system says of one job, for people. */
+  async describe(id: string, signal?: AbortSignal): Promise<string> {
+    const { access, system } = this.#options;
+    const answer = await access.run(system.describe, { arguments: [id], ...(signal === undefined ? {} : { signal }) });
+    return answer.stdout || answer.stderr;
+  }
+
+  /** The jobs that connectors of this user have submitted here and that were not cleaned away, oldest first. */
+  async cards(signal?: AbortSignal): Promise<KeptJob[]> {
+    const answer = await this.#options.access.run(CARDS, {
+      arguments: [await this.#root(signal)],
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return answer.stdout.split('\n').flatMap((line) => {
+      const [, id, seconds, card] = /^(\S+) (\d+) (\{.*\})$/.exec(line) ?? [];
+      if (id === undefined || card === undefined) return [];
+      return [{ ...(JSON.parse(card) as JobCard), id, modified: Number(seconds) * 1000 }];
+    });
+  }
+
+  /** Removes the job's folder there. Its logs go with it. */
+  async forget(mark: string, signal?: AbortSignal): Promise<void> {
+    await this.#options.access.run('rm -rf -- "$1/$2"', {
+      arguments: [await this.#root(signal), mark],
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#options.access.close();
+  }
+
+  async #root(signal?: AbortSignal): Promise<string> {
+    if (this.#directory === undefined) {
+      const { access, directory = DEFAULT_DIRECTORY } = this.#options;
+      const answer = await access.run(ROOT, { arguments: [directory], ...(signal === undefined ? {} : { signal }) });
+      const path = answer.stdout.trim();
+      if (answer.status !== 0 || !path.startsWith('/')) {
+        throw new FermataError('SiteRefused', `${this.host}: ${directory} cannot be made: ${answer.stderr.trim()}`, {
+          nextStep: 'name a writable folder that login and compute nodes share: --directory DIR',
+        });
+      }
+      this.#directory = path;
+    }
+    return this.#directory;
+  }
+}
+
+/** As sysexits has it: EX_TEMPFAIL. */
+const TRY_AGAIN = 75;
+
+const ROOT = `umask 077; cd && mkdir -p -- "$1" && cd -- "$1" && pwd`;
+
+const CARDS = `cd -- "$1" && for card in $(ls -tr -- */card 2>/dev/null); do
+  folder=\${card%/card}
+  [ -s "$folder/jobid" ] || continue
+  newest=$(find "$folder" -maxdepth 1 -printf '%Ts\\n' | sort -n | tail -n 1)
+  printf '%s %s %s\\n' "$(cat "$folder/jobid")" "$newest" "$(cat "$card")"
+done; true`;
+
+/** $1 folder, $2 job name, $3 sed script, $4–$6 sizes of batch script, program and card on stdin, then the submit command. */
+const SUBMIT = `
+umask 077
+folder=$1 name=$2 pattern=$3 batch=$4 script=$5 card=$6
+shift 6
+mkdir -p -- "$folder" && cd -- "$folder" || exit
+exec 9>lock
+flock -w 60 9 || { echo "another connector is submitting this job: $folder/lock"; exit ${TRY_AGAIN}; }
+if [ -s jobid ]; then echo "adopted $(cat jobid)"; exit; fi
+find_by_name() { FIND
+}
+if [ -e attempted ]; then
+  found=$(find_by_name "$name") || { echo "the batch system does not say whether the job was submitted"; exit ${TRY_AGAIN}; }
+  id=$(printf '%s\\n' "$found" | tail -n 1)
+  if [ -n "$id" ]; then echo "$id" >jobid.new && mv jobid.new jobid && echo "adopted $id"; exit; fi
+fi
+head -c "$batch" >batch && head -c "$script" >script && head -c "$card" >card || exit
+if [ "$(wc -c <card)" -ne "$card" ]; then echo "the job's files did not arrive whole"; exit ${TRY_AGAIN}; fi
+chmod 700 script batch
+touch attempted && sync attempted 2>/dev/null
+"$@" "$folder/batch" >submit.out 2>submit.err </dev/null 9>&-
+status=$?
+id=$(sed -n "$pattern" submit.out | head -n 1)
+if [ -n "$id" ]; then
+  echo "$id" >jobid.new && mv jobid.new jobid && echo "submitted $id"
+else
+  cat submit.out submit.err
+  [ $status -ne 0 ] || status=1
+  exit $status
+fi`;

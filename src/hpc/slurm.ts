@@ -1,0 +1,205 @@
+import type { BatchSystem } from './batch-system.ts';
+import type { JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+
+/** Every state that Slurm documents (squeue(1), JOB STATE CODES); an ended one's kind may be refined by the exit code. */
+const PHASES: Readonly<Record<string, JobPhase>> = {
+  PENDING: 'Pending',
+  CONFIGURING: 'Pending',
+  REQUEUED: 'Pending',
+  REQUEUE_FED: 'Pending',
+  REQUEUE_HOLD: 'Pending',
+  RESV_DEL_HOLD: 'Pending',
+  SPECIAL_EXIT: 'Pending',
+  POWER_UP_NODE: 'Pending',
+  RUNNING: 'Running',
+  COMPLETING: 'Running',
+  RESIZING: 'Running',
+  SIGNALING: 'Running',
+  STAGE_OUT: 'Running',
+  UPDATE_DB: 'Running',
+  SUSPENDED: 'Suspended',
+  STOPPED: 'Suspended',
+  BOOT_FAIL: 'Ended',
+  CANCELLED: 'Ended',
+  COMPLETED: 'Ended',
+  DEADLINE: 'Ended',
+  FAILED: 'Ended',
+  LAUNCH_FAILED: 'Ended',
+  NODE_FAIL: 'Ended',
+  OUT_OF_MEMORY: 'Ended',
+  PREEMPTED: 'Ended',
+  RECONFIG_FAIL: 'Ended',
+  REVOKED: 'Ended',
+  TIMEOUT: 'Ended',
+};
+
+/** Slurm ≥ 20.02, by its commands: sbatch, squeue, sacct, scontrol, scancel. */
+export const SLURM: BatchSystem = {
+  name: 'slurm',
+  directive: '#SBATCH',
+  taskVariable: 'SLURM_ARRAY_TASK_ID',
+
+  submitCommand(request, { folder, jobName, mark }) {
+    const log = request.array === undefined ? '' : '.%a';
+    return [
+      'sbatch',
+      '--parsable',
+      `--job-name=${jobName}`,
+      `--comment=fermata:${mark}`,
+      `--output=${folder}/stdout${log}`,
+      `--error=${folder}/stderr${log}`,
+      '--open-mode=append',
+      ...resourceOptions(request),
+    ];
+  },
+
+  idFromSubmit: String.raw`s/^\([0-9][0-9]*\)\(;.*\)\{0,1\}$/\1/p`,
+  temporary:
+    /Unable to contact slurm controller|timed out|Connection refused|temporarily|Slurm backup controller|zero bytes/i,
+
+  // What the controller has let go is asked for in accounting, where there is one.
+  findByName: `
+{ sacct -nPX -S now-30days --name="$1" -o JobIDRaw 2>/dev/null || true; squeue -h -u "$(id -un)" -t all --name="$1" -o %F; } |
+  sort -n | uniq`,
+
+  list: `squeue -h -u "$(id -un)" -t all -o '%F|%K|%T|%N|%r'`,
+  readList(text) {
+    return lines(text).flatMap((line): JobReport[] => {
+      const [id = '', task = '', state = '', nodes = '', reason = ''] = line.split('|');
+      if (!/^\d+$/.test(id)) return [];
+      const phase = phaseOf(state);
+      if (phase === undefined) return [];
+      return [
+        {
+          id,
+          ...(task === '' || task === 'N/A' ? {} : { task }),
+          phase,
+          native: state,
+          ...(nodes === '' ? {} : { nodes }),
+          ...(reason === '' || reason === 'None' ? {} : { reason }),
+        },
+      ];
+    });
+  },
+
+  // Steps are left out (-X). sacct hides the earlier rows of a requeued job without -D, which is what is wanted: the last counts.
+  // Where accounting is off or behind, the controller still knows a job for MinJobAge.
+  account: `
+ids=$(IFS=,; echo "$*")
+answered=no
+sacct -nPX -j "$ids" -o JobID,State,ExitCode,NodeList 2>/dev/null | sed 's/^/sacct|/' && answered=yes
+for id in "$@"; do
+  if said=$(scontrol -o show job "$id" 2>&1); then
+    printf '%s\n' "$said" | sed 's/^/scontrol|/'
+    answered=yes
+  else
+    case $said in *'Invalid job id'*) answered=yes ;; *) echo "$said" >&2 ;; esac
+  fi
+done
+[ $answered = yes ]`,
+  readAccount(text) {
+    const fromController = new Map<string, JobReport>();
+    const fromAccounting = new Map<string, JobReport>();
+    for (const line of lines(text)) {
+      if (line.startsWith('sacct|')) {
+        const [, label = '', state = '', exitCode = '', nodes = ''] = line.split('|');
+        const [id = '', task] = label.split('_');
+        keep(fromAccounting, report(id, task, state, exitCode, nodes));
+      } else if (line.startsWith('scontrol|')) {
+        const field = (name: string): string => new RegExp(`(?:^|[ |])${name}=(\\S*)`).exec(line)?.[1] ?? '';
+        const array = field('ArrayJobId');
+        const task = array === '' ? undefined : field('ArrayTaskId');
+        const id = array === '' ? field('JobId') : array;
+        keep(fromController, report(id, task, field('JobState'), field('ExitCode'), field('NodeList')));
+      }
+    }
+    // The controller is the authority for what it still has; accounting for what it has let go.
+    return [...new Map([...fromAccounting, ...fromController]).values()];
+  },
+
+  cancel: 'scancel "$@"',
+  describe:
+    'scontrol show job "$1" 2>/dev/null || sacct -j "$1" -o JobID,JobName,State,ExitCode,Start,End,NodeList,Reason',
+};
+
+function resourceOptions(request: JobRequest): string[] {
+  const option = (flag: string, value: string | number | undefined): string[] =>
+    value === undefined ? [] : [`--${flag}=${value}`];
+  return [
+    ...option('chdir', request.workingDirectory),
+    ...option('nodes', request.nodes),
+    ...option('ntasks', request.tasks),
+    ...option('cpus-per-task', request.cpusPerTask),
+    ...option('mem', request.memoryMebibytes === undefined ? undefined : `${request.memoryMebibytes}M`),
+    ...option('gres', request.gpus === undefined ? undefined : `gpu:${request.gpus}`),
+    // Slurm counts in minutes and rounds up.
+    ...option('time', request.walltimeSeconds === undefined ? undefined : Math.ceil(request.walltimeSeconds / 60)),
+    ...option('partition', request.partition),
+    ...option('account', request.account),
+    ...option('qos', request.qualityOfService),
+    ...option('reservation', request.reservation),
+    ...option('array', request.array),
+    ...option('dependency', request.dependency),
+    ...(request.requeue === undefined ? [] : [request.requeue ? '--requeue' : '--no-requeue']),
+    ...(request.submitOptions ?? []),
+  ];
+}
+
+function keep(reports: Map<string, JobReport>, found: JobReport | undefined): void {
+  if (found !== undefined) reports.set(`${found.id}_${found.task ?? ''}`, found);
+}
+
+function report(
+  id: string,
+  task: string | undefined,
+  state: string,
+  exitCode: string,
+  nodes: string,
+): JobReport | undefined {
+  const phase = phaseOf(state);
+  if (!/^\d+$/.test(id) || phase === undefined) return undefined;
+  return {
+    id,
+    ...(task === undefined || task === '' ? {} : { task: task.replace(/^\[(.*)\]$/, '$1') }),
+    phase,
+    native: state,
+    ...(nodes === '' || nodes === 'None assigned' || nodes === '(null)' ? {} : { nodes }),
+    ...(phase === 'Ended' ? { end: endOf(state, exitCode) } : {}),
+  };
+}
+
+/** sacct writes `CANCELLED by 1001`, and cuts long ones to `CANCELLED+`. */
+function phaseOf(state: string): JobPhase | undefined {
+  return PHASES[state.replace(/[ +].*$/, '')];
+}
+
+/** `exitCode` is `code:signal`. */
+function endOf(state: string, exitCode: string): JobEnd {
+  const [code = 0, signal = 0] = exitCode.split(':').map(Number);
+  const word = state.replace(/[ +].*$/, '');
+  switch (word) {
+    case 'CANCELLED':
+    case 'REVOKED': {
+      const by = /by (\S+)/.exec(state)?.[1];
+      return by === undefined ? { kind: 'Cancelled' } : { kind: 'Cancelled', by: `user ${by}` };
+    }
+    case 'TIMEOUT':
+    case 'DEADLINE':
+      return { kind: 'DeadlineExceeded' };
+    case 'OUT_OF_MEMORY':
+      return { kind: 'OutOfMemory' };
+    case 'NODE_FAIL':
+    case 'BOOT_FAIL':
+    case 'LAUNCH_FAILED':
+    case 'RECONFIG_FAIL':
+      return { kind: 'NodeFailure' };
+    case 'PREEMPTED':
+      return { kind: 'Preempted' };
+    default:
+      return signal > 0 ? { kind: 'Signalled', signal } : { kind: 'Exited', exitCode: code };
+  }
+}
+
+function lines(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
