@@ -1,4 +1,6 @@
+export * from './admission/index.ts';
 export { ApiError, isApiError, type StatusDetails } from './api-error.ts';
+export * from './certificates/index.ts';
 export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
 export * from './election/index.ts';
 export { EventRecorder } from './event-recorder.ts';

@@ -2,8 +2,14 @@ import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
+import { type CertificateAndKey, createAuthority, createServerCertificate } from '../../kubernetes/index.ts';
 import { writeAtomically } from '../atomic-file.ts';
-import { type CertificateAndKey, createAuthority, createServerCertificate } from './certificates.ts';
+
+/** Names and addresses a local server answers to. */
+const LOOPBACK = {
+  names: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
+  addresses: [Buffer.from([127, 0, 0, 1]), Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])],
+};
 
 const DAY_MILLISECONDS = 86_400_000;
 const AUTHORITY_NAME = 'fermata-sandbox-ca';
@@ -47,7 +53,7 @@ export async function loadCredentials(clock: Clock, directory: string): Promise<
     !new X509Certificate(server.certificate).checkIssued(new X509Certificate(authority.certificate))
   ) {
     const issuer = { commonName: AUTHORITY_NAME, key: createPrivateKey(authority.key) };
-    server = createServerCertificate(issuer, request(SERVER_NAME, now, SERVER_DAYS));
+    server = createServerCertificate(issuer, { ...request(SERVER_NAME, now, SERVER_DAYS), ...LOOPBACK });
     writePair(directory, 'server', server);
   }
   return { authority: authority.certificate, server, token: await loadToken(join(directory, 'token')) };

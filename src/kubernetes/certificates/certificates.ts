@@ -16,9 +16,12 @@ export interface CertificateRequest {
   serial: Uint8Array;
 }
 
-/** Names and addresses a local server answers to. */
-const SERVER_NAMES = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
-const SERVER_ADDRESSES = [Buffer.from([127, 0, 0, 1]), Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])];
+/** What a server answers to. */
+export interface ServerNames {
+  names: readonly string[];
+  /** Octets of IPv4 or IPv6 addresses. */
+  addresses?: readonly Uint8Array[];
+}
 
 const ECDSA_WITH_SHA256 = der.sequence(der.objectIdentifier('1.2.840.10045.4.3.2'));
 
@@ -35,15 +38,15 @@ export function createAuthority(request: CertificateRequest): CertificateAndKey 
   return { certificate, key: exported(keys.privateKey) };
 }
 
-/** A certificate for a server on the loopback addresses, signed by the authority. */
+/** A certificate for a server, signed by the authority. */
 export function createServerCertificate(
   authority: { commonName: string; key: KeyObject },
-  request: CertificateRequest,
+  request: CertificateRequest & ServerNames,
 ): CertificateAndKey {
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const alternativeNames = der.sequence(
-    ...SERVER_NAMES.map((name) => der.implicit(2, Buffer.from(name, 'ascii'))),
-    ...SERVER_ADDRESSES.map((address) => der.implicit(7, address)),
+    ...request.names.map((name) => der.implicit(2, Buffer.from(name, 'ascii'))),
+    ...(request.addresses ?? []).map((address) => der.implicit(7, address)),
   );
   const extensions = [
     extension('2.5.29.19', true, der.sequence()),
