@@ -6,7 +6,6 @@ import {
   NODES,
   POD_CHECKPOINTS,
   POD_GROUP_CHECKPOINTS,
-  POD_GROUP_LABEL,
   POD_GROUPS,
   PODS,
   type Pod,
@@ -16,6 +15,7 @@ import {
   withCondition,
   workloadLabel,
 } from '../model/index.ts';
+import { podGroupOf } from './gang-plan.ts';
 import type { UserEntry } from './history.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { PlannedWorkload } from './workload.ts';
@@ -258,11 +258,11 @@ async function createCheckpoint(
 }
 
 /** The PodGroup of its job, if it has one and is the first. */
-async function createGang(registry: Registry, { namespace, pod }: PlannedWorkload): Promise<void> {
-  const name = pod.metadata.labels?.[POD_GROUP_LABEL];
-  if (name === undefined) return;
+async function createGang(registry: Registry, { namespace, pod, gang }: PlannedWorkload): Promise<void> {
+  const group = podGroupOf(pod, gang);
+  if (group === undefined) return;
   try {
-    await registry.create(POD_GROUPS, { metadata: { name, namespace }, spec: { minMember: 1 } });
+    await registry.create(POD_GROUPS, { metadata: { name: group.name, namespace }, spec: group.spec });
   } catch (error) {
     if (!isApiError(error, 'AlreadyExists')) throw error;
   }

@@ -1,5 +1,6 @@
-import { type Container, type Draft, POD_GROUP_LABEL, type Pod, WALLTIME_ANNOTATION } from '../model/index.ts';
+import { type Container, type Draft, type Pod, WALLTIME_ANNOTATION } from '../model/index.ts';
 import type { Chance } from './chance.ts';
+import { type GangMembership, gangOf, rankArrival } from './gang-plan.ts';
 import { OUTPUT_FOLDER } from './observed-machine.ts';
 import { UNDUMPABLE_ANNOTATION } from './runtime-faults.ts';
 
@@ -23,6 +24,7 @@ export interface PlannedWorkload {
   arrival: number;
   namespace: string;
   pod: Draft<Pod>;
+  gang: GangMembership;
   actions: PlannedAction[];
   /** How long its owner looks at it after it has ended, ms. */
   linger: number;
@@ -38,24 +40,33 @@ const MEAN_CPU = 1.1;
 export const NODE_CPU = 4;
 export const NODE_MEBIBYTES = 8_192;
 
+export interface WorkloadWorld {
+  days: number;
+  nodes: number;
+  workloadsPerDay: number;
+  groups?: boolean;
+  /** Chance of the workload's job (`jobOf`); absent: there are no jobs. */
+  job?: Chance;
+}
+
 /**
  * The workload with that index, whatever else there is in the world. Of classes, sizes and habits as they come in a cluster
  * that serves both batch and people.
  */
-export function planWorkload(
-  chance: Chance,
-  index: number,
-  world: { days: number; nodes: number; workloadsPerDay: number; groups?: boolean; gangs?: boolean },
-): PlannedWorkload {
-  const kind = chance.weighted({ batch: 60, short: 20, sleeper: 6, growing: 6, failing: 5, giant: 3 });
-  const namespace = chance.pick(['default', 'research']);
+export function planWorkload(chance: Chance, index: number, world: WorkloadWorld): PlannedWorkload {
+  const { job } = world;
+  const gang =
+    job === undefined ? { labels: {}, minMember: 1 } : gangOf(chance, job, index, (of) => arrivalOf(of, world.days));
+  const { ring } = gang;
+  const habit = chance.weighted({ batch: 60, short: 20, sleeper: 6, growing: 6, failing: 5, giant: 3 });
+  const kind = ring === undefined ? habit : 'rank';
+  const anywhere = chance.pick(['default', 'research']);
+  const namespace = ring?.namespace ?? anywhere;
   const name = `w${index}-${kind}`;
   const meanHours = Math.min(12, (LOAD * world.nodes * NODE_CPU * 24) / (world.workloadsPerDay * MEAN_CPU));
   const hours = kind === 'short' ? chance.between(0.001, 0.2) : chance.exponential(meanHours);
-  const stepMilliseconds = chance.pick([100, 1_000, 7_000, 60_000]);
-  const steps = kind === 'sleeper' ? 0 : Math.max(1, Math.round((hours * HOUR) / stepMilliseconds));
-  const cpu = kind === 'giant' ? NODE_CPU * 1_000 : chance.pick([100, 250, 500, 500, 1_000, 1_000, 2_000, 3_000]);
-  const memory = chance.pick([16, 64, 256, 256, 1_024, 2_048]);
+  const size = sizeOf(chance, kind, hours);
+  const { stepMilliseconds, steps, cpu, memory } = ring ?? size;
   const growing = kind === 'growing';
   const annotations: Record<string, string> = {
     'fermata.dev/steps': String(steps),
@@ -78,19 +89,21 @@ export function planWorkload(
   // What fails at once and is started again for ever is not worth many runs.
   const onFailure = growing || kind === 'failing' ? 5 : 40;
   const restartPolicy = chance.weighted({ Never: 60, OnFailure: onFailure, Always: kind === 'sleeper' ? 10 : 0 });
+  const policy = chance.weighted({ none: 70, never: 6, either: 8, kill: 4, shy: 6, quick: 6 });
+  const priorityClassName = chance.weighted({ low: 35, normal: 35, high: 14, urgent: 8, blunt: 4, polite: 4 });
   const pod: Draft<Pod> = {
     metadata: {
       name,
       namespace,
       labels: {
-        ...gangOf(chance, index, world.gangs === true),
-        policy: chance.weighted({ none: 70, never: 6, either: 8, kill: 4, shy: 6, quick: 6 }),
+        ...gang.labels,
+        policy,
       },
       annotations,
     },
     spec: {
       schedulerName: 'fermata',
-      priorityClassName: chance.weighted({ low: 35, normal: 35, high: 14, urgent: 8, blunt: 4, polite: 4 }),
+      priorityClassName: ring?.priorityClassName ?? priorityClassName,
       restartPolicy,
       terminationGracePeriodSeconds: chance.pick([0, 1, 30, 30, 120]),
       containers,
@@ -100,14 +113,30 @@ export function planWorkload(
   const span = Math.max(60_000, steps * stepMilliseconds || 6 * HOUR);
   return {
     index,
-    arrival: arrivalOf(chance, world.days),
+    arrival: ring === undefined ? arrivalOf(chance, world.days) : rankArrival(chance, ring),
     namespace,
     pod,
+    gang,
     actions: [
       ...planActions(chance, kind, span),
       ...(world.groups === true ? planGroups(chance.fork('groups'), span) : []),
     ],
     linger: Math.min(HOUR, chance.exponential(HOUR / 4)),
+  };
+}
+
+/** `cpu` in millicores, `memory` in MiB. */
+function sizeOf(
+  chance: Chance,
+  kind: string,
+  hours: number,
+): { stepMilliseconds: number; steps: number; cpu: number; memory: number } {
+  const stepMilliseconds = chance.pick([100, 1_000, 7_000, 60_000]);
+  return {
+    stepMilliseconds,
+    steps: kind === 'sleeper' ? 0 : Math.max(1, Math.round((hours * HOUR) / stepMilliseconds)),
+    cpu: kind === 'giant' ? NODE_CPU * 1_000 : chance.pick([100, 250, 500, 500, 1_000, 1_000, 2_000, 3_000]),
+    memory: chance.pick([16, 64, 256, 256, 1_024, 2_048]),
   };
 }
 
@@ -131,15 +160,6 @@ function container(
 function arrivalOf(chance: Chance, days: number): number {
   const at = chance.random() * days * DAY;
   return chance.happens(0.5) ? at : Math.floor(at / HOUR) * HOUR + chance.exponential(20_000);
-}
-
-/** How many workloads, submitted at times of their own, may share a PodGroup. */
-const GANG_SIZE = 10;
-
-/** Some are ranks of one job: whoever interrupts one interrupts all that run. Any one may begin alone. */
-function gangOf(chance: Chance, index: number, gangs: boolean): Record<string, string> {
-  if (!gangs || !chance.fork('gang').happens(0.5)) return {};
-  return { [POD_GROUP_LABEL]: `job-${Math.floor(index / GANG_SIZE)}` };
 }
 
 /** Some workloads belong together with what runs beside them at that moment. */

@@ -11,6 +11,7 @@ import { controllerHost, schedulerHost } from './control-plane.ts';
 import { FaultInjector, type InjectedFault } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 import { furnish } from './furnishing.ts';
+import { jobOf } from './gang-plan.ts';
 import type { HistoryEntry, HistoryListener, ProcessEntry, Violation } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { NodeFleet } from './node-fleet.ts';
@@ -30,7 +31,7 @@ export interface WorldOptions {
   rates: FaultRates;
   /** Whether users checkpoint pods in groups. Default false. */
   groups?: boolean;
-  /** Whether some workloads are ranks of one job (PodGroup), which are interrupted together. Default false. */
+  /** Whether some workloads are ranks of one job (PodGroup): interrupted together, and some started together. Default false. */
   gangs?: boolean;
   /** When faults stop and no more workloads come. Default: after `days`, by which workloads are planned all the same. */
   stopAfterDays?: number;
@@ -171,7 +172,7 @@ export class World {
         nodes,
         workloadsPerDay,
         groups,
-        gangs,
+        ...(gangs ? { job: chance.fork(`job ${jobOf(index)}`) } : {}),
       });
       this.#workloads.set(`${workload.namespace}/${workload.pod.metadata.name}`, workload);
       this.#users.adopt(workload);

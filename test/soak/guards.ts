@@ -443,7 +443,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
     ],
     finds: { invariants: ['liveness', 4], message: /although it fits/ },
-    world: { days: 1, rates: none, workloadsPerDay: 200, gangs: true },
+    world: { days: 1, rates: none, workloadsPerDay: 200, gangs: true, seed: 5 },
   },
   'a component leaves an alarm behind when it stops': {
     cuts: [
@@ -494,5 +494,38 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     ],
     finds: { invariants: [8], message: /is Ready and its group .* is Aborted/ },
     world: { days: 2, rates: { ...none, dump: { fail: 0.3 } }, groups: true, seed: 2 },
+  },
+  'a pod of a gang starts before there are as many as must run at once': {
+    cuts: [
+      {
+        file: 'src/scheduling/gang/gang-cycle.ts',
+        take: 'const needed = Math.max(0, minMember - present);',
+        put: 'const needed = Math.min(0, present);',
+      },
+    ],
+    finds: { invariants: [8], message: /was bound although gang/ },
+    world: { days: 0.5, rates: none, gangs: true, seed: 5 },
+  },
+  'a gang starts in part when not all of it finds room': {
+    cuts: [
+      {
+        file: 'src/scheduling/gang/gang-cycle.ts',
+        take: 'if (seats.length < needed)\n        return this.#provide(gang, trial, { seats, unseated, present, needed, minMember, now });',
+        put: 'if (seats.length === 0)\n        return this.#provide(gang, trial, { seats, unseated, present, needed, minMember, now });',
+      },
+    ],
+    finds: { invariants: [8], message: /was started by .* in part/ },
+    world: { days: 1, rates: none, gangs: true, seed: 3 },
+  },
+  'members of a gang are decided about one at a time': {
+    cuts: [
+      {
+        file: 'src/scheduling/gang-ways.ts',
+        take: 'return [first, ...others].sort(',
+        put: 'return [first].sort(',
+      },
+    ],
+    finds: { invariants: ['liveness'], message: /gang .* waits although/ },
+    world: { days: 0.5, rates: none, gangs: true, seed: 5 },
   },
 };

@@ -5,6 +5,7 @@ import {
   type Node,
   type Pod,
   type PodCheckpoint,
+  type PodGroup,
   type PriorityClass,
   RESTORE_FROM_ANNOTATION,
 } from '../../model/index.ts';
@@ -54,6 +55,9 @@ export class ApiBook {
         return;
       case 'fermata.dev/interruptionpolicies':
         put(facts.policies, entry.object as InterruptionPolicy);
+        return;
+      case 'scheduling.x-k8s.io/podgroups':
+        put(facts.podGroups, entry.object as PodGroup);
         return;
       case 'scheduling.k8s.io/priorityclasses':
         put(facts.priorityClasses, entry.object as PriorityClass);

@@ -1,4 +1,4 @@
-import type { InterruptionPolicy, Node, Pod, PodCheckpoint, PriorityClass } from '../../model/index.ts';
+import type { InterruptionPolicy, Node, Pod, PodCheckpoint, PodGroup, PriorityClass } from '../../model/index.ts';
 import type { PhaseEntry } from '../history.ts';
 import { type Amounts, takes } from './amounts.ts';
 
@@ -122,6 +122,7 @@ export class Facts {
   readonly alive = new Map<string, Set<string>>();
   readonly policies = new Map<string, InterruptionPolicy>();
   readonly priorityClasses = new Map<string, PriorityClass>();
+  readonly podGroups = new Map<string, PodGroup>();
   /** Pods that are forgotten → who deleted them: a node that hears of it late may start one of them yet. */
   readonly #departed = new Map<string, string>();
   /** Pod UID → a fault that may end its processes. */

@@ -1,4 +1,4 @@
-import type { Condition, KubeObject, Pod, PodCheckpoint } from '../../model/index.ts';
+import type { Condition, KubeObject, Pod, PodCheckpoint, PodGroup } from '../../model/index.ts';
 import type { ApiEntry, HistoryEntry, NodeInventory, PhaseEntry, ProcessEntry } from '../history.ts';
 import { Judge } from './judge.ts';
 
@@ -39,6 +39,7 @@ export class HistoryStory {
       metadata: {
         ...(before?.metadata ?? { ...this.#metadata(name, uid), namespace: 'team' }),
         annotations,
+        labels: { ...before?.metadata.labels, ...change.labels },
         ...(change.deleting === true ? { deletionTimestamp: 'now' } : {}),
       },
       spec: {
@@ -49,6 +50,15 @@ export class HistoryStory {
       },
       status: { ...before?.status, ...(change.phase === undefined ? {} : { phase: change.phase }) },
     } as Pod);
+  }
+
+  podGroup(name: string, minMember: number): this {
+    return this.write('user', 'scheduling.x-k8s.io/podgroups', {
+      apiVersion: 'scheduling.x-k8s.io/v1alpha1',
+      kind: 'PodGroup',
+      metadata: { ...this.#metadata(name), namespace: 'team' },
+      spec: { minMember },
+    } as PodGroup);
   }
 
   /** Creates or changes the checkpoint of the pod `victim`. */
@@ -225,6 +235,7 @@ interface PodChange {
   phase?: string;
   restartPolicy?: 'Always' | 'OnFailure' | 'Never';
   annotations?: Record<string, string>;
+  labels?: Record<string, string>;
   deleting?: boolean;
 }
 

@@ -3,6 +3,7 @@ import { Bookkeeper } from './bookkeeper.ts';
 import { judgeDeletions } from './deletions.ts';
 import { judgeDumps } from './dumps.ts';
 import { Facts } from './facts.ts';
+import { gangRule } from './gangs.ts';
 import { groupRule } from './groups.ts';
 import { hasteRule } from './haste.ts';
 import { judgeLiveness } from './liveness.ts';
@@ -31,6 +32,7 @@ export class Judge implements HistoryJudge {
     judgeDumps,
     judgeDeletions,
     groupRule(),
+    gangRule(),
     hasteRule(),
     judgeLiveness,
     successionRule(),

@@ -1,0 +1,159 @@
+import { NOT_BEFORE_ANNOTATION, POD_GROUP_LABEL, type Pod } from '../../model/index.ts';
+import type { ApiEntry } from '../history.ts';
+import { type Amounts, addTo, exceeded } from './amounts.ts';
+import { type Facts, isTerminal, type NodeFact, type PodFact } from './facts.ts';
+import { mayRunOn } from './placement.ts';
+import type { Report, Rule } from './rule.ts';
+
+interface Start {
+  group: string;
+  at: number;
+  by: string;
+}
+
+/** How far behind the API a scheduler may be that does no wrong. */
+const STALE_MILLISECONDS = 10 * 60_000;
+/** So long after one member of a gang is bound, all that it needs are: requests may have to be repeated. */
+const TOGETHER_MILLISECONDS = 10 * 60_000;
+/** Larger gangs are not tried on the nodes: nobody makes them here. */
+const MOST_TRIED = 6;
+
+/**
+ * Pods of which a PodGroup says that they are useless one by one start together or not at all: none is bound before as many
+ * exist as must run at once, and soon after one is, the others are. What ends or goes meanwhile, or a scheduler that dies
+ * between two of them, excuses. At rest no gang waits that fits ({@link judgeGangsAtRest}).
+ */
+export function gangRule(): Rule {
+  /** When members ended or went, by gang. */
+  const losses = new Map<string, number[]>();
+  const starts: Start[] = [];
+  return (entry, facts, report) => {
+    for (
+      let start = starts[0];
+      start !== undefined && start.at + TOGETHER_MILLISECONDS <= entry.at;
+      start = starts[0]
+    ) {
+      starts.shift();
+      judgeStart(start, losses, facts, report);
+    }
+    if (entry.kind !== 'api' || entry.collection !== '/pods') return;
+    const group = gangOf(entry.object as Pod, facts);
+    if (group === undefined) return;
+    if (isLoss(entry)) losses.set(group, [...(losses.get(group) ?? []), entry.at]);
+    if (!isBinding(entry) || facts.dead.has(entry.by)) return;
+    const { minMember, living } = membersOf(group, facts);
+    const since = entry.at - STALE_MILLISECONDS;
+    const lately = (losses.get(group) ?? []).filter((at) => at > since).length;
+    if (living.length + lately < minMember) {
+      const there = `only ${living.length} of the ${minMember} pods that must run at once`;
+      report(8, entry.key, `pod ${entry.key} was bound although gang ${group} has ${there}`);
+    }
+    starts.push({ group, at: entry.at, by: entry.by });
+  };
+}
+
+function judgeStart(
+  { group, at, by }: Start,
+  losses: ReadonlyMap<string, readonly number[]>,
+  facts: Facts,
+  report: Report,
+): void {
+  if (facts.dead.has(by) || (losses.get(group) ?? []).some((lost) => lost >= at)) return;
+  const { minMember, living } = membersOf(group, facts);
+  const bound = living.filter(({ node }) => node !== undefined).length;
+  if (living.length < minMember || bound >= minMember) return;
+  report(
+    8,
+    group,
+    `gang ${group} was started by ${by} in part: ${bound} of the ${minMember} pods that must run at once`,
+  );
+}
+
+/** Nothing waits that fits: not a gang of which enough wait and all that are needed would find room, each on some node. */
+export function judgeGangsAtRest(at: number, facts: Facts, report: Report): void {
+  for (const [group] of facts.podGroups) {
+    const { minMember, living } = membersOf(group, facts);
+    const waiting = living.filter(({ node }) => node === undefined);
+    const needed = minMember - (living.length - waiting.length);
+    if (minMember < 2 || needed < 1 || needed > MOST_TRIED || waiting.length < needed) continue;
+    if (waiting.some(({ pod }) => (pod.spec.schedulingGates ?? []).length > 0 || isPaused(pod, at))) continue;
+    const chosen = waiting.toSorted((one, other) => cpuOf(one) - cpuOf(other)).slice(0, needed);
+    if (!fits(chosen, waiting, facts)) continue;
+    report('liveness', group, `gang ${group} waits although the ${needed} pods that it needs fit on the nodes`);
+  }
+}
+
+/** Whether it waits by right for as many of its gang as must run at once. */
+export function waitsForGang(fact: PodFact, facts: Facts): boolean {
+  const group = gangOf(fact.pod, facts);
+  if (group === undefined) return false;
+  const { minMember, living } = membersOf(group, facts);
+  return living.filter(({ node }) => node !== undefined).length < minMember;
+}
+
+function membersOf(group: string, facts: Facts): { minMember: number; living: PodFact[] } {
+  const living: PodFact[] = [];
+  for (const fact of facts.pods.values()) {
+    const { pod, gone } = fact;
+    if (gone || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
+    if (gangOf(pod, facts) === group) living.push(fact);
+  }
+  return { minMember: facts.podGroups.get(group)?.spec.minMember ?? 1, living };
+}
+
+/** `namespace/name` of the PodGroup, if more than one of its pods must run at once. */
+function gangOf({ metadata }: Pod, facts: Facts): string | undefined {
+  const name = metadata.labels?.[POD_GROUP_LABEL];
+  if (name === undefined) return undefined;
+  const group = `${metadata.namespace}/${name}`;
+  return (facts.podGroups.get(group)?.spec.minMember ?? 1) > 1 ? group : undefined;
+}
+
+function isBinding({ type, object, previous }: ApiEntry): boolean {
+  const before = (previous as Pod | undefined)?.spec.nodeName;
+  return type === 'MODIFIED' && before === undefined && (object as Pod).spec.nodeName !== undefined;
+}
+
+function isLoss({ type, object, previous }: ApiEntry): boolean {
+  const isOver = (pod: Pod | undefined): boolean =>
+    pod !== undefined && (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined);
+  return !isOver(previous as Pod | undefined) && (type === 'DELETED' || isOver(object as Pod));
+}
+
+function isPaused({ metadata }: Pod, at: number): boolean {
+  return Date.parse(metadata.annotations?.[NOT_BEFORE_ANNOTATION] ?? '') + 60_000 > at;
+}
+
+/** Every distribution is tried; what others are nominated to counts as theirs, whatever they are worth. */
+function fits(chosen: readonly PodFact[], waiting: readonly PodFact[], facts: Facts): boolean {
+  const rooms = [...facts.nodes.values()].map((node) => ({
+    node,
+    taken: [node.bound, ...nominated(node, waiting, facts)],
+  }));
+  const place = (index: number): boolean => {
+    const next = chosen[index];
+    if (next === undefined) return true;
+    return rooms.some(({ node, taken }) => {
+      if (node.object === undefined || node.lost || mayRunOn(next.pod, node.object) !== undefined) return false;
+      if (exceeded(node.allocatable, [...taken, next.takes]) !== undefined) return false;
+      taken.push(next.takes);
+      const placed = place(index + 1);
+      if (!placed) taken.pop();
+      return placed;
+    });
+  };
+  return place(0);
+}
+
+function nominated({ name }: NodeFact, own: readonly PodFact[], facts: Facts): Amounts[] {
+  const sum = new Map<string, number>();
+  for (const other of facts.pods.values()) {
+    if (other.gone || other.node !== undefined || other.pod.status?.nominatedNodeName !== name) continue;
+    if (!own.includes(other)) addTo(sum, other.takes);
+  }
+  return [sum];
+}
+
+function cpuOf({ takes }: PodFact): number {
+  return takes.get('cpu') ?? 0;
+}
