@@ -38,6 +38,8 @@ export interface BatchSystem {
   readonly account: string;
   readAccount(text: string): JobReport[];
   readonly cancel: string;
+  /** What it writes to the standard error of a job that it kills for its memory, where the state does not say so. */
+  readonly memoryMessage?: RegExp;
   /** Prints everything that the batch system knows of one job, for people. */
   readonly describe: string;
 }

@@ -13,7 +13,7 @@ export interface FollowOptions {
   mark: string;
   /** Indices of an array; default: no array. */
   tasks?: readonly string[];
-  /** Between two looks at the job's own files. Default 2,000. */
+  /** Longest pause between two looks at the job's own files; shorter while there is something new. Default 2,000. */
   pollMilliseconds?: number;
   onLog(piece: LogPiece): void;
   /** What a person following the job wants to know, in one line. */
@@ -22,12 +22,14 @@ export interface FollowOptions {
 
 /** Between tries when the site does not answer: doubling from the first to the second. */
 const BACKOFF_MILLISECONDS = { first: 2000, last: 60_000 };
+const FIRST_POLL_MILLISECONDS = 300;
 /** Accounting may lag behind the queue by so long. */
 const ACCOUNTING_LAG_MILLISECONDS = 120_000;
 /** Between two questions to accounting. */
 const ACCOUNTING_MILLISECONDS = 5000;
 /** An end by a node's failure or a preemption must stand so long: until then the site may requeue the job. */
 const REQUEUE_MILLISECONDS = 15_000;
+const SIGKILL = 9;
 /** Between the last looks at the logs. */
 const DRAIN_MILLISECONDS = 500;
 
@@ -44,6 +46,8 @@ class Follower {
   readonly #options: FollowOptions;
   readonly #signal: AbortSignal;
   readonly #positions = new Map<string, LogPosition>();
+  /** Files of standard errors in which the batch system says that it killed the job for its memory. */
+  readonly #outOfMemory = new Set<string>();
   #lastNotice = '';
   #askedAccountingAt: number | undefined;
   #unknownSince: number | undefined;
@@ -56,15 +60,19 @@ class Follower {
 
   async follow(): Promise<JobEnd[]> {
     const { clock, pollMilliseconds = 2000 } = this.#options;
+    let pause = Math.min(FIRST_POLL_MILLISECONDS, pollMilliseconds);
     for (;;) {
       const answer = await this.#poll();
       const verdict = await this.#judge(answer);
       const ends = this.#endsOf(verdict);
       if (ends !== undefined) {
         await this.#drain();
-        return ends;
+        return ends.map((end, index) => this.#refined(end, index));
       }
-      if (!answer.isMore) await clock.sleep(pollMilliseconds, this.#signal);
+      if (answer.isMore) continue;
+      const isQuiet = answer.logs.length === 0;
+      pause = isQuiet ? Math.min(pause * 1.5, pollMilliseconds) : Math.min(FIRST_POLL_MILLISECONDS, pollMilliseconds);
+      await clock.sleep(pause, this.#signal);
     }
   }
 
@@ -74,6 +82,7 @@ class Follower {
     const answer = await this.#insist(() => site.poll(id, mark, this.#positions, this.#signal));
     for (const piece of answer.logs) {
       this.#positions.set(piece.file, piece.position);
+      if (site.system.memoryMessage?.test(piece.bytes.toString()) === true) this.#outOfMemory.add(piece.file);
       onLog(piece);
     }
     if (answer.listError !== undefined) {
@@ -131,6 +140,14 @@ class Follower {
       quiet = logs.length === 0 ? quiet + 1 : 0;
       if (quiet === 1) await this.#options.clock.sleep(DRAIN_MILLISECONDS, this.#signal);
     }
+  }
+
+  #refined(end: JobEnd, index: number): JobEnd {
+    const task = this.#options.tasks?.[index];
+    const isKilled = end.kind === 'Signalled' && end.signal === SIGKILL;
+    return isKilled && this.#outOfMemory.has(task === undefined ? 'stderr' : `stderr.${task}`)
+      ? { kind: 'OutOfMemory' }
+      : end;
   }
 
   async #insist<T>(act: () => Promise<T>): Promise<T> {

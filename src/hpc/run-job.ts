@@ -86,6 +86,7 @@ async function submit(
 ): Promise<Submission> {
   const { site, clock, request, owner, jobUid, connectMilliseconds = CONNECT_MILLISECONDS, onNotice } = options;
   const card = {
+    system: site.system.name,
     mark,
     jobName: jobNameOf(request.name, mark),
     name: request.name,

@@ -27,6 +27,7 @@ export interface Submission {
 
 /** What `hpc ls` shows of a job; kept beside it on the site. */
 export interface JobCard {
+  system: BatchSystem['name'];
   mark: string;
   jobName: string;
   name: string;
@@ -168,7 +169,8 @@ export class Site {
     return answer.stdout.split('\n').flatMap((line) => {
       const [, id, seconds, card] = /^(\S+) (\d+) (\{.*\})$/.exec(line) ?? [];
       if (id === undefined || card === undefined) return [];
-      return [{ ...(JSON.parse(card) as JobCard), id, modified: Number(seconds) * 1000 }];
+      const job: KeptJob = { ...(JSON.parse(card) as JobCard), id, modified: Number(seconds) * 1000 };
+      return job.system === this.system.name ? [job] : [];
     });
   }
 

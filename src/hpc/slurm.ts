@@ -117,6 +117,8 @@ done
     return [...new Map([...fromAccounting, ...fromController]).values()];
   },
 
+  // With JobAcctGatherParams=OverMemoryKill the state is FAILED, the exit code 0:9.
+  memoryMessage: /^slurmstepd\S*: error: .*exceeded (?:job )?memory limit/im,
   cancel: 'scancel "$@"',
   describe:
     'scontrol show job "$1" 2>/dev/null || sacct -j "$1" -o JobID,JobName,State,ExitCode,Start,End,NodeList,Reason',
