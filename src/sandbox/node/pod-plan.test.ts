@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../../model/index.ts';
 import type { ContainerObservation, PodObservation } from '../../runtime/index.ts';
+import type { Ended } from './container-history.ts';
 import { type PodPlan, planPod } from './pod-plan.ts';
 import { looksRestored, type PodState } from './pod-state.ts';
+import { podStatus } from './pod-status.ts';
 
 const RESTORED: Pod = {
   apiVersion: 'v1',
@@ -44,6 +46,45 @@ const cases: Record<string, { observed: PodObservation | undefined; wants: PodPl
 for (const [name, { observed, wants }] of Object.entries(cases)) {
   test(name, () => {
     assert.equal(planPod(RESTORED, observed, STATE, 1_000_000).action, wants);
+  });
+}
+
+const LOST = {
+  exitCode: 137,
+  reason: 'ContainerStatusUnknown',
+  message: 'The container was running and is gone: the machine or its container engine went down.',
+};
+
+const lost: Record<
+  string,
+  { ended: Ended; observed: PodObservation | undefined; wants: PodPlan['action']; phase: string }
+> = {
+  'a pod whose loss was told before the node was started again is restored again': {
+    ended: LOST,
+    observed: undefined,
+    wants: 'restore',
+    phase: 'Running',
+  },
+  'and its restore is joined when that is under way': {
+    ended: LOST,
+    observed: shows('created'),
+    wants: 'restore',
+    phase: 'Running',
+  },
+  'one that ended is over, though its containers are gone': {
+    ended: { exitCode: 0, reason: 'Completed' },
+    observed: undefined,
+    wants: 'none',
+    phase: 'Succeeded',
+  },
+};
+
+for (const [name, { ended, observed, wants, phase }] of Object.entries(lost)) {
+  test(`${name}, whatever its restart policy`, () => {
+    const pod = { ...RESTORED, spec: { ...RESTORED.spec, restartPolicy: 'Never' as const } };
+    const state = { ...STATE, histories: new Map([['main', { restartCount: 0, exact: false, ended }]]) };
+    assert.equal(planPod(pod, observed, state, 1_000_000).action, wants);
+    assert.equal(podStatus(pod, observed, state, 1_000_000).phase, phase);
   });
 }
 

@@ -141,12 +141,12 @@ function planRestored(
   const backoff = state.backoffs.get(WHOLE_POD);
   // Absent: it ran once, but a status that was overwritten (by a restore that failed) tells nothing of that any more.
   const lost = observed === undefined && apps.some((view) => view.lost || view.state === 'absent');
-  if (!lost && isFinished(pod, apps)) return { action: 'none' };
-  const failed = apps.filter((view) => isToRestart(pod, view, 'app'));
-  const crashed = failed.filter((view) => view.seen?.endedBeforeDump !== true);
   // A later restore was cut off with the process that had ordered it, and may still be under way: it is joined.
   const restored = apps.filter((view) => view.seen?.endedBeforeDump !== true);
-  const unfinished = observed !== undefined && restored.every((view) => view.state === 'created');
+  const unfinished = observed !== undefined && restored.every((view) => view.seen?.state === 'created');
+  if (!lost && !unfinished && isFinished(pod, apps)) return { action: 'none' };
+  const failed = apps.filter((view) => isToRestart(pod, view, 'app'));
+  const crashed = failed.filter((view) => view.seen?.endedBeforeDump !== true);
   if (crashed.length === 0 && !lost && !unfinished) return planAnew(failed, state, now);
   // From its image it would begin anew, and what the checkpoint holds would be lost without a word.
   const failedAt =

@@ -69,7 +69,10 @@ function viewOf(container: Container, observed: PodObservation | undefined, stat
   if (failure !== undefined) return { ...base, state: 'exited', ended: failure };
   if (seen?.state === 'exited') return { ...base, state: 'exited', ended: endOf(seen) };
   // Not there, or there but not started, although it ran: it was lost with its machine, or removed to be restored.
-  if (history?.ended !== undefined) return { ...base, state: 'exited', ended: history.ended };
+  if (history?.ended !== undefined) {
+    // So said by this node before it was started again.
+    return { ...base, state: 'exited', ended: history.ended, lost: history.ended.reason === LOST.reason };
+  }
   if (history?.startedAt !== undefined) return { ...base, state: 'exited', ended: LOST, lost: true };
   return { ...base, state: seen === undefined ? 'absent' : 'created' };
 }
