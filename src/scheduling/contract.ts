@@ -92,6 +92,21 @@ export type Decision =
       orderedBy: string;
       explanation: Explanation;
     }
+  /**
+   * The pod goes on on another node, by checkpoint and restore, so that the one it is on comes to be empty. Nobody waits for
+   * it; `orderedBy` as for `Reclaim`.
+   */
+  | {
+      type: 'Move';
+      pod: PodRef;
+      /** The node it leaves. */
+      nodeName: string;
+      /** Where room is kept for it. */
+      targetName: string;
+      victim: VictimDecision;
+      orderedBy: string;
+      explanation: Explanation;
+    }
   /** Nothing can be done now. `message` is kube-scheduler's sentence (`0/3 nodes are available: …`). */
   | { type: 'Unschedulable'; pod: PodRef; message: string; clearNomination: boolean; explanation: Explanation };
 

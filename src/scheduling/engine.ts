@@ -1,3 +1,4 @@
+import { emptyingOrders } from './consolidation/emptying-orders.ts';
 import type { ClusterEvent, Decision, SchedulingEngine } from './contract.ts';
 import { EngineState } from './engine-state.ts';
 import { DEFAULT_PROFILE, type PluginRegistry, type Profile } from './framework/profile.ts';
@@ -64,6 +65,7 @@ export class Engine implements SchedulingEngine {
       if (this.#state.waiting.hasOutcomes) decisions.push(...this.#cycle.settleWaiting(now));
     }
     for (const decision of reclaimOrders(this.#state, now)) decisions.push(decision);
+    for (const decision of emptyingOrders(this.#state, now)) decisions.push(decision);
     return decisions;
   }
 

@@ -1,5 +1,6 @@
 import type { Node, Pod, PodCheckpoint, PodSpec } from '../model/index.ts';
 import { DECISION_ANNOTATION, isConditionTrue, podGroupOf } from '../model/index.ts';
+import { isEmptier } from './consolidation/emptying-orders.ts';
 import type { ClusterEvent } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
@@ -231,8 +232,9 @@ export class Observer {
     const preemptor = checkpoint.spec.preemptor?.uid;
     if (source !== undefined) {
       const orderedBy = orders.preemptorOf(source);
-      // What is reclaimed is for nobody in particular, and its checkpoint names nobody.
-      const isOrder = preemptor === undefined ? isReclaimer(orderedBy) : orderedBy === preemptor;
+      // What is reclaimed or moved is for nobody in particular, and its checkpoint names nobody.
+      const isForNobody = isReclaimer(orderedBy) || isEmptier(orderedBy);
+      const isOrder = preemptor === undefined ? isForNobody : orderedBy === preemptor;
       if (isOrder) orders.settle(source);
       this.#placeHeld(checkpoint, source);
       this.#releaseIfFree(source, now);

@@ -1,6 +1,7 @@
 import { Backfill } from './backfill/backfill.ts';
 import type { BackfillOptions } from './backfill/backfill-dependencies.ts';
 import { Consolidation, type ConsolidationOptions } from './consolidation/consolidation.ts';
+import type { NodeEmptying } from './consolidation/node-emptying.ts';
 import type { Decision } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { DEFAULT_HALF_LIFE_SECONDS, FairShare, type FairShareOptions } from './fair-share/fair-share.ts';
@@ -68,6 +69,10 @@ export class Strategies {
     return this.#reclaim;
   }
 
+  get emptying(): NodeEmptying | undefined {
+    return this.#consolidation?.emptying;
+  }
+
   /** The decision with what the pod's place in the queue rested on. */
   withOrder(decision: Decision, now: number): Decision {
     const order = this.#fairShare?.describe(decision.pod.namespace, now);
@@ -76,7 +81,11 @@ export class Strategies {
 
   /** When time alone makes a pass worth it, ms since the epoch; Infinity: never. */
   nextDue(): number {
-    return Math.min(this.#reclaim?.nextSweep() ?? Infinity, this.#backfill?.nextDue() ?? Infinity);
+    return Math.min(
+      this.#reclaim?.nextSweep() ?? Infinity,
+      this.#backfill?.nextDue() ?? Infinity,
+      this.emptying?.nextTurn() ?? Infinity,
+    );
   }
 
   isLeaving(pod: PodInfo): boolean {

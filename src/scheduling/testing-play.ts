@@ -5,7 +5,7 @@ import {
   RESTORE_FROM_ANNOTATION,
   WORKLOAD_ANNOTATION,
 } from '../model/index.ts';
-import type { ClusterEvent, Decision } from './contract.ts';
+import type { ClusterEvent, Decision, PodRef, VictimDecision } from './contract.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { at, type CheckpointBuilder, checkpoint, EPOCH, type NodeBuilder, type PodBuilder } from './testing.ts';
 
@@ -110,7 +110,8 @@ export class Play {
     for (const decision of this.engine.decide(EPOCH + this.now)) {
       this.decided.push({ now: this.now, decision });
       if (decision.type === 'Bind') this.#start(decision);
-      if (decision.type === 'Interrupt') this.#interrupt(decision);
+      if (decision.type === 'Interrupt') this.#interrupt(decision.victims, decision.pod);
+      if (decision.type === 'Move') this.#interrupt([decision.victim]);
     }
   }
 
@@ -142,20 +143,20 @@ export class Play {
     this.#tell({ type: 'PodChanged', pod: { ...live.pod, status: { ...live.pod.status, phase: 'Succeeded' } } });
   }
 
-  #interrupt({ pod: preemptor, victims }: Extract<Decision, { type: 'Interrupt' }>): void {
-    const by = this.#live.get(preemptor.uid)?.pod;
+  /** @param preemptor undefined: they go for nobody in particular */
+  #interrupt(victims: readonly VictimDecision[], preemptor?: PodRef): void {
+    const by = preemptor === undefined ? undefined : this.#live.get(preemptor.uid)?.pod;
     for (const { pod: ref, action, costs } of victims) {
       const live = this.#live.get(ref.uid);
-      if (by === undefined || live?.run === undefined) continue;
+      if ((preemptor !== undefined && by === undefined) || live?.run === undefined) continue;
       if (action === 'Terminate') {
         live.run.until = this.now;
         this.#live.delete(ref.uid);
         this.#tell({ type: 'PodDeleted', pod: live.pod });
         continue;
       }
-      const order = checkpoint(live.pod, `${ref.name}-${this.#incarnations++}`)
-        .created(this.now)
-        .for(by);
+      const order = checkpoint(live.pod, `${ref.name}-${this.#incarnations++}`).created(this.now);
+      if (by !== undefined) order.for(by);
       this.#tell({ type: 'CheckpointChanged', checkpoint: order.build() });
       const { run } = live;
       run.until = this.now;

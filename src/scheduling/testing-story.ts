@@ -65,6 +65,8 @@ export function brief(decision: Decision): string {
       return `Wait ${decision.pod.name} → ${decision.nodeName} until ${decision.until - EPOCH}`;
     case 'Reclaim':
       return `Reclaim ${decision.victim.action} ${decision.pod.name} on ${decision.nodeName}`;
+    case 'Move':
+      return `Move ${decision.pod.name} from ${decision.nodeName} → ${decision.targetName}`;
     case 'Unschedulable':
       return `Unschedulable ${decision.pod.name}: ${decision.message}`;
   }

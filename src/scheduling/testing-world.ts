@@ -371,6 +371,9 @@ export class World {
       case 'Reclaim':
         assert.fail('nothing here is opportunistic');
         break;
+      case 'Move':
+        assert.fail('no node is emptied here');
+        break;
       case 'Unschedulable':
         if (decision.clearNomination) promise(undefined);
         break;

@@ -36,6 +36,8 @@ export interface ExecutorContext {
   checkpointOf(key: string): PodCheckpoint | undefined;
   podOf(key: string): Pod | undefined;
   onFailure(event: ClusterEvent): void;
+  /** The server took the bind. */
+  onBound?(pod: PodRef): void;
   signal: AbortSignal;
 }
 
@@ -112,7 +114,8 @@ export class DecisionExecutor {
       case 'Interrupt':
         return this.#interrupt(decision);
       case 'Reclaim':
-        return this.#reclaim(decision);
+      case 'Move':
+        return this.#interruptForNobody(decision);
       case 'Wait':
         return this.#report(decision.pod, decision.explanation, {
           message: decision.explanation.summary,
@@ -148,6 +151,7 @@ export class DecisionExecutor {
       this.#context.onFailure({ type: 'BindFailed', uid: pod.uid, reason: refusal });
       return;
     }
+    this.#context.onBound?.(pod);
     this.#eventOn(pod, 'Normal', 'Scheduled', `Successfully assigned ${nameOf(pod)} to ${nodeName}`);
   }
 
@@ -227,15 +231,18 @@ export class DecisionExecutor {
     }
   }
 
-  /** Takes room back from an opportunistic pod, for nobody in particular. */
-  async #reclaim({ victim, nodeName, orderedBy, explanation }: Extract<Decision, { type: 'Reclaim' }>): Promise<void> {
+  /** Takes room back from an opportunistic pod, or moves one: for nobody in particular. */
+  async #interruptForNobody(decision: Extract<Decision, { type: 'Reclaim' | 'Move' }>): Promise<void> {
+    const { type, victim, nodeName, orderedBy, explanation } = decision;
     try {
-      await this.#orderCheckpoint(victim, { nodeName, explanation });
-      this.#eventOn(victim.pod, 'Normal', 'Reclaimed', `To be checkpointed: ${explanation.summary}`);
+      const order = { nodeName, explanation };
+      await this.#orderCheckpoint(victim, type === 'Move' ? { ...order, reason: 'Migration' } : order);
+      const reason = type === 'Move' ? 'Migrating' : 'Reclaimed';
+      this.#eventOn(victim.pod, 'Normal', reason, `To be checkpointed: ${explanation.summary}`);
     } catch (error) {
       if (this.#context.signal.aborted) return;
       const reason = reasonOf(error);
-      this.#log.warn({ victim: nameOf(victim.pod), error: reason }, 'taking room back was refused');
+      this.#log.warn({ victim: nameOf(victim.pod), decision: type, error: reason }, 'interruption was refused');
       this.#context.onFailure({
         type: 'InterruptionFailed',
         preemptorUID: orderedBy,

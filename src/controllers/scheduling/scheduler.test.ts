@@ -16,7 +16,7 @@ import {
   SILENT_LOG,
   withCondition,
 } from '../../model/index.ts';
-import { Engine } from '../../scheduling/index.ts';
+import { DEFAULT_PROFILE, Engine } from '../../scheduling/index.ts';
 import { Scheduler } from './scheduler.ts';
 
 let clock: VirtualClock;
@@ -33,10 +33,10 @@ beforeEach(async () => {
 afterEach(() => stop());
 
 /** @param store what the scheduler sees of the registry */
-async function startScheduler(store: ObjectStore = registry): Promise<void> {
+async function startScheduler(store: ObjectStore = registry, engine = new Engine()): Promise<void> {
   const dependencies = { store, clock, random: seededRandom(2), log: SILENT_LOG };
   const events = new EventRecorder({ ...dependencies, store: registry }, { component: 'test' });
-  const scheduler = new Scheduler({ ...dependencies, events, engine: new Engine() });
+  const scheduler = new Scheduler({ ...dependencies, events, engine });
   scheduler.start();
   stop = () => scheduler.stop();
   await clock.advance(1_000);
@@ -255,6 +255,24 @@ test('an opportunistic pod is checkpointed when an ordinary one needs the room, 
   assert.deepEqual(
     items.map(({ spec }) => [spec.sourcePod.name, spec.postCheckpointState, spec.reason, spec.preemptor]),
     [['batch', 'Stopped', 'Preemption', undefined]],
+  );
+  await clock.advance(120_000);
+  assert.equal((await registry.list(POD_CHECKPOINTS)).items.length, 1, 'once');
+});
+
+test('a node is emptied for its own sake by a migration that names nobody', async () => {
+  const plugins = [...DEFAULT_PROFILE.plugins, { name: 'Consolidation' }];
+  const args = { Consolidation: { emptyNodeSeconds: 600 } };
+  await startScheduler(registry, new Engine({ profile: { ...DEFAULT_PROFILE, plugins, args } }));
+  await runningPod('first');
+  await addNode('node-2', '4');
+  await runningPod('second');
+  assert.deepEqual([(await read('first')).spec.nodeName, (await read('second')).spec.nodeName], ['node-1', 'node-2']);
+  await clock.advance(600_000);
+  const { items } = await registry.list(POD_CHECKPOINTS);
+  assert.deepEqual(
+    items.map(({ spec }) => [spec.sourcePod.name, spec.postCheckpointState, spec.reason, spec.preemptor]),
+    [['first', 'Stopped', 'Migration', undefined]],
   );
   await clock.advance(120_000);
   assert.equal((await registry.list(POD_CHECKPOINTS)).items.length, 1, 'once');

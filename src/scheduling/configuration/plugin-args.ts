@@ -50,7 +50,13 @@ const ARGS: Readonly<Record<string, Readonly<Record<string, Read<unknown>>>>> = 
   },
   Backfill: { reservations: whole(1, 10_000), interruptible: flag, dumpSafety: number(1, 100) },
   Reclaim: { windowSeconds: whole(10, 86_400), margin: number(0, 10) },
-  Consolidation: { expectedWaitSeconds: whole(1, YEAR_SECONDS), maximumMoves: whole(1, 1_000) },
+  Consolidation: {
+    expectedWaitSeconds: whole(1, YEAR_SECONDS),
+    maximumMoves: whole(1, 1_000),
+    emptyNodeSeconds: whole(1, YEAR_SECONDS),
+    emptyIntervalSeconds: whole(1, YEAR_SECONDS),
+    emptyRestSeconds: whole(0, YEAR_SECONDS),
+  },
 };
 
 /** The arguments of the plugin, without `apiVersion` and `kind`. */

@@ -1,6 +1,5 @@
 import { podGroupOf } from '../../model/index.ts';
-import { Cycle } from '../framework/cycle.ts';
-import type { Framework } from '../framework/framework.ts';
+import type { Cycle } from '../framework/cycle.ts';
 import type {
   FilterPlugin,
   Impasse,
@@ -17,23 +16,29 @@ import type { PreemptionMode } from '../interruption/preemption-mode.ts';
 import { selectVictims, Trial } from '../interruption/select-victims.ts';
 import type { VictimRules } from '../interruption/victim-rules.ts';
 import { byImportance, singleUnit, type VictimUnit } from '../interruption/victim-unit.ts';
-import type { Cluster } from '../snapshot/cluster.ts';
-import { ClusterTrial } from '../snapshot/cluster-trial.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import { HeldPlaces } from './held-places.ts';
+import { freeOf, type MoveTargetsDependencies, moveTargets } from './move-targets.ts';
+import { NodeEmptying } from './node-emptying.ts';
 
 export interface ConsolidationOptions {
   /** What a pod that fits nowhere is taken to wait otherwise, in seconds; its share of a node × this is what a move may cost. Default 600. */
   readonly expectedWaitSeconds?: number;
-  /** Pods moved for one at most. Default 8. */
+  /** Pods moved for one, or to empty a node, at most. Default 8. */
   readonly maximumMoves?: number;
+  /**
+   * What it is worth to have a node empty, in seconds of that node: moves that cost less are made for that alone, while
+   * nobody waits. Absent: nodes are not emptied for their own sake.
+   */
+  readonly emptyNodeSeconds?: number;
+  /** At most one node is emptied in this time. Default 600. */
+  readonly emptyIntervalSeconds?: number;
+  /** For how long a node that was emptied, or took what left another, is left alone. Default 3600. */
+  readonly emptyRestSeconds?: number;
 }
 
-export interface ConsolidationDependencies {
-  /** The framework that decides about the pod; asked only once decisions are taken. */
-  readonly frameworkOf: (pod: PodInfo) => Framework;
-  readonly cluster: Cluster;
+export interface ConsolidationDependencies extends MoveTargetsDependencies {
   readonly costs: CostModel;
   readonly rules: VictimRules;
   readonly budgets: Budgets;
@@ -44,11 +49,14 @@ export interface ConsolidationDependencies {
 interface Moves {
   readonly plan: InterruptionPlan;
   /** Where each victim goes on, by UID. */
-  readonly targets: ReadonlyMap<string, string>;
+  readonly targets: ReadonlyMap<string, NodeInfo>;
 }
 
+const mayTake = (): boolean => true;
 const DEFAULT_EXPECTED_WAIT_SECONDS = 600;
 const DEFAULT_MAXIMUM_MOVES = 8;
+const DEFAULT_EMPTY_INTERVAL_SECONDS = 600;
+const DEFAULT_EMPTY_REST_SECONDS = 3_600;
 /** Nodes tried, those with most room first: elsewhere more would have to move. */
 const TRIED_NODES = 16;
 
@@ -66,15 +74,27 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
   readonly #expectedWaitSeconds: number;
   readonly #maximumMoves: number;
   readonly #held = new HeldPlaces();
+  /** Of pods that have a place of their own: whether they fit there. */
+  readonly #fitsThere = new WeakMap<Cycle, boolean>();
+  /** Undefined: nodes are not emptied for their own sake. */
+  readonly emptying: NodeEmptying | undefined;
 
   constructor(dependencies: ConsolidationDependencies, options: ConsolidationOptions = {}) {
     this.#dependencies = dependencies;
     this.#expectedWaitSeconds = options.expectedWaitSeconds ?? DEFAULT_EXPECTED_WAIT_SECONDS;
     this.#maximumMoves = options.maximumMoves ?? DEFAULT_MAXIMUM_MOVES;
+    const { emptyNodeSeconds: worth } = options;
+    if (worth !== undefined) {
+      this.emptying = new NodeEmptying(dependencies, this.#held, {
+        worth,
+        maximumMoves: this.#maximumMoves,
+        intervalMs: (options.emptyIntervalSeconds ?? DEFAULT_EMPTY_INTERVAL_SECONDS) * 1_000,
+        restMs: (options.emptyRestSeconds ?? DEFAULT_EMPTY_REST_SECONDS) * 1_000,
+      });
+    }
   }
 
   preFilter(cycle: Cycle): 'skip' | undefined {
-    if (this.#held.isEmpty) return 'skip';
     const { cluster, isLeaving } = this.#dependencies;
     this.#held.expire(cycle.now, (podUID) => {
       const placed = cluster.placed(podUID);
@@ -83,9 +103,31 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
     return this.#held.isEmpty ? 'skip' : undefined;
   }
 
-  filter({ pod }: Cycle, node: NodeInfo): Rejection | undefined {
+  filter(cycle: Cycle, node: NodeInfo): Rejection | undefined {
+    const { pod } = cycle;
+    const only = this.#held.onlyPlaceOf(pod.workload);
+    if (only !== undefined && only !== node.name && this.#fitsOn(cycle, only)) {
+      return this.#rejection('node(s) are not where room is kept for the pod');
+    }
     if (this.#held.leavesRoom(pod, node)) return undefined;
-    return { plugin: this.name, reasons: ['node(s) keep room for a pod that is being moved there'], resolvable: false };
+    return this.#rejection('node(s) keep room for a pod that is being moved there');
+  }
+
+  /** Asked about every node, answered once a cycle. */
+  #fitsOn(cycle: Cycle, nodeName: string): boolean {
+    let fits = this.#fitsThere.get(cycle);
+    if (fits === undefined) {
+      const { cluster, frameworkOf } = this.#dependencies;
+      const node = cluster.node(nodeName);
+      const framework = frameworkOf(cycle.pod);
+      fits = node !== undefined && framework.filter(cycle, node, framework.filtersOf(cycle)) === undefined;
+      this.#fitsThere.set(cycle, fits);
+    }
+    return fits;
+  }
+
+  #rejection(reason: string): Rejection {
+    return { plugin: this.name, reasons: [reason], resolvable: false };
   }
 
   reserve({ pod }: Cycle): undefined {
@@ -109,8 +151,8 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
     if (best === undefined) return none;
     const { plan, targets } = best;
     const saved = costs.shareOf(pod, plan.node) * this.#expectedWaitSeconds;
-    for (const { pod: moved } of plan.victims) this.#held.hold(moved, targets.get(moved.uid) ?? '', cycle.now);
-    const where = plan.victims.map(({ pod: { key, uid } }) => `${key} on ${targets.get(uid)}`).join(', ');
+    for (const { pod: moved } of plan.victims) this.#held.hold(moved, targets.get(moved.uid)?.name ?? '', cycle.now);
+    const where = plan.victims.map(({ pod: { key, uid } }) => `${key} on ${targets.get(uid)?.name}`).join(', ');
     return {
       type: 'Interrupt',
       reason: 'Migration',
@@ -142,7 +184,8 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
     }
     // A disruption budget is not stretched for convenience.
     if (plan.pdbViolations > 0) return undefined;
-    const targets = this.#targetsFor(cycle, plan);
+    const leavers = { pods: plan.victims.map((victim) => victim.pod), from: node, successor: cycle.pod, mayTake };
+    const targets = moveTargets(this.#dependencies, leavers, cycle.now);
     return targets === undefined ? undefined : { plan, targets };
   }
 
@@ -159,42 +202,6 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
     return units;
   }
 
-  /** A node for each of them, the largest first, with the pod in their place: all or none. */
-  #targetsFor({ pod, now }: Cycle, plan: InterruptionPlan): ReadonlyMap<string, string> | undefined {
-    const { cluster } = this.#dependencies;
-    const trial = new ClusterTrial(cluster);
-    const targets = new Map<string, string>();
-    try {
-      for (const { pod: moved } of plan.victims) trial.takeAway(moved);
-      trial.place(pod, plan.node);
-      const largestFirst = plan.victims.map((victim) => victim.pod).sort((one, other) => sizeOf(other) - sizeOf(one));
-      for (const moved of largestFirst) {
-        const target = this.#targetOf(moved, plan.node, now);
-        if (target === undefined) return undefined;
-        trial.place(moved, target);
-        targets.set(moved.uid, target.name);
-      }
-      return targets;
-    } finally {
-      trial.undo();
-    }
-  }
-
-  /** The fullest node that can take the pod as it is: the room of the others stays whole. */
-  #targetOf(moved: PodInfo, from: NodeInfo, now: number): NodeInfo | undefined {
-    const { cluster } = this.#dependencies;
-    const framework = this.#dependencies.frameworkOf(moved);
-    const cycle = new Cycle(moved, now);
-    if (framework.preFilter(cycle) !== undefined) return undefined;
-    const filters = framework.filtersOf(cycle);
-    let best: NodeInfo | undefined;
-    for (const node of cluster.nodes) {
-      if (node === from || (best !== undefined && freeOf(node) >= freeOf(best))) continue;
-      if (framework.filter(cycle, node, filters) === undefined) best = node;
-    }
-    return best;
-  }
-
   #explained({ pod, now }: Cycle, plan: InterruptionPlan): ExplainedPlan {
     const { costs } = this.#dependencies;
     const dumps = plan.victims.length;
@@ -204,20 +211,4 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
     }));
     return { ...plan, victims };
   }
-}
-
-/** What is left of the node's scarcest resource, as part of what it has. */
-function freeOf({ allocatable, requested }: NodeInfo): number {
-  let free = 1;
-  for (let index = 0; index < allocatable.length; index++) {
-    const whole = allocatable[index] ?? 0;
-    if (whole > 0) free = Math.min(free, 1 - (requested[index] ?? 0) / whole);
-  }
-  return free;
-}
-
-function sizeOf({ requests }: PodInfo): number {
-  let size = 0;
-  for (let index = 0; index < requests.length; index++) size += Math.log1p(requests[index] ?? 0);
-  return size;
 }

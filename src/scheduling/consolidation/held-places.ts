@@ -7,6 +7,8 @@ interface Place {
   readonly requests: Float64Array;
   readonly priority: number;
   readonly sourceUID: string;
+  /** Whether it is to go on there and, as long as it fits there, nowhere else. */
+  readonly isOnly: boolean;
   /** ms since the epoch. */
   readonly since: number;
 }
@@ -24,9 +26,16 @@ export class HeldPlaces {
     return this.#byWorkload.size === 0;
   }
 
-  hold(pod: PodInfo, nodeName: string, now: number): void {
+  /** @param isOnly whether it is to go on there and, as long as it fits there, nowhere else */
+  hold(pod: PodInfo, nodeName: string, now: number, isOnly = false): void {
     const { workload, requests, priority, uid } = pod;
-    this.#byWorkload.set(workload, { nodeName, requests, priority, sourceUID: uid, since: now });
+    this.#byWorkload.set(workload, { nodeName, requests, priority, sourceUID: uid, isOnly, since: now });
+  }
+
+  /** The node the workload is to go on on, and as long as it fits there no other; undefined: any may do. */
+  onlyPlaceOf(workload: string): string | undefined {
+    const place = this.#byWorkload.get(workload);
+    return place?.isOnly === true ? place.nodeName : undefined;
   }
 
   /** The workload has its place, there or elsewhere. */
@@ -36,6 +45,7 @@ export class HeldPlaces {
 
   /** Gives up places of moves that came to nothing; `runsOn` says whether a pod runs with nobody about to stop it. */
   expire(now: number, runsOn: (podUID: string) => boolean): void {
+    if (this.#byWorkload.size === 0) return; // speed
     for (const [workload, { since, sourceUID }] of this.#byWorkload) {
       const isOver = now >= since + MOST_MOVE_MS || (now >= since + ORDER_MS && runsOn(sourceUID));
       if (isOver) this.#byWorkload.delete(workload);

@@ -233,6 +233,12 @@ export class SchedulingQueue {
     return dueAt === Infinity ? undefined : dueAt;
   }
 
+  /** Whether no pod waits for room; those behind a gate do not. */
+  get isCalm(): boolean {
+    for (const { state } of this.#entries.values()) if (state !== 'assumed' && state !== 'gated') return false;
+    return true;
+  }
+
   lengths(): QueueLengths {
     const lengths: QueueLengths = { active: 0, backoff: 0, unschedulable: 0, gated: 0, suspended: 0 };
     for (const { state, suspended } of this.#entries.values()) {
