@@ -2,7 +2,7 @@
  * Named blobs; a blob is whole or absent, never half-written. Keys: `[a-z0-9._/-]+`, no `..`, ≤ 512 characters.
  *
  * A blob that `put` returned for is on stable storage and seen by every later call, also of other processes. `size` is in
- * bytes, `modified` in ms since the epoch by the store's clock. A signal's reason is thrown when it is aborted.
+ * bytes, `modified` in ms since the epoch by the store's clock (a registry has none: by the writer's). A signal's reason is thrown when it is aborted.
  */
 export interface BlobStore {
   /** Without credentials. */
