@@ -528,4 +528,25 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: ['liveness'], message: /gang .* waits although/ },
     world: { days: 0.5, rates: none, gangs: true, seed: 5 },
   },
+  'a node that is started again takes a loss for an end': {
+    cuts: [
+      {
+        file: 'src/sandbox/node/pod-state.ts',
+        take: 'lost: history.ended.reason === LOST.reason };',
+        put: 'lost: false };',
+      },
+      {
+        file: 'src/sandbox/node/pod-plan.ts',
+        take: 'if (!lost && !unfinished && isFinished',
+        put: 'if (!lost && isFinished',
+      },
+    ],
+    finds: { invariants: [1], message: /the machine of node/ },
+    world: {
+      days: 2,
+      rates: { ...none, dump: { noImage: 0.3 }, restore: { slow: 0.7 }, node: { kill: 100 } },
+      workloadsPerDay: 120,
+      seed: 5,
+    },
+  },
 };

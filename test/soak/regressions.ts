@@ -95,4 +95,9 @@ export const REGRESSIONS: Readonly<Record<string, Regression>> = {
       'an urgent member ordered interruptions; those that waited with it fell out of the queue, and waited for ever',
     world: worldOf('the scheduler forgets members of a gang while it makes room for others'),
   },
+  'a pod that was lost goes back to its checkpoint also when its node is started again': {
+    found:
+      'a failed dump took a restored pod; the node died in the middle of restoring it again, and its next life called it ended',
+    world: worldOf('a node that is started again takes a loss for an end'),
+  },
 };
