@@ -33,4 +33,6 @@ export type { BlobStore, Sweepable } from './stores/blob-store.ts';
 export { DirectoryStore } from './stores/directory-store.ts';
 export { MemoryStore } from './stores/memory-store.ts';
 export { OciStore } from './stores/oci/oci-store.ts';
+export { openStore } from './stores/open-store.ts';
 export { type S3Location, type S3Options, S3Store } from './stores/s3-store.ts';
+export { parseStoreUrl, type StoreLocation } from './stores/store-url.ts';
