@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Running } from '../roles/index.ts';
 import { UsageError } from './exit.ts';
 
@@ -19,6 +19,10 @@ export function roleOptions(command: Command): Command {
     .option('--kube-api-qps <number>', 'most requests a second to the API server (default: no limit)', positive)
     .option('--kube-api-burst <number>', 'how many of them may come at once (default: those of a second)', positive)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .addOption(
+      new Option('--log-format <format>', 'of the log on standard error').choices(['json', 'text']).default('json'),
+    )
+    .option('--health-address <host:port>', 'serve /healthz, /readyz and /metrics here, e.g. :8081 (default: nowhere)')
     .option('--supervised', 'stop when standard input ends, as a part of a sandbox does');
 }
 

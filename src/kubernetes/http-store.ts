@@ -41,6 +41,8 @@ export interface HttpStoreOptions {
   userAgent?: string;
   /** Of this client's requests; default: 128 at once, and as many a second as there are. */
   limits?: RequestLimits;
+  /** Told of every answer, with its HTTP status; 0: there was none. */
+  onAnswer?: (method: string, code: number) => void;
   /** For waits the server asks for. Default: the machine's. */
   clock?: Clock;
   /** For the lifetimes of watches. Default: the machine's. */
@@ -60,8 +62,13 @@ export class HttpStore implements ObjectStore {
 
   constructor(access: ClusterAccess, options: HttpStoreOptions = {}) {
     const { userAgent = 'fermata', clock = new SystemClock() } = options;
-    const { limits } = options;
-    this.#transport = new HttpTransport(access, { clock, userAgent, ...(limits === undefined ? {} : { limits }) });
+    const { limits, onAnswer } = options;
+    this.#transport = new HttpTransport(access, {
+      clock,
+      userAgent,
+      ...(limits === undefined ? {} : { limits }),
+      ...(onAnswer === undefined ? {} : { onAnswer }),
+    });
     this.#random = options.random ?? (() => randomInt(2 ** 32) / 2 ** 32);
   }
 
@@ -194,6 +201,20 @@ export class HttpStore implements ObjectStore {
       signal: options.signal,
       priority: 'urgent',
     });
+  }
+
+  /** Whether the user may do this (`authorization.k8s.io/v1` SubjectAccessReview): `spec` of the review. */
+  async isAllowed(spec: object, options: CallOptions = {}): Promise<{ allowed: boolean; reason?: string }> {
+    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+    const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec };
+    const answer = await this.#transport.json({ method: 'POST', path, body, signal: options.signal });
+    const { status } = (answer ?? {}) as { status?: { allowed?: boolean; reason?: string } };
+    return { allowed: status?.allowed === true, ...(status?.reason && { reason: status.reason }) };
+  }
+
+  /** What the server answers at a path of its own: discovery, for instance. Throws ApiError as any other read. */
+  read(path: string, options: CallOptions = {}): Promise<unknown> {
+    return this.#transport.json({ method: 'GET', path, signal: options.signal });
   }
 
   /** What the server says of itself (`/version`), e.g. `{ major: 1, minor: 36 }`. */

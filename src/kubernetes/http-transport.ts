@@ -51,14 +51,25 @@ export class HttpTransport {
   readonly #clock: Clock;
   readonly #tokens: TokenSource | undefined;
   readonly #userAgent: string;
+  readonly #onAnswer: ((method: string, code: number) => void) | undefined;
   #closed = false;
 
-  constructor(access: ClusterAccess, parts: { clock: Clock; userAgent: string; limits?: RequestLimits }) {
+  constructor(
+    access: ClusterAccess,
+    parts: {
+      clock: Clock;
+      userAgent: string;
+      limits?: RequestLimits;
+      /** Told of every answer, with its HTTP status; 0: there was none. */
+      onAnswer?: (method: string, code: number) => void;
+    },
+  ) {
     const url = serverUrl(access.server);
     this.#access = access;
     this.#basePath = url.pathname.replace(/\/+$/, '');
     this.#clock = parts.clock;
     this.#userAgent = parts.userAgent;
+    this.#onAnswer = parts.onAnswer;
     this.#gate = new RequestGate(parts.clock, parts.limits);
     this.#tokens = access.tokenFile === undefined ? undefined : new TokenSource(access.tokenFile, parts.clock);
     this.#origin = url.origin;
@@ -148,8 +159,10 @@ export class HttpTransport {
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       });
     } catch (error) {
+      this.#onAnswer?.(call.method, 0);
       throw this.#failure(call, error, 'got no answer');
     }
+    this.#onAnswer?.(call.method, answer.statusCode);
     if (answer.statusCode < 300) return answer;
     throw await this.#refusal(call, answer);
   }

@@ -151,14 +151,6 @@ export const MUTATING_WEBHOOK_CONFIGURATIONS = type<KubeObject>(
   [],
   false,
 );
-export const SUBJECT_ACCESS_REVIEWS = type<KubeObject>(
-  'authorization.k8s.io',
-  'v1',
-  'SubjectAccessReview',
-  'subjectaccessreviews',
-  [],
-  false,
-);
 export const CUSTOM_RESOURCE_DEFINITIONS = type<CustomResourceDefinition>(
   'apiextensions.k8s.io',
   'v1',

@@ -1,4 +1,4 @@
-import { GroupController, InterruptionController, RetentionController } from '../controllers/index.ts';
+import { GroupController, InterruptionController, RetentionController, WorkloadMetrics } from '../controllers/index.ts';
 import { EventRecorder } from '../kubernetes/index.ts';
 import { type LeaderElectionFlags, startLed } from './election.ts';
 import { type ClusterOptions, connect, type Running } from './role.ts';
@@ -8,13 +8,16 @@ export interface ControllerRoleOptions extends ClusterOptions, LeaderElectionFla
 const NAME = 'fermata-controller';
 
 export async function startController(options: ControllerRoleOptions): Promise<Running> {
-  const { podNamespace, ...dependencies } = await connect('controller', options);
-  const led = startLed({ name: NAME, flags: options, podNamespace }, dependencies, (store) => {
+  const { podNamespace, vitals, ...dependencies } = await connect('controller', options);
+  const metrics = new WorkloadMetrics(vitals.metrics, dependencies.clock);
+  await vitals.start();
+  const role = { name: NAME, flags: options, podNamespace, vitals, isReady: () => metrics.isRead };
+  const led = startLed(role, dependencies, (store) => {
     const parts = { ...dependencies, store };
     const events = new EventRecorder(parts, { component: NAME });
     const controllers = [
       new GroupController({ ...parts, events }),
-      new InterruptionController({ ...parts, events }),
+      new InterruptionController({ ...parts, events, metrics }),
       new RetentionController({ ...parts, events }),
     ];
     return {
@@ -30,6 +33,7 @@ export async function startController(options: ControllerRoleOptions): Promise<R
   return {
     stop: async () => {
       await led.stop();
+      await vitals.stop();
       await dependencies.store.close();
     },
   };

@@ -10,6 +10,7 @@ import {
 } from '../kubernetes/index.ts';
 import { parseDuration } from '../model/index.ts';
 import type { RoleDependencies, Running } from './role.ts';
+import type { Vitals } from './vitals.ts';
 
 /** The flags of Kubernetes' own components, with their defaults. */
 export interface LeaderElectionFlags {
@@ -25,15 +26,34 @@ export interface LeaderElectionFlags {
   leaderElectResourceName?: string;
 }
 
-/** Starts the program if this replica is to lead: at once without election, else whenever it holds the Lease. */
+/**
+ * Starts the program if this replica is to lead: at once without election, else whenever it holds the Lease. It is ready while it
+ * waits for another one that leads, and, leading, when `isReady` says so.
+ */
 export function startLed(
-  role: { name: string; flags: LeaderElectionFlags; podNamespace: string | undefined },
+  role: {
+    name: string;
+    flags: LeaderElectionFlags;
+    podNamespace: string | undefined;
+    vitals: Vitals;
+    isReady?: () => boolean;
+  },
   parts: RoleDependencies,
   program: (store: ObjectStore, term: Term | undefined) => LedProgram,
 ): Running {
-  const { name, flags, podNamespace } = role;
+  const { name, flags, podNamespace, vitals, isReady = () => true } = role;
+  const leads = vitals.metrics.gauge('leader_election_master_status', 'Whether this replica leads.', ['name']);
+  const requires = (isLeader: () => boolean, holder: () => string): void => {
+    vitals.metrics.onCollect(() => leads.set(isLeader() ? 1 : 0, { name }));
+    vitals.requires('leadership', () => (isLeader() || holder() !== '' ? undefined : 'it is not known yet who leads'));
+    vitals.requires('cluster', () => (!isLeader() || isReady() ? undefined : 'the cluster has not been read yet'));
+  };
   if (flags.leaderElect === false) {
     const only = program(parts.store, undefined);
+    requires(
+      () => true,
+      () => '',
+    );
     only.start();
     return only;
   }
@@ -48,6 +68,10 @@ export function startLed(
       times: timesOf(flags),
     },
     program,
+  );
+  requires(
+    () => elector.isLeader,
+    () => elector.holder,
   );
   elector.start();
   return {

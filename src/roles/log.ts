@@ -1,10 +1,21 @@
-import { type Logger, pino } from 'pino';
+import { writeSync } from 'node:fs';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Log } from '../model/index.ts';
+import { logText } from './log-text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** `json`: one object a line, for machines. `text`: for people. */
+export type LogFormat = 'json' | 'text';
 
-/** One JSON line an entry on standard error. Standard output stays free for what a command prints. */
-export function createLog(role: string, level: LogLevel = 'info'): Log {
+const STANDARD_ERROR = 2;
+const AS_TEXT: DestinationStream = {
+  write: (line) => {
+    writeSync(STANDARD_ERROR, logText(JSON.parse(line) as Record<string, unknown>));
+  },
+};
+
+/** One line an entry on standard error. Standard output stays free for what a command prints. */
+export function createLog(role: string, level: LogLevel = 'info', format: LogFormat = 'json'): Log {
   const logger: Logger = pino(
     {
       level,
@@ -12,7 +23,7 @@ export function createLog(role: string, level: LogLevel = 'info'): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ fd: 2, sync: true }),
+    format === 'text' ? AS_TEXT : pino.destination({ fd: STANDARD_ERROR, sync: true }),
   );
   return {
     debug: (fields, message) => logger.debug(fields, message),

@@ -1,7 +1,8 @@
 import { type Clock, type Random, SystemClock } from '../clock/index.ts';
 import { HttpStore, IN_CLUSTER, loadKubeconfig, type RequestLimits } from '../kubernetes/index.ts';
 import type { Log } from '../model/index.ts';
-import { createLog, type LogLevel } from './log.ts';
+import { createLog, type LogFormat, type LogLevel } from './log.ts';
+import { Vitals, type VitalsOptions } from './vitals.ts';
 
 /** A long-running process: what was started, and how to end it. */
 export interface Running {
@@ -19,13 +20,16 @@ export interface RoleDependencies {
 export interface ConnectedRole extends RoleDependencies {
   /** Of the pod that this process runs in; undefined outside of a cluster. */
   podNamespace: string | undefined;
+  /** Not started yet. */
+  vitals: Vitals;
 }
 
-export interface ClusterOptions {
+export interface ClusterOptions extends VitalsOptions {
   /** Kubeconfig file; default as kubectl: $KUBECONFIG, ~/.kube/config, in-cluster. */
   kubeconfig?: string;
   context?: string;
   logLevel?: LogLevel;
+  logFormat?: LogFormat;
   /** Requests a second, and how many of them at once; default: no limit. */
   kubeApiQps?: number;
   kubeApiBurst?: number;
@@ -37,11 +41,23 @@ export async function connect(role: string, options: ClusterOptions): Promise<Co
     ...(options.kubeconfig === undefined ? {} : { path: options.kubeconfig }),
     ...(options.context === undefined ? {} : { context: options.context }),
   });
+  const log = createLog(role, options.logLevel, options.logFormat);
+  const vitals = new Vitals(log, options);
+  const requests = vitals.metrics.counter(
+    'rest_client_requests_total',
+    'Requests to the API server, by status and method.',
+    ['code', 'method'],
+  );
   return {
-    store: new HttpStore(access, { userAgent: `fermata-${role}`, limits: limitsOf(options) }),
+    store: new HttpStore(access, {
+      userAgent: `fermata-${role}`,
+      limits: limitsOf(options),
+      onAnswer: (method, code) => requests.increment({ code: code === 0 ? '<error>' : String(code), method }),
+    }),
     clock: new SystemClock(),
     random: Math.random,
-    log: createLog(role, options.logLevel),
+    log,
+    vitals,
     podNamespace: access.context === IN_CLUSTER ? access.namespace : undefined,
   };
 }

@@ -1,4 +1,4 @@
-import { Scheduler } from '../controllers/index.ts';
+import { Scheduler, SchedulerMetrics } from '../controllers/index.ts';
 import { EventRecorder } from '../kubernetes/index.ts';
 import { reasonOf } from '../model/index.ts';
 import { Engine, type SchedulerConfiguration } from '../scheduling/index.ts';
@@ -18,16 +18,21 @@ const VERSION_RETRY_MILLISECONDS = 1_000;
 
 export async function startScheduler(options: SchedulerRoleOptions): Promise<Running> {
   const configuration = options.config === undefined ? undefined : await readSchedulerConfiguration(options.config);
-  const { podNamespace, ...dependencies } = await connect('scheduler', options);
+  const { podNamespace, vitals, ...dependencies } = await connect('scheduler', options);
+  const metrics = new SchedulerMetrics(vitals.metrics);
+  let current: Scheduler | undefined;
   if (configuration !== undefined && configuration.ignored.length > 0) {
     dependencies.log.warn({ fields: configuration.ignored }, 'fields of the configuration mean nothing here');
   }
   const schedulerNames = namesOf(options, configuration);
-  const led = startLed({ name: NAME, flags: options, podNamespace }, dependencies, (store, term) => {
+  await vitals.start();
+  const isReady = (): boolean => current?.ready === true;
+  const role = { name: NAME, flags: options, podNamespace, vitals, isReady };
+  const led = startLed(role, dependencies, (store, term) => {
     const parts = { ...dependencies, store };
     const events = new EventRecorder(parts, { component: NAME });
     const scheduler = new Scheduler(
-      { ...parts, events, engine: new Engine(configuration) },
+      { ...parts, events, engine: new Engine(configuration), metrics },
       {
         ...(schedulerNames.length === 0 ? {} : { schedulerNames }),
         ...(term === undefined ? {} : { term }),
@@ -35,6 +40,7 @@ export async function startScheduler(options: SchedulerRoleOptions): Promise<Run
         readsUsage: true,
       },
     );
+    current = scheduler;
     return {
       start: () => scheduler.start(),
       stop: async () => {
@@ -46,6 +52,7 @@ export async function startScheduler(options: SchedulerRoleOptions): Promise<Run
   return {
     stop: async () => {
       await led.stop();
+      await vitals.stop();
       await dependencies.store.close();
     },
   };

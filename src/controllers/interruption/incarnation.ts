@@ -11,6 +11,7 @@ import {
   type PodSpec,
   RESTORE_FAILURES_ANNOTATION,
   SUSPENDED_GATE,
+  withRestoreImages,
 } from '../../model/index.ts';
 import { incarnationMarks } from '../identity/incarnation-marks.ts';
 
@@ -49,7 +50,7 @@ export function nextIncarnation(checkpoint: PodCheckpoint): Draft<Pod> {
   const gates = (spec.schedulingGates ?? []).filter((gate) => gate.name !== SUSPENDED_GATE);
   if (checkpoint.spec.restore === 'Manual') gates.push({ name: SUSPENDED_GATE });
   const { schedulingGates: _, ...rest } = spec;
-  return {
+  const draft = {
     metadata: {
       name,
       ...(checkpoint.metadata.namespace === undefined ? {} : { namespace: checkpoint.metadata.namespace }),
@@ -59,4 +60,5 @@ export function nextIncarnation(checkpoint: PodCheckpoint): Draft<Pod> {
     },
     spec: { ...rest, ...(gates.length === 0 ? {} : { schedulingGates: gates }) },
   };
+  return withRestoreImages(draft, checkpoint);
 }

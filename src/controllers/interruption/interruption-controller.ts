@@ -24,6 +24,7 @@ import {
 import { ControlledWorkloads } from '../identity/controlled-workloads.ts';
 import { GoneIncarnations } from './gone-incarnations.ts';
 import { Incarnations, isReplacedByController, type NextPod } from './incarnations.ts';
+import type { WorkloadMetrics } from './workload-metrics.ts';
 
 export interface ControllerDependencies {
   store: ObjectStore;
@@ -31,6 +32,7 @@ export interface ControllerDependencies {
   random: Random;
   log: Log;
   events: EventRecorder;
+  metrics?: WorkloadMetrics;
 }
 
 /** First wait after a failed restore; it doubles with each failure in a row. */
@@ -84,6 +86,7 @@ export class InterruptionController {
     this.#checkpoints = new Reflector<PodCheckpoint>(dependencies, POD_CHECKPOINTS, {
       onChange: (checkpoint) => this.#loop.enqueue(keyOf(checkpoint)),
     });
+    dependencies.metrics?.follow(this.#checkpoints, this.#stopping.signal);
     this.#groups = new Reflector<PodGroupCheckpoint>(dependencies, POD_GROUP_CHECKPOINTS, {
       optional: true,
       onChange: ({ metadata: { namespace }, status }) => {

@@ -5,6 +5,7 @@ import type { ClusterEvent, SchedulingEngine } from '../../scheduling/index.ts';
 import { ClusterFeed } from './cluster-feed.ts';
 import { DecisionExecutor } from './decision-executor.ts';
 import { fencePods } from './fence.ts';
+import type { SchedulerMetrics } from './scheduler-metrics.ts';
 import { UsageFeed } from './usage-feed.ts';
 
 export interface SchedulerDependencies {
@@ -14,6 +15,7 @@ export interface SchedulerDependencies {
   log: Log;
   engine: SchedulingEngine;
   events: EventRecorder;
+  metrics?: SchedulerMetrics;
 }
 
 export interface SchedulerOptions {
@@ -47,6 +49,7 @@ export class Scheduler {
   readonly #feed: ClusterFeed;
   readonly #executor: DecisionExecutor;
   readonly #usage: UsageFeed | undefined;
+  readonly #metrics: SchedulerMetrics | undefined;
   readonly #stopping = new AbortController();
   #ready = false;
   #passPending = false;
@@ -57,6 +60,7 @@ export class Scheduler {
     this.#clock = dependencies.clock;
     this.#log = dependencies.log;
     this.#engine = dependencies.engine;
+    this.#metrics = dependencies.metrics;
     this.#parts = dependencies;
     this.#term = options.term;
     this.#refusesLateBinds = options.refusesLateBinds ?? (async () => true);
@@ -75,6 +79,7 @@ export class Scheduler {
       checkpointOf: (key) => this.#feed.checkpoints.get(key),
       podOf: (key) => this.#feed.pods.get(key),
       onFailure: (event) => this.#observe(event),
+      onBound: ({ uid }) => this.#metrics?.bound(uid, this.#clock.monotonic()),
       signal: this.#stopping.signal,
     });
     if (options.readsUsage !== true) return;
@@ -127,9 +132,11 @@ export class Scheduler {
     await this.#usage?.stop();
     await this.#feed.stop();
     await this.#executor.idle();
+    this.#metrics?.clear();
   }
 
   #observe(event: ClusterEvent): void {
+    this.#metrics?.observe(event, this.#clock.monotonic());
     this.#engine.observe(event, this.#clock.now());
     this.#requestPass();
   }
@@ -144,7 +151,10 @@ export class Scheduler {
   }
 
   #pass(): void {
+    const begun = this.#clock.monotonic();
     const decisions = this.#engine.decide(this.#clock.now(), PODS_PER_PASS);
+    const ended = this.#clock.monotonic();
+    this.#metrics?.decided(this.#engine, decisions, ended - begun, ended);
     for (const decision of decisions) this.#executor.execute(decision);
     this.#armWakeup();
     if (decisions.length >= PODS_PER_PASS) this.#requestPassSoon();

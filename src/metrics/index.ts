@@ -1,0 +1,1 @@
+export { type Counter, exponentialBuckets, type Gauge, type Histogram, type Labels, Metrics } from './metrics.ts';
