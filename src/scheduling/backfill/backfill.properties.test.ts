@@ -29,9 +29,6 @@ const jobs = (spare: fc.Arbitrary<number | undefined>) =>
   );
 const sizes = fc.array(fc.integer({ min: 4, max: 8 }), { minLength: 1, maxLength: 2 });
 
-/** One try may come this much late: the backoff of a pod that was tried shortly before. */
-const BACKOFF_MS = 11_000;
-
 /** Those that fit into an empty node: others would wait for ever. */
 const fitting = (cpus: readonly number[], all: readonly Job[]): Job[] =>
   all.filter(({ cpu }) => cpu <= Math.max(...cpus));
@@ -82,10 +79,10 @@ for (const reservations of [1, 100]) {
         const world = schedule({ reservations, interruptible: false }, cpus, fitting(cpus, all));
         for (const [name, at] of promises(world)) {
           const start = world.startOf(name) ?? Infinity;
-          assert.ok(start <= at + BACKOFF_MS, `${name} was promised ${at} and began at ${start}`);
+          assert.ok(start <= at, `${name} was promised ${at} and began at ${start}`);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 150 },
     );
   });
 }
@@ -99,9 +96,9 @@ test('the first that has to wait starts no later than if nobody came after it', 
       if (name === undefined) return;
       const alone = schedule(undefined, cpus, run.slice(0, Number(name.slice(1)) + 1));
       const [start = Infinity, want = Infinity] = [world.startOf(name), alone.startOf(name)];
-      assert.ok(start <= want + BACKOFF_MS, `${name} began at ${start}, without the others at ${want}`);
+      assert.ok(start <= want, `${name} began at ${start}, without the others at ${want}`);
     }),
-    { numRuns: 40 },
+    { numRuns: 150 },
   );
 });
 
@@ -115,7 +112,7 @@ test('guests are away in time: who has the first promise keeps it, and everybody
       if (first !== undefined) {
         const [name, at] = first;
         const start = world.startOf(name) ?? Infinity;
-        assert.ok(start <= at + BACKOFF_MS, `${name} was promised ${at} and began at ${start}`);
+        assert.ok(start <= at, `${name} was promised ${at} and began at ${start}`);
       }
       assert.deepEqual(world.waiting, []);
       // Nothing that was computed is lost: all runs of a job together are as long as the job.
@@ -124,6 +121,6 @@ test('guests are away in time: who has the first promise keeps it, and everybody
         assert.equal(ran, runs * 1_000, `j${index}`);
       });
     }),
-    { numRuns: 40 },
+    { numRuns: 150 },
   );
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VACATE_BY_ANNOTATION } from '../../model/index.ts';
 import { DEFAULT_PROFILE, type Profile } from '../framework/profile.ts';
-import { node, type PodBuilder, pod, policy } from '../testing.ts';
+import { EPOCH, node, type PodBuilder, pod, policy } from '../testing.ts';
 import { Play } from '../testing-play.ts';
 import { Story } from '../testing-story.ts';
 import type { BackfillOptions } from './backfill-dependencies.ts';
@@ -188,4 +188,23 @@ test('when those before it end early, its guests are made to go at once', () => 
   world.play(3 * 60 * MINUTE);
   assert.ok((world.startOf('large') ?? Infinity) < 20 * MINUTE + 15_000, `large began at ${world.startOf('large')}`);
   assert.deepEqual(world.waiting, []);
+});
+
+test('who was promised a start gets its turn then, however often it was tried shortly before', () => {
+  const world = new Story(backfilling()).nodes(node('n1').allocatable({ cpu: '4' }));
+  const short = job('short', 2, '10m').on('n1');
+  world.pods(short, job('large', 4, '1h').created(1_000)).brief();
+  const tries = [10, 30, 60, 100, 599].map((seconds) => {
+    world.after(EPOCH + seconds * 1_000 - world.now);
+    return world
+      .nodes(
+        node('n1')
+          .allocatable({ cpu: '4' })
+          .labels({ tried: String(seconds) }),
+      )
+      .brief().length;
+  });
+  assert.deepEqual(tries, [1, 1, 1, 1, 1]);
+  assert.equal(world.engine.nextWakeup(), EPOCH + 600_000);
+  assert.deepEqual(world.after(1_000).gone(short).brief(), ['Bind large → n1']);
 });

@@ -160,11 +160,8 @@ export class Backfill
     }
     const respected = found === kept ? 'all' : 'ahead';
     const vacated = this.#guestsOf(cycle, impasse, found);
-    if (vacated.type === 'Interrupt') {
-      this.#put([found], { respected, now });
-      return vacated;
-    }
     this.#put([found], { respected, now });
+    if (vacated.type === 'Interrupt') return vacated;
     if (known !== undefined && (known.node !== found.node || known.at < found.at)) this.#wakeKeptAway(now);
     const seconds = Math.ceil((found.at - now) / 1_000);
     return {
@@ -360,16 +357,19 @@ export class Backfill
     return this.#isGuestOf(pod, waiting) ? Math.min(end, now + SOON_MS) : end;
   }
 
-  /** Before a pass: those for whom promises changed in the last one are tried again. */
+  /**
+   * Before a pass: those for whom promises changed in the last one are tried again, and those whose time has come, whatever
+   * their backoff: started late, they would end late, and those promised the room behind them would start later yet.
+   */
   begin(now: number): void {
     this.dropStale(now);
-    for (const uid of this.#toWake) this.#dependencies.activate(uid, now);
+    for (const uid of [...this.#toWake, ...this.#reservations.fallingDue(now)]) this.#dependencies.activate(uid, now);
     this.#toWake.clear();
   }
 
   /** When {@link begin} has something to do; Infinity: never. */
   nextDue(): number {
-    return this.#toWake.size === 0 ? Infinity : this.#wakeAt;
+    return Math.min(this.#toWake.size === 0 ? Infinity : this.#wakeAt, this.#reservations.nextDue());
   }
 
   /** In the next pass, not in this one: two pods whose promises depend on each other could go on for ever. */

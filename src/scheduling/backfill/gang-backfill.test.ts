@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { POD_GROUP_LABEL } from '../../model/index.ts';
+import { POD_GROUP_LABEL, parseWalltime } from '../../model/index.ts';
 import { DEFAULT_PROFILE, type Profile } from '../framework/profile.ts';
 import { groupIs } from '../gang/testing-group.ts';
 import { node, type PodBuilder, pod } from '../testing.ts';
@@ -65,7 +65,7 @@ test('when a member is gone and the rest too few, the promise falls', () => {
   );
 });
 
-test('a gang that has to wait starts whole in the end, and so does everybody else', () => {
+test('a gang starts whole, no later than it was first promised, and everybody else starts in the end', () => {
   const jobs = fc.array(
     fc.record({
       cpu: fc.integer({ min: 1, max: 4 }),
@@ -93,7 +93,27 @@ test('a gang that has to wait starts whole in the end, and so does everybody els
         world.submit(job(`l${index}`, cpu, walltime), { when, runs: runs * 1_000 });
       });
       world.play(12 * 3_600_000);
+      assert.deepEqual(world.waiting, []);
+      const [start, other] = [world.startOf('r0') ?? Infinity, world.startOf('r1')];
+      assert.equal(start, other, 'whole');
+      let promised = Infinity;
+      for (const { now, at } of promisesTo('r0', world)) {
+        // Those ahead that wait themselves may take the room whenever it suits them.
+        if (early.some((_, index) => (world.startOf(`e${index}`) ?? Infinity) > now)) continue;
+        assert.ok(at < promised + 1_000, `promised ${promised}, then ${at}`);
+        promised = Math.min(promised, at);
+      }
+      if (promised < Infinity) assert.ok(start <= promised, `promised ${promised} and began at ${start}`);
     }),
-    { numRuns: 30 },
+    { numRuns: 100 },
   );
 });
+
+/** What the pod was told, ms: rounded up to a second. */
+function promisesTo(name: string, { decided }: Play): { now: number; at: number }[] {
+  return decided.flatMap(({ now, decision }) => {
+    if (decision.type !== 'Unschedulable' || decision.pod.name !== name) return [];
+    const told = /is reserved for it in (\S+),/.exec(decision.message)?.[1];
+    return told === undefined ? [] : [{ now, at: now + parseWalltime(told) }];
+  });
+}

@@ -27,6 +27,8 @@ export class Reservations {
   readonly #less: (one: QueuedPod, other: QueuedPod) => boolean;
   /** By owner: one for a pod, one a member for a gang. */
   readonly #byOwner = new Map<string, readonly Reservation[]>();
+  /** Those whose time has come already. */
+  readonly #due = new WeakSet<Reservation>();
 
   constructor(most: number, less: (one: QueuedPod, other: QueuedPod) => boolean) {
     this.#most = most;
@@ -45,6 +47,24 @@ export class Reservations {
 
   *all(): Iterable<Reservation> {
     for (const reservations of this.#byOwner.values()) yield* reservations;
+  }
+
+  /** UIDs of those whose time has come since this was last asked. */
+  fallingDue(now: number): string[] {
+    const due: string[] = [];
+    for (const reservation of this.all()) {
+      if (reservation.at > now || this.#due.has(reservation)) continue;
+      this.#due.add(reservation);
+      due.push(reservation.holder.info.uid);
+    }
+    return due;
+  }
+
+  /** When {@link fallingDue} has something to say; Infinity: never. */
+  nextDue(): number {
+    let next = Infinity;
+    for (const reservation of this.all()) if (!this.#due.has(reservation)) next = Math.min(next, reservation.at);
+    return next;
   }
 
   /**
