@@ -39,6 +39,7 @@ export async function serveCoordinator(flags: ServeFlags): Promise<void> {
         },
         ...(flags.state !== undefined && { state: flags.state }),
         logLevel: flags.logLevel,
+        logFormat: flags.logFormat,
       }),
     {},
   );

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type OutputFormat, outputOption } from './output.ts';
+import { logFormatOption } from './roles.ts';
 
 export interface ServeFlags {
   address: string;
@@ -13,6 +14,7 @@ export interface ServeFlags {
   tokenSecretFile?: string;
   insecure?: boolean;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
+  logFormat: 'json' | 'text';
 }
 
 export interface RelayFlags {
@@ -43,6 +45,7 @@ export function register(program: Command): void {
     .option('--token-secret-file <file>', 'every request needs a token made with this secret')
     .option('--insecure', 'listen beyond this machine though nothing keeps strangers out')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .addOption(logFormatOption())
     .action(async (flags: ServeFlags) => {
       const { serveCoordinator } = await import('./coordinator-run.ts');
       await serveCoordinator(flags);

@@ -11,6 +11,10 @@ export async function runRole(start: () => Promise<Running>, options: { supervis
   await running.stop();
 }
 
+export function logFormatOption(): Option {
+  return new Option('--log-format <format>', 'of the log on standard error').choices(['json', 'text']).default('json');
+}
+
 /** Options every role that talks to a cluster has. */
 export function roleOptions(command: Command): Command {
   return command
@@ -19,9 +23,7 @@ export function roleOptions(command: Command): Command {
     .option('--kube-api-qps <number>', 'most requests a second to the API server (default: no limit)', positive)
     .option('--kube-api-burst <number>', 'how many of them may come at once (default: those of a second)', positive)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
-    .addOption(
-      new Option('--log-format <format>', 'of the log on standard error').choices(['json', 'text']).default('json'),
-    )
+    .addOption(logFormatOption())
     .option('--health-address <host:port>', 'serve /healthz, /readyz and /metrics here, e.g. :8081 (default: nowhere)')
     .option('--supervised', 'stop when standard input ends, as a part of a sandbox does');
 }

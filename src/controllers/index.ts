@@ -1,5 +1,6 @@
 export { GroupController } from './group/group-controller.ts';
 export { type PodAdmission, PodIdentity, type PodVerdict } from './identity/pod-identity.ts';
+export { type ReviewParts, reviewPod } from './identity/review-pod.ts';
 export { nextIncarnation } from './interruption/incarnation.ts';
 export { InterruptionController } from './interruption/interruption-controller.ts';
 export { WorkloadMetrics } from './interruption/workload-metrics.ts';

@@ -20,7 +20,8 @@ export interface CoordinationServerOptions {
   insecure?: boolean;
 }
 
-/** The coordinator on TCP: criu-coordinator's wire, and `GET /metrics`, `GET /status` for people and Prometheus. */
+/** The coordinator on TCP: criu-coordinator's wire, and `GET /metrics`, `/status`, `/healthz`, `/readyz`
+ * for people, Prometheus and kubelets. */
 export class CoordinationServer {
   readonly #parts: { clock: Clock; log: Log; coordinator: Coordinator };
   readonly #options: CoordinationServerOptions;
@@ -99,12 +100,13 @@ export class CoordinationServer {
   #http(request: string): string {
     const path = /^GET (\S+)/.exec(request)?.[1];
     const status = this.#parts.coordinator.status();
+    if (path === '/healthz' || path === '/readyz') return httpReply('200 OK', 'text/plain', 'ok\n');
     if (path === '/metrics') return httpReply('200 OK', 'text/plain; version=0.0.4', metricsText(status));
     // What it says of members is for those who may connect as members.
     if (path === '/status' && this.#options.hasTokens !== true) {
       return httpReply('200 OK', 'application/json', `${JSON.stringify(status)}\n`);
     }
-    return httpReply('404 Not Found', 'text/plain', 'see /metrics and /status\n');
+    return httpReply('404 Not Found', 'text/plain', 'see /metrics, /status, /healthz and /readyz\n');
   }
 }
 

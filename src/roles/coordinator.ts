@@ -10,7 +10,7 @@ import {
   MemoryState,
   SqliteState,
 } from '../coordination/index.ts';
-import { createLog, type LogLevel } from './log.ts';
+import { createLog, type LogFormat, type LogLevel } from './log.ts';
 import type { Running } from './role.ts';
 
 export interface CoordinatorRoleOptions {
@@ -19,11 +19,12 @@ export interface CoordinatorRoleOptions {
   /** File of the state; absent: what was decided is forgotten when the process ends. */
   state?: string;
   logLevel?: LogLevel;
+  logFormat?: LogFormat;
 }
 
 /** The barrier server of CRIU's hooks. */
 export async function startCoordinator(options: CoordinatorRoleOptions): Promise<Running & { port: number }> {
-  const parts = { clock: new SystemClock(), log: createLog('coordinator', options.logLevel) };
+  const parts = { clock: new SystemClock(), log: createLog('coordinator', options.logLevel, options.logFormat) };
   const file = options.state === undefined ? undefined : resolve(options.state);
   if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const state = file === undefined ? new MemoryState() : new SqliteState(file);

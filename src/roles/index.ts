@@ -12,3 +12,4 @@ export {
 export type { SchedulerRoleOptions } from './scheduler.ts';
 export { readSchedulerConfiguration } from './scheduler-configuration.ts';
 export { untilStopped } from './until-stopped.ts';
+export type { WebhookRoleOptions } from './webhook.ts';

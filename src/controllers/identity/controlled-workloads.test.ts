@@ -36,7 +36,7 @@ beforeEach(() => {
   clock = new VirtualClock();
   registry = registryOf([JOBS, STATEFUL_SETS, REPLICA_SETS]);
   const parts = { store: registry, clock, random: seededRandom(2), log: SILENT_LOG };
-  identity = new PodIdentity(parts, { knowsGates: true, schedulerNames: ['fermata'] });
+  identity = new PodIdentity(parts, () => ({ knowsGates: true, schedulerNames: ['fermata'] }));
   const controller = new InterruptionController({ ...parts, events: new EventRecorder(parts, { component: 'test' }) });
   controller.start();
   stop = () => controller.stop();

@@ -47,9 +47,10 @@ export class PodIdentity {
   readonly #store: ObjectStore;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #options: PatchOptions;
+  readonly #options: () => PatchOptions;
 
-  constructor(parts: { store: ObjectStore; clock: Clock; log: Log }, options: PatchOptions) {
+  /** @param options asked for each pod: an upgraded server may know more */
+  constructor(parts: { store: ObjectStore; clock: Clock; log: Log }, options: () => PatchOptions) {
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#log = parts.log;
@@ -83,7 +84,7 @@ export class PodIdentity {
         };
       }
       if (admission.dryRun || (await this.#claim(checkpoint, admission.uid, signal))) {
-        return { type: 'Patched', patch: incarnationPatch(pod, checkpoint, this.#options), checkpoint: name };
+        return { type: 'Patched', patch: incarnationPatch(pod, checkpoint, this.#options()), checkpoint: name };
       }
     }
     return { type: 'Refused', reason: 'others claim the checkpoints of this workload at the same moment: try again' };
