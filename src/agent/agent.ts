@@ -30,6 +30,7 @@ import { GroupVotes, groupOf } from './group-votes.ts';
 import type { Journal } from './journal.ts';
 import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';
 import { type OpenedCheckpoint, Opener } from './opener.ts';
+import { RestoreBallot } from './restore-ballot.ts';
 import { Slots } from './slots.ts';
 import { sourceOf } from './source-pod.ts';
 import type { CheckpointStorage } from './storage.ts';
@@ -82,6 +83,7 @@ export class Agent {
   readonly #checkpoints: Reflector<PodCheckpoint>;
   readonly #groups: Reflector<PodGroupCheckpoint>;
   readonly #votes: GroupVotes;
+  readonly #ballot: RestoreBallot;
   readonly #pods: Reflector<Pod>;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
@@ -119,7 +121,11 @@ export class Agent {
       { nodeName, directory, podsDirectory: options.podsDirectory },
     );
     this.#keeper = new Keeper({ ...shared, writer: this.#writer }, { nodeName, directory });
-    this.#opener = new Opener(shared, { nodeName, directory, peers: options.peers ?? (() => undefined) });
+    this.#ballot = new RestoreBallot({ ...parts, writer: this.#writer, votes });
+    this.#opener = new Opener(
+      { ...shared, ballot: this.#ballot },
+      { nodeName, directory, peers: options.peers ?? (() => undefined) },
+    );
     this.#loop = new ReconcileLoop(parts, {
       name: `checkpoints of ${nodeName}`,
       concurrency: RECONCILE_CONCURRENCY,
@@ -201,6 +207,11 @@ export class Agent {
     this.#counters.restoreMilliseconds += milliseconds ?? 0;
     const how = milliseconds === undefined ? '' : ` in ${Math.round(milliseconds)} ms`;
     this.#events.record(written, 'Normal', 'Restored', `Pod ${name} goes on from it on node ${this.#nodeName}${how}`);
+  }
+
+  /** A pod is given up here before it ran again; see {@link RestoreBallot.failed}. */
+  restoreFailed(pod: Pod, checkpointName: string, reason: string, signal: AbortSignal): Promise<void> {
+    return this.#ballot.failed(pod, checkpointName, reason, signal);
   }
 
   async #run(signal: AbortSignal): Promise<void> {

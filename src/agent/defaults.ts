@@ -24,3 +24,7 @@ export const GROUP_POLL_MILLISECONDS = 1_000;
 export const GROUP_GRACE_MILLISECONDS = 10_000;
 /** How soon to listen again to a runtime whose reports broke off. */
 export const CHANGES_RETRY_MILLISECONDS = 1_000;
+/** How soon a pod that is back and stands still asks for its group when the watch says nothing. */
+export const RESTORE_POLL_MILLISECONDS = 5_000;
+/** Longest a pod that is back stands still for the rest of its group: it holds room that others could use. */
+export const RESTORE_HOLD_MILLISECONDS = 120_000;

@@ -3,12 +3,15 @@ import { rfc3339 } from '../clock/index.ts';
 import { isApiError, type ObjectStore, type Reflector } from '../kubernetes/index.ts';
 import {
   type GroupDecision,
+  type GroupRestoration,
   isConditionTrue,
   keyOf,
   POD_GROUP_CHECKPOINTS,
   type PodCheckpoint,
   type PodGroupCheckpoint,
+  type PodGroupCheckpointStatus,
   PREPARED_CONDITION,
+  restoreRoundOf,
 } from '../model/index.ts';
 import { GROUP_POLL_MILLISECONDS } from './defaults.ts';
 import type { Journal, JournalEntry } from './journal.ts';
@@ -56,21 +59,34 @@ export class GroupVotes {
   async decided(ref: GroupRef, signal: AbortSignal): Promise<GroupDecision | undefined> {
     const seen = this.#groups.get(keyOf({ metadata: ref }));
     if (seen?.metadata.uid === ref.uid && seen.status?.decision !== undefined) return seen.status.decision;
-    const group = await this.#current(ref, signal);
+    const group = await this.current(ref, signal);
     return group === undefined ? this.#gone(ref) : group.status?.decision;
   }
 
   /** Waits for the decision. Rejects with the signal's reason, or when the server does not answer. */
-  async decision(ref: GroupRef, signal: AbortSignal): Promise<GroupDecision> {
+  decision(ref: GroupRef, signal: AbortSignal): Promise<GroupDecision> {
+    return this.until(ref, GROUP_POLL_MILLISECONDS, signal, () => this.decided(ref, signal));
+  }
+
+  /**
+   * Looks at once, at every change of the group that the watch tells of, and every `pollMilliseconds`, until there is something
+   * to see. Rejects with the signal's reason, or as `look` does.
+   */
+  async until<Seen>(
+    ref: GroupRef,
+    pollMilliseconds: number,
+    signal: AbortSignal,
+    look: () => Promise<Seen | undefined>,
+  ): Promise<Seen> {
     for (;;) {
       const over = new AbortController();
       const told = this.#change(ref, over.signal);
       try {
-        const decision = await this.decided(ref, signal);
-        if (decision !== undefined) return decision;
+        const seen = await look();
+        if (seen !== undefined) return seen;
         // A watch may stall: after a while the server is asked all the same.
         const either = AbortSignal.any([signal, over.signal]);
-        const poll = this.#parts.clock.sleep(GROUP_POLL_MILLISECONDS, either).catch((error: unknown) => {
+        const poll = this.#parts.clock.sleep(pollMilliseconds, either).catch((error: unknown) => {
           if (!over.signal.aborted) throw error;
         });
         await Promise.race([told, poll]);
@@ -83,22 +99,43 @@ export class GroupVotes {
   /** Aborts the group unless it is decided; returns what holds then. */
   async abort(ref: GroupRef, message: string, signal: AbortSignal): Promise<GroupDecision> {
     for (;;) {
-      const group = await this.#current(ref, signal);
+      const group = await this.current(ref, signal);
       if (group === undefined) return this.#gone(ref);
       if (group.status?.decision !== undefined) return group.status.decision;
-      const { uid, resourceVersion } = group.metadata;
       const decision: GroupDecision = { verdict: 'Aborted', message, time: rfc3339(this.#parts.clock.now()) };
-      try {
-        await this.#parts.store.patch(
-          POD_GROUP_CHECKPOINTS,
-          { namespace: ref.namespace, name: ref.name },
-          { metadata: { uid, resourceVersion }, status: { decision } },
-          { subresource: 'status', signal },
-        );
-        return decision;
-      } catch (error) {
-        if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
-      }
+      if (await this.#write(group, { decision }, signal)) return decision;
+    }
+  }
+
+  /** False when the group is another one by now, or gone. */
+  async #write(
+    group: PodGroupCheckpoint,
+    status: Pick<PodGroupCheckpointStatus, 'decision' | 'restoration'>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { namespace, name, uid, resourceVersion } = group.metadata;
+    try {
+      await this.#parts.store.patch(
+        POD_GROUP_CHECKPOINTS,
+        { namespace, name },
+        { metadata: { uid, resourceVersion }, status },
+        { subresource: 'status', signal },
+      );
+      return true;
+    } catch (error) {
+      if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
+      return false;
+    }
+  }
+
+  /** Ends a round of the group's restore, unless it is over or the group goes on already: nobody runs by it, a later one may be tried. */
+  async endRestore(ref: GroupRef, round: number, message: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const group = await this.current(ref, signal);
+      if (group === undefined || group.status?.restoration?.verdict !== undefined) return;
+      if (restoreRoundOf(group) > round) return;
+      const restoration: GroupRestoration = { round: round + 1, message, time: rfc3339(this.#parts.clock.now()) };
+      if (await this.#write(group, { restoration }, signal)) return;
     }
   }
 
@@ -131,7 +168,8 @@ export class GroupVotes {
     return { verdict: 'Aborted', message, time: rfc3339(this.#parts.clock.now()) };
   }
 
-  async #current(ref: GroupRef, signal: AbortSignal): Promise<PodGroupCheckpoint | undefined> {
+  /** The group as the server has it now; undefined: it is gone. */
+  async current(ref: GroupRef, signal: AbortSignal): Promise<PodGroupCheckpoint | undefined> {
     const { namespace, name, uid } = ref;
     try {
       const group = await this.#parts.store.get(POD_GROUP_CHECKPOINTS, { namespace, name }, { signal });

@@ -14,6 +14,7 @@ import {
 } from '../model/index.ts';
 import { isReady } from './checkpoint-status.ts';
 import type { AgentCounters } from './counters.ts';
+import type { RestoreBallot } from './restore-ballot.ts';
 import type { CheckpointStorage } from './storage.ts';
 
 /** A checkpoint as the node gets it to restore from. */
@@ -22,6 +23,8 @@ export interface OpenedCheckpoint {
   directory: string;
   /** Puts what the pod's `emptyDir` volumes held at the dump into the new folders (volume name → folder). */
   fillVolumes(folders: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
+  /** What the pod waits for once it is back; see {@link RestoreBallot.holdOf}. */
+  hold?: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface OpenerParts {
@@ -30,6 +33,7 @@ export interface OpenerParts {
   events: EventRecorder;
   log: Log;
   counters: AgentCounters;
+  ballot: RestoreBallot;
 }
 
 export interface OpenerOptions {
@@ -70,8 +74,10 @@ export class Opener {
       if (checkpoint.status?.nodeName !== this.#options.nodeName) await storage.files.remove(directory);
       throw error;
     }
+    const hold = this.#parts.ballot.holdOf(pod, checkpoint);
     return {
       directory,
+      ...(hold !== undefined && { hold }),
       fillVolumes: async (folders, either) => {
         for (const [volume, folder] of Object.entries(folders)) {
           await storage.unpackVolume(directory, volume, folder, either);

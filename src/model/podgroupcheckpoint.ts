@@ -5,6 +5,7 @@ import type { PodCheckpoint } from './podcheckpoint.ts';
 import type {
   GroupDecisionSchema,
   GroupMemberSchema,
+  GroupRestorationSchema,
   PodGroupCheckpointSpecSchema,
   PodGroupCheckpointStatusSchema,
 } from './schemas/pod-group-checkpoint.ts';
@@ -15,6 +16,7 @@ export type PodGroupCheckpointSpec = Omit<Static<typeof PodGroupCheckpointSpecSc
 export type PodGroupCheckpointStatus = Static<typeof PodGroupCheckpointStatusSchema>;
 export type GroupMember = Static<typeof GroupMemberSchema>;
 export type GroupDecision = Static<typeof GroupDecisionSchema>;
+export type GroupRestoration = Static<typeof GroupRestorationSchema>;
 
 export interface PodGroupCheckpoint extends KubeObject {
   spec: PodGroupCheckpointSpec;
@@ -42,4 +44,9 @@ export function isMemberOf(checkpoint: PodCheckpoint, group: PodGroupCheckpoint)
     checkpoint.spec.group === group.metadata.name &&
     owners.some((owner) => owner.uid === group.metadata.uid)
   );
+}
+
+/** Which try of the group's restore is under way. */
+export function restoreRoundOf({ status }: PodGroupCheckpoint): number {
+  return status?.restoration?.round ?? 1;
 }

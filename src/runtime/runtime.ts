@@ -37,7 +37,7 @@ export interface PodCheckpointer {
    * Makes the pod and brings its containers to life from `directory` instead of from their images. On failure nothing of
    * the pod is left. Throws FermataError `RestoreFailed` (message: CRIU's own reason), or as `createPod`.
    */
-  restorePod(pod: PodToRun, directory: string, signal?: AbortSignal): Promise<void>;
+  restorePod(pod: PodToRun, directory: string, options?: RestoreOptions): Promise<void>;
   /**
    * Called once when the agent starts, for a dump that a crash may have cut: waits for orphaned dumps of the pod to end
    * and says what became of it. `running`: nothing happened, or it was undone. `dumped`: `directory` is complete and no
@@ -76,6 +76,16 @@ export interface CheckpointOptions {
    * held, the rejection is passed on, and `recoverDump` takes it up.
    */
   decide?: (held: HeldDump) => Promise<boolean>;
+}
+
+export interface RestoreOptions {
+  signal?: AbortSignal;
+  /**
+   * Called when every container is back and before any of them runs; no TCP passes to or from the pod while it is waited for. When it
+   * resolves they run. When it rejects, nothing of the pod is left, and `restorePod` rejects with the same. When the orderer is
+   * killed meanwhile, they stand still until `restorePod` is called again, which asks anew.
+   */
+  hold?: () => Promise<void>;
 }
 
 export interface HeldDump {

@@ -5,6 +5,7 @@ import {
   conditionOf,
   GROUP_FINALIZER,
   type GroupDecision,
+  type GroupRestoration,
   isConditionTrue,
   isMemberOf,
   keyOf,
@@ -17,9 +18,11 @@ import {
   type PodCheckpoint,
   type PodGroupCheckpoint,
   type PodGroupCheckpointStatus,
+  restoreRoundOf,
   withCondition,
 } from '../../model/index.ts';
 import { failureOf, isPrepared, memberCheckpoint, membersOf } from './group-members.ts';
+import { areStillBack, restoreStep } from './group-restore.ts';
 import { groupConditions } from './group-status.ts';
 
 interface GroupDependencies {
@@ -218,6 +221,7 @@ export class GroupController {
   /** Decided: says how far the members are, and lets the object go when none of them needs the decision any more. */
   async #settle(group: PodGroupCheckpoint, signal: AbortSignal): Promise<Requeue> {
     const members = this.#membersOf(group);
+    if (await this.#restore(group, members, signal)) return undefined;
     const conditions = groupConditions(group, members, this.#clock.now());
     if (!isDeepStrictEqual(conditions, group.status?.conditions)) {
       await this.#status(group, { ...group.status, conditions }, signal);
@@ -241,6 +245,29 @@ export class GroupController {
       await this.#patch(group, { metadata: { finalizers: rest } }, signal);
     }
     return undefined;
+  }
+
+  /** Lets members that stand still until all are back go on, or gives the round up; true: it has written so. */
+  async #restore(group: PodGroupCheckpoint, members: readonly PodCheckpoint[], signal: AbortSignal): Promise<boolean> {
+    let next = restoreStep(group, members);
+    if (next?.step === 'commit') {
+      // What the watches show may be old, and this is final.
+      const current = await this.#currentMembersOf(group, signal);
+      next = restoreStep(group, current);
+      const { namespace } = group.metadata;
+      const pods = await this.#store.list(PODS, { signal, ...(namespace !== undefined && { namespace }) });
+      if (next?.step === 'commit' && !areStillBack(current, pods.items)) return false;
+    }
+    if (next === undefined) return false;
+    const { step, message } = next;
+    const round = restoreRoundOf(group);
+    const time = rfc3339(this.#clock.now());
+    const restoration: GroupRestoration =
+      step === 'commit' ? { round, verdict: 'Committed', message, time } : { round: round + 1, message, time };
+    await this.#status(group, { ...group.status, restoration }, signal);
+    const isCommitted = step === 'commit';
+    this.#events.record(group, isCommitted ? 'Normal' : 'Warning', isCommitted ? 'GoesOn' : 'RestoreFailed', message);
+    return true;
   }
 
   async #currentMembersOf(group: PodGroupCheckpoint, signal: AbortSignal): Promise<PodCheckpoint[]> {

@@ -25,7 +25,12 @@ export function groupConditions(
     const message = `${done} of ${named.length} pods`;
     conditions = withCondition(conditions, { type, status: 'True', reason: `All${type}`, message }, time);
   }
-  return conditions;
+  const { restoration } = group.status ?? {};
+  if (restoration === undefined || restoration.verdict !== undefined || isConditionTrue(conditions, 'Restored')) {
+    return conditions;
+  }
+  const message = `try ${restoration.round - 1} was given up, none ran: ${restoration.message ?? 'no reason given'}`;
+  return withCondition(conditions, { type: 'Restored', status: 'False', reason: 'RestoreFailed', message }, time);
 }
 
 function ready({ status }: PodGroupCheckpoint, members: readonly PodCheckpoint[]): Condition {

@@ -176,8 +176,24 @@ export const PodCheckpointStatusSchema = Type.Object(
             Type.Array(Type.String(), { description: 'Nodes on which it failed.', ...mergedSet }),
           ),
           notBefore: Type.Optional(Type.String({ format: 'date-time', description: 'Next try at the earliest.' })),
+          prepared: Type.Optional(
+            Type.Object(
+              {
+                podUID: Type.String({ description: 'UID of the incarnation.' }),
+                round: Type.Integer({ minimum: 1, description: "Round of the group's restore it holds for." }),
+              },
+              {
+                additionalProperties: false,
+                description:
+                  'The incarnation is back and stands still until all of its group are; written by the agent.',
+              },
+            ),
+          ),
         },
-        { additionalProperties: false, description: 'How the workload comes back; written by the controller.' },
+        {
+          additionalProperties: false,
+          description: 'How the workload comes back; written by the controller, `prepared` by the agent.',
+        },
       ),
     ),
     manifestDigest: Type.Optional(

@@ -55,12 +55,37 @@ export const GroupDecisionSchema = Type.Object(
   },
 );
 
+export const GroupRestorationSchema = Type.Object(
+  {
+    round: Type.Integer({
+      minimum: 1,
+      description: 'Which try it is; it grows with each that was given up. Members are prepared for one round.',
+    }),
+    verdict: Type.Optional(
+      Type.Literal('Committed', { description: 'Every member was back, standing still, and goes on; final.' }),
+    ),
+    message: Type.Optional(Type.String({ description: 'Why it was decided so, or why the last round was given up.' })),
+    time: Type.String({ format: 'date-time', description: 'When that was.' }),
+  },
+  {
+    additionalProperties: false,
+    title: 'PodGroupRestoration',
+    description:
+      'How the group comes back: members stand still until all are back; written by the controller and agents.',
+    'x-kubernetes-validations': [
+      { rule: '!has(oldSelf.verdict) || self == oldSelf', message: 'a decision is taken once' },
+      { rule: 'self.round >= oldSelf.round', message: 'a round that was given up is over' },
+    ],
+  },
+);
+
 export const PodGroupCheckpointStatusSchema = Type.Object(
   {
     members: Type.Optional(
       Type.Array(GroupMemberSchema, { description: 'The pods the selector was resolved to.', ...keyedBy('name') }),
     ),
     decision: Type.Optional(GroupDecisionSchema),
+    restoration: Type.Optional(GroupRestorationSchema),
     conditions: Type.Optional(
       Type.Array(ConditionSchema, {
         description: 'Ready (as of a PodCheckpoint), Released, Restored: true when they are of every member.',
@@ -71,7 +96,8 @@ export const PodGroupCheckpointStatusSchema = Type.Object(
   {
     additionalProperties: false,
     title: 'PodGroupCheckpointStatus',
-    description: 'How far the group has come; written by the group controller, the decision also by agents.',
+    description:
+      'How far the group has come; written by the group controller, decision and restoration also by agents.',
   },
 );
 

@@ -166,4 +166,10 @@ export function checkPodGroupCheckpointUpdate(
   if (decision !== undefined && !isSame(decision, next.status?.decision)) {
     errors.invalid('status.decision', next.status?.decision, 'a decision is taken once');
   }
+  const before = old.status?.restoration;
+  const now = next.status?.restoration;
+  if (before === undefined || isSame(before, now)) return;
+  if (before.verdict !== undefined) errors.invalid('status.restoration', now, 'a decision is taken once');
+  else if ((now?.round ?? 0) < before.round)
+    errors.invalid('status.restoration', now, 'a round that was given up is over');
 }

@@ -214,7 +214,7 @@ export function checkpointingTests(node: () => TestNode, secondNode: () => TestN
     const { bed, runtime } = node();
     const { drawPod } = await import('./sketch.ts');
     const pod = await drawPod(bed, { uid: 'haste-2', workload: 'haste', containers: [COUNTING] });
-    await assert.rejects(bed.during(runtime.restorePod(pod, directoryOf('haste'), signal)), /no need/);
+    await assert.rejects(bed.during(runtime.restorePod(pod, directoryOf('haste'), { signal })), /no need/);
     assert.equal(await node().observe('haste-2'), undefined);
   });
 

@@ -1,6 +1,7 @@
 import { after, afterEach, before, describe } from 'node:test';
 import type { RuntimeBed } from './bed.ts';
 import { checkpointingTests } from './checkpointing.ts';
+import { heldRestoreTests } from './held-restores.ts';
 import { holdingTests } from './holding.ts';
 import { TestNode } from './node.ts';
 import { runningTests } from './running.ts';
@@ -38,5 +39,6 @@ export function runtimeCompliance(name: string, makeBed: () => Promise<RuntimeBe
     runningTests(node);
     checkpointingTests(node, secondNode);
     holdingTests(node);
+    heldRestoreTests(node, secondNode);
   });
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
@@ -7,6 +7,7 @@ import { ContainerCgroup } from './cgroup.ts';
 import type { PodmanClient } from './client.ts';
 import type { ContainerIndex } from './containers.ts';
 import { criuReason } from './criu-log.ts';
+import { CRIU_CONFIG_ANNOTATION } from './labels.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { mark } from './marks.ts';
 import { lockNetwork, unlockNetwork } from './network-lock.ts';
@@ -24,6 +25,28 @@ export interface ContainerToRestore {
   dumped: { id: string; infra?: string };
   /** Mount destination → folder on this machine. */
   sources: Readonly<Record<string, string>>;
+}
+
+/**
+ * CRIU ends with every process stopped (SIGSTOP, sent before it lets go of them) instead of running. A hook that waits within CRIU would
+ * do without signals, but Podman holds the container's lock meanwhile, and every list of the node's containers waits for that.
+ */
+const LEAVE_STOPPED = 'leave-stopped\n';
+
+/** CRIU's options for a container that was restored to be held; beside its log, so that it goes with the container. */
+function heldConfig(userdata: string): string {
+  return join(userdata, 'criu.conf');
+}
+
+/** Also what was stopped at the dump: nothing tells the one from the other any more. */
+function goOn(cgroup: ContainerCgroup): void {
+  for (const pid of cgroup.processes()) {
+    try {
+      process.kill(pid, 'SIGCONT');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
 }
 
 /**
@@ -55,29 +78,37 @@ export class ContainerRestorer {
   /** Throws FermataError `RestoreFailed` with CRIU's reason; the caller removes what there is of the pod then. */
   async restore(
     containers: readonly ContainerToRestore[],
-    tcpEstablished: boolean,
-    infra: { id: string; pid: number } | undefined,
-    signal: AbortSignal | undefined,
+    options: {
+      tcpEstablished: boolean;
+      infra: { id: string; pid: number } | undefined;
+      signal: AbortSignal | undefined;
+      /** See `RestoreOptions`. */
+      hold: (() => Promise<void>) | undefined;
+    },
   ): Promise<void> {
+    const { tcpEstablished, infra, signal, hold } = options;
     const locked = tcpEstablished && infra !== undefined;
     if (locked) await lockNetwork(this.#tools, infra.pid);
-    try {
-      const results = await Promise.allSettled(
-        containers.map((container) => this.#restoreOne(container, infra, signal)),
-      );
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
-      signal?.throwIfAborted();
-    } finally {
-      if (locked) await unlockNetwork(this.#tools, infra.pid);
-    }
-    await this.letGo(containers.map(({ id }) => id));
+    const isHeld = hold !== undefined;
+    const results = await Promise.allSettled(
+      containers.map((container) => this.#restoreOne(container, infra, isHeld, signal)),
+    );
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    signal?.throwIfAborted();
+    await hold?.();
+    await this.letGo(
+      containers.map(({ id }) => id),
+      locked ? infra : undefined,
+    );
   }
 
   /**
-   * Lets restored containers, frozen until now by the hook, run: from here on the restore has happened, and is never done a
-   * second time. Also for one whose orderer was killed just before.
+   * Lets restored containers, stopped until now where they were held, run: from here on the restore has happened, and is never
+   * done a second time. Also for one whose orderer was killed just before. The network of the pod (`infra`: in a namespace of its own) is
+   * unlocked first.
    */
-  async letGo(ids: readonly string[]): Promise<void> {
+  async letGo(ids: readonly string[], infra: { pid: number } | undefined): Promise<void> {
+    if (infra !== undefined) await unlockNetwork(this.#tools, infra.pid);
     const restored = await Promise.all(
       ids.map(async (id) => {
         const userdata = this.#layout.userdata(id);
@@ -87,12 +118,18 @@ export class ContainerRestorer {
     );
     // Without a pause in between: no other look at the containers sees a part of it.
     for (const { userdata } of restored) mark(userdata, { restoredAt: this.#clock.now() });
-    for (const { cgroup } of restored) cgroup.thaw();
+    for (const { userdata, cgroup } of restored) {
+      if (existsSync(heldConfig(userdata))) goOn(cgroup);
+      cgroup.thaw();
+      // Its next dump is made with these options too.
+      if (existsSync(heldConfig(userdata))) copyFileSync(this.#layout.criuConfig, heldConfig(userdata));
+    }
   }
 
   async #restoreOne(
     container: ContainerToRestore,
     infra: { id: string; pid: number } | undefined,
+    isHeld: boolean,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { id, directory } = container;
@@ -111,6 +148,9 @@ export class ContainerRestorer {
       ...(infra && { infraPid: infra.pid }),
     });
     await mkdir(userdata, { recursive: true, mode: 0o700 });
+    const criuConfig = isHeld ? heldConfig(userdata) : this.#layout.criuConfig;
+    if (isHeld) await writeFile(criuConfig, `${await readFile(this.#layout.criuConfig, 'utf8')}${LEAVE_STOPPED}`);
+    config.annotations = { ...config.annotations, [CRIU_CONFIG_ANNOTATION]: criuConfig };
     await writeFile(join(userdata, 'config.json'), JSON.stringify(config), { mode: 0o600 });
     await symlink(join(directory, 'checkpoint'), join(userdata, 'checkpoint'));
     for (const name of ['rootfs-diff.tar', 'deleted.files']) {

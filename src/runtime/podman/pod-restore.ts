@@ -3,14 +3,14 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, keyOf, type Log, reasonOf } from '../../model/index.ts';
-import type { PodToRun } from '../runtime.ts';
+import type { PodToRun, RestoreOptions } from '../runtime.ts';
 import { imageDefect, type PodDumpRecord, readRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import { PodmanError } from './client.ts';
 import type { ContainerRestorer, ContainerToRestore } from './container-restore.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import type { PodmanLayout } from './layout.ts';
-import { readMarks } from './marks.ts';
+import { awaitsRestore, readMarks } from './marks.ts';
 import { readConfiguration } from './oci.ts';
 import type { PodDumper } from './pod-dump.ts';
 import type { MadePod, PodMaker } from './pod-maker.ts';
@@ -47,15 +47,16 @@ export class PodRestorer {
    * See `PodCheckpointer.restorePod`. A pod that is back already is left as it is. When Podman itself is away, what there is of
    * the pod stays for the next try, since only Podman could say what it is.
    */
-  async restore(run: PodToRun, directory: string, signal: AbortSignal | undefined): Promise<MadePod | undefined> {
-    const { index, remover, restorer } = this.#parts;
+  async restore(run: PodToRun, directory: string, options: RestoreOptions): Promise<MadePod | undefined> {
+    const { signal, hold } = options;
+    const { index, remover } = this.#parts;
     const { uid } = run.pod.metadata;
     const pod = keyOf(run.pod);
     const record = await this.#checkedRecord(pod, directory);
     const before = await index.list(uid, signal);
     const back = this.#broughtBack(before, record);
     if (back !== undefined) {
-      await restorer.letGo(back);
+      await this.#goOn(uid, back, before, hold);
       return undefined;
     }
     if (before.length > 0) {
@@ -63,7 +64,7 @@ export class PodRestorer {
       await remover.remove(uid, 0, signal);
     }
     try {
-      const made = await this.#bringBack(run, directory, record, signal);
+      const made = await this.#bringBack(run, directory, record, options);
       await rm(this.#parts.layout.rescued(uid), { recursive: true, force: true });
       return made;
     } catch (error) {
@@ -89,6 +90,29 @@ export class PodRestorer {
     return record;
   }
 
+  /** An earlier try, cut off with its process, brought all containers back: what was left to do is done. */
+  async #goOn(
+    uid: string,
+    back: readonly string[],
+    containers: readonly PodmanContainer[],
+    hold: (() => Promise<void>) | undefined,
+  ): Promise<void> {
+    const { index, layout, remover, restorer } = this.#parts;
+    const isFrozen = containers.some(
+      (container) => back.includes(container.id) && awaitsRestore(container, readMarks(layout.userdata(container.id))),
+    );
+    if (isFrozen && hold !== undefined) {
+      try {
+        await hold();
+      } catch (error) {
+        await remover.remove(uid, 0);
+        throw error;
+      }
+    }
+    const podmanPod = containers.find((container) => container.podmanPod !== undefined)?.podmanPod;
+    await restorer.letGo(back, podmanPod === undefined ? undefined : await index.infraProcess(podmanPod));
+  }
+
   /** The containers, where an earlier try brought every one of them back, whether or not it came to write that down. */
   #broughtBack(containers: readonly PodmanContainer[], record: PodDumpRecord): string[] | undefined {
     const back = containers.filter(
@@ -104,7 +128,7 @@ export class PodRestorer {
     run: PodToRun,
     directory: string,
     record: PodDumpRecord,
-    signal: AbortSignal | undefined,
+    { signal, hold }: RestoreOptions,
   ): Promise<MadePod> {
     const { clock, index, maker, restorer } = this.#parts;
     const made = await maker.make(run, { directory, record }, signal);
@@ -129,7 +153,7 @@ export class PodRestorer {
     });
     try {
       const either = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
-      await restorer.restore(containers, record.tcpEstablished, infra, either);
+      await restorer.restore(containers, { tcpEstablished: record.tcpEstablished, infra, signal: either, hold });
     } finally {
       timer.cancel();
     }

@@ -3,7 +3,15 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, reasonOf } from '../../model/index.ts';
-import type { CheckpointOptions, DumpReport, LogOptions, PodObservation, PodToRun, Runtime } from '../runtime.ts';
+import type {
+  CheckpointOptions,
+  DumpReport,
+  LogOptions,
+  PodObservation,
+  PodToRun,
+  RestoreOptions,
+  Runtime,
+} from '../runtime.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import { PodmanClient, PodmanError } from './client.ts';
 import { ContainerRestorer } from './container-restore.ts';
@@ -238,12 +246,12 @@ export class PodmanRuntime implements Runtime {
     });
   }
 
-  restorePod(run: PodToRun, directory: string, signal?: AbortSignal): Promise<void> {
+  restorePod(run: PodToRun, directory: string, options: RestoreOptions = {}): Promise<void> {
     const { uid } = run.pod.metadata;
     return this.#inTurn(uid, async () => {
       try {
-        await this.#remover.clear(uid, signal);
-        const made = await this.#restorer.restore(run, directory, signal);
+        await this.#remover.clear(uid, options.signal);
+        const made = await this.#restorer.restore(run, directory, options);
         for (const id of Object.values(made?.ids ?? {})) await this.#noteCgroup(id, uid);
       } finally {
         this.#tell(uid);

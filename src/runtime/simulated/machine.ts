@@ -55,6 +55,8 @@ export interface RestoreUnderWay {
   endsAt?: number;
   fault?: RestoreFault;
   processes: RestoredProcess[];
+  /** What is back when it ends stands still until this is taken away. */
+  held?: boolean;
 }
 
 /** A container as its checkpoint holds it: frozen in the middle of its work, or exited before. */
@@ -110,7 +112,7 @@ export class SimulatedMachine {
 
   /** Brings a pod up to `now`: ends what has ended, completes a restore that is due. */
   settle(pod: SimulatedPod, now: number): void {
-    const endsAt = pod.restore?.endsAt;
+    const endsAt = endOfRestore(pod);
     if (endsAt !== undefined && endsAt <= now) this.#endRestore(pod, endsAt);
     for (const container of pod.containers) {
       const { run, program, memoryLimitBytes } = container;
@@ -123,7 +125,8 @@ export class SimulatedMachine {
   /** When something of the pod changes next if nobody acts; undefined: never. */
   nextChange(pod: SimulatedPod): number | undefined {
     const times: number[] = [];
-    if (pod.restore?.endsAt !== undefined) times.push(pod.restore.endsAt);
+    const restoredAt = endOfRestore(pod);
+    if (restoredAt !== undefined) times.push(restoredAt);
     for (const { state, run, program, memoryLimitBytes } of pod.containers) {
       if (state !== 'running' || run === undefined) continue;
       const end = endOfRun(program, run, memoryLimitBytes);
@@ -207,6 +210,11 @@ export class SimulatedMachine {
     const { name, program } = container;
     this.outputs.add(container.output.name, { uid: pod.uid, container: name, program, run });
   }
+}
+
+/** When the restore ends by itself: a held one only when it fails. */
+function endOfRestore({ restore }: SimulatedPod): number | undefined {
+  return restore?.held === true && restore.fault?.kind !== 'fail' ? undefined : restore?.endsAt;
 }
 
 /** 64 hex digits, the same for the same container in every run. */

@@ -1,4 +1,5 @@
 import { FermataError } from '../../model/index.ts';
+import type { RestoreOptions } from '../runtime.ts';
 import { readDump } from './dump-images.ts';
 import type { RuntimeParts } from './dumping.ts';
 import type { SimulatedPod } from './machine.ts';
@@ -18,14 +19,14 @@ export class Restoring {
    * Brings `pod`, newly made, to life from a checkpoint. A restore of the same pod from the same directory that is under
    * way or done is joined; a pod whose containers were only made is replaced.
    */
-  async restore(pod: SimulatedPod, directory: string, signal?: AbortSignal): Promise<void> {
+  async restore(pod: SimulatedPod, directory: string, { signal, hold }: RestoreOptions): Promise<void> {
     const { clock, machine } = this.#parts;
     const { uid } = pod;
     signal?.throwIfAborted();
     const present = machine.pod(uid, clock.now());
     if (present !== undefined) {
       if (present.restoredFrom === directory) return;
-      if (present.restore?.directory === directory) return this.#finish(present, signal);
+      if (present.restore?.directory === directory) return this.#finish(present, signal, hold);
       if (present.restore !== undefined || present.containers.some(({ state }) => state !== 'created')) {
         throw new FermataError('RestoreFailed', `pod ${pod.namespace}/${pod.name} is on this node already`, {
           nextStep: 'Remove the pod, then restore it.',
@@ -34,7 +35,7 @@ export class Restoring {
       machine.remove(uid);
     }
     machine.add(pod);
-    pod.restore = { directory, processes: [] };
+    pod.restore = { directory, processes: [], held: hold !== undefined };
     try {
       await this.#begin(pod, directory);
     } catch (error) {
@@ -42,7 +43,7 @@ export class Restoring {
       this.#forget(pod);
       throw error;
     }
-    await this.#finish(pod, signal);
+    await this.#finish(pod, signal, hold);
   }
 
   /** Ends a restore because its pod is to be removed. */
@@ -67,19 +68,29 @@ export class Restoring {
     let duration = this.#parts.vary(restoreDuration(timing, memoryBytes));
     if (fault?.kind === 'slow') duration += fault.milliseconds;
     if (fault?.kind === 'fail') duration = Math.round(duration * (fault.after ?? 0.5));
-    pod.restore = { directory, processes };
+    pod.restore = { ...pod.restore, processes };
     if (fault !== undefined) pod.restore.fault = fault;
     if (fault?.kind !== 'hang') pod.restore.endsAt = clock.now() + duration;
     this.#parts.changed(uid);
   }
 
-  async #finish(pod: SimulatedPod, signal: AbortSignal | undefined): Promise<void> {
+  async #finish(
+    pod: SimulatedPod,
+    signal: AbortSignal | undefined,
+    hold: (() => Promise<void>) | undefined,
+  ): Promise<void> {
     const { clock, machine } = this.#parts;
     try {
       for (;;) {
         machine.settle(pod, clock.now());
         const { restore } = pod;
         if (restore === undefined) break;
+        if (restore.held === true && restore.endsAt !== undefined && restore.endsAt <= clock.now()) {
+          await this.#hold(pod, signal, hold);
+          // It goes on now, not when it might have.
+          if (pod.restore === restore) pod.restore = { ...restore, held: false, endsAt: clock.now() };
+          continue;
+        }
         const left = (restore.endsAt ?? Number.POSITIVE_INFINITY) - clock.now();
         await this.#parts.waits.pass(left, signal, waitName(pod));
       }
@@ -89,6 +100,24 @@ export class Restoring {
       this.#parts.waits.checkAlive();
       this.#forget(pod);
       throw error;
+    }
+  }
+
+  async #hold(
+    pod: SimulatedPod,
+    signal: AbortSignal | undefined,
+    hold: (() => Promise<void>) | undefined,
+  ): Promise<void> {
+    if (hold === undefined) return;
+    const { waits } = this.#parts;
+    // Until this runtime ends, or the pod is removed: whoever is asked may be gone with it.
+    const lifetime = waits.pass(Number.POSITIVE_INFINITY, signal, waitName(pod));
+    try {
+      await Promise.race([hold(), lifetime]);
+      waits.checkAlive();
+    } finally {
+      lifetime.catch(() => undefined); // ended here
+      waits.cancel(waitName(pod), restoreFailed(pod, 'it is held no more'));
     }
   }
 

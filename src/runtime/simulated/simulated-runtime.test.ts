@@ -236,7 +236,7 @@ for (const [sentence, { fault, says }] of Object.entries(restoreFaults)) {
     await node.during(node.runtime.removePod('u1', 1));
     node.faults.onRestore = () => fault;
     const controller = new AbortController();
-    const restoring = node.runtime.restorePod(pod('u2'), '/dump', controller.signal);
+    const restoring = node.runtime.restorePod(pod('u2'), '/dump', { signal: controller.signal });
     const refused = assert.rejects(restoring, says);
     await node.clock.advance(5_000);
     controller.abort(new Error('given up'));

@@ -8,6 +8,7 @@ import type {
   LogOptions,
   PodObservation,
   PodToRun,
+  RestoreOptions,
   Runtime,
   RuntimeName,
 } from '../runtime.ts';
@@ -208,8 +209,8 @@ export class SimulatedRuntime implements Runtime {
     });
   }
 
-  restorePod(pod: PodToRun, directory: string, signal?: AbortSignal): Promise<void> {
-    return this.#operation(() => this.#restoring.restore(newPod(pod, this.#hasImage), directory, signal));
+  restorePod(pod: PodToRun, directory: string, options: RestoreOptions = {}): Promise<void> {
+    return this.#operation(() => this.#restoring.restore(newPod(pod, this.#hasImage), directory, options));
   }
 
   recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {

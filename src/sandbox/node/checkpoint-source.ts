@@ -20,6 +20,11 @@ export interface CheckpointSource {
    * finds that out only after it was started again itself.
    */
   restored(pod: Pod, checkpointName: string, milliseconds: number | undefined): Promise<void>;
+  /**
+   * The pod is given up here before it ran again, for a reason of its own: a group it belongs to does not come back now. Said
+   * before anybody else hears of the failure; a server that does not answer is no reason to fail.
+   */
+  restoreFailed(pod: Pod, checkpointName: string, reason: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface OpenCheckpoint {
@@ -27,4 +32,9 @@ export interface OpenCheckpoint {
   directory: string;
   /** Puts what the pod's `emptyDir` volumes held at the dump into the new folders (volume name → folder). */
   fillVolumes(folders: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
+  /**
+   * Of a pod that comes back together with others: resolves when it may run, since all of them are back. Rejects with FermataError
+   * `RestoreRefused` when they are not to. Absent: it may run as soon as it is back.
+   */
+  hold?(signal: AbortSignal): Promise<void>;
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock/index.ts';
 import type { EventRecorder, ObjectStore } from '../../kubernetes/index.ts';
 import { adviceOf, type Container, FermataError, type Pod } from '../../model/index.ts';
 import type { PodToRun, Runtime } from '../../runtime/index.ts';
-import type { CheckpointSource } from './checkpoint-source.ts';
+import type { CheckpointSource, OpenCheckpoint } from './checkpoint-source.ts';
 import { RESTORE_SLOW_MILLISECONDS, RESTORE_TIMEOUT_MILLISECONDS } from './defaults.ts';
 import { resolveEnvironment } from './environment.ts';
 import type { NodeFacts } from './field-reference.ts';
@@ -23,6 +23,7 @@ const POD_FAILURES = new Set([
   'ContainerConfigInvalid',
   'ContainerStartFailed',
   'RestoreFailed',
+  'RestoreRefused',
   'QuantityInvalid',
   'CheckpointNotReady',
   'CheckpointUsed',
@@ -117,9 +118,7 @@ export class PodStarter {
       const opened = await checkpoints.open(pod, checkpoint, signal);
       const run = await this.#prepare(pod, signal);
       await opened.fillVolumes(emptyDirsOf(run), signal);
-      const ordered = clock.now();
-      await this.#restoreInTime(run, opened.directory, signal);
-      const milliseconds = clock.now() - ordered;
+      const milliseconds = await this.#restoreInTime(run, opened, signal);
       record.markRestored();
       this.#event(pod, 'Normal', 'Restored', `Restored from checkpoint ${checkpoint} in ${milliseconds} ms`);
       if (!again) {
@@ -130,6 +129,7 @@ export class PodStarter {
       if (record.restored === 'yes' && record.created) throw error; // it runs; only the report of it failed
       if (!isPodFailure(error)) throw error;
       const message = adviceOf(error);
+      if (error.code !== 'RestoreRefused') await checkpoints.restoreFailed(pod, checkpoint, message, signal);
       this.#event(pod, 'Warning', 'RestoreFailed', `Restore from checkpoint ${checkpoint} failed: ${message}`);
       if (again) {
         const wait = record.restoreBackoff?.delayMilliseconds ?? MISSING_RETRY_MILLISECONDS;
@@ -141,8 +141,11 @@ export class PodStarter {
     }
   }
 
-  async #restoreInTime(run: PodToRun, directory: string, signal: AbortSignal): Promise<void> {
+  /** Gives the milliseconds it took, without those for which it stood still until others were back. */
+  async #restoreInTime(run: PodToRun, opened: OpenCheckpoint, signal: AbortSignal): Promise<number> {
     const { clock, runtime } = this.#parts;
+    const ordered = clock.now();
+    let held = 0;
     const overdue = new AbortController();
     const limit = RESTORE_TIMEOUT_MILLISECONDS / 1000;
     const slow = clock.setTimer(RESTORE_SLOW_MILLISECONDS, () => {
@@ -151,8 +154,16 @@ export class PodStarter {
       this.#event(run.pod, 'Warning', 'RestoreSlow', message);
     });
     const timer = clock.setTimer(RESTORE_TIMEOUT_MILLISECONDS, () => overdue.abort());
+    const either = AbortSignal.any([signal, overdue.signal]);
+    const hold = async (): Promise<void> => {
+      const back = clock.now();
+      slow.cancel();
+      await opened.hold?.(either);
+      held += clock.now() - back;
+    };
     try {
-      await runtime.restorePod(run, directory, AbortSignal.any([signal, overdue.signal]));
+      await runtime.restorePod(run, opened.directory, { signal: either, ...(opened.hold !== undefined && { hold }) });
+      return clock.now() - ordered - held;
     } catch (error) {
       if (!overdue.signal.aborted || signal.aborted) throw error;
       const { namespace, name } = run.pod.metadata;

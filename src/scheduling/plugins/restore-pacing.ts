@@ -33,7 +33,7 @@ export class RestorePacing implements PreFilterPlugin, FilterPlugin {
     const { namespace, restoreFrom } = cycle.pod;
     if (restoreFrom === undefined) return 'skip';
     const checkpoint = this.#checkpointOf(`${namespace}/${restoreFrom}`);
-    const loads = this.#traffic.loadsAt(cycle.now, podGroupOf(cycle.pod.pod));
+    const loads = this.#traffic.loadsAt(cycle.now, podGroupOf(cycle.pod.pod), checkpoint);
     if (checkpoint === undefined || loads.nodes.size === 0) return 'skip';
     cycle.write(PACED, { checkpoint, loads });
     return undefined;
