@@ -8,6 +8,7 @@ import {
   PAGE_CHUNK_BYTES,
   RECORD_BYTES,
   RECORD_CHUNKS,
+  TAG_BYTES,
 } from './constants.ts';
 import {
   type ArchiveContents,
@@ -110,7 +111,7 @@ export function readRecords(reader: ByteReader, sizeBytes: number): ArchiveRecor
     const storedBytes = reader.number(sizeBytes - offset);
     if (offset < end) throw new RangeError('records lie over each other');
     end = offset + storedBytes;
-    if (storedBytes > RECORD_BYTES + 1024) throw new RangeError(`a record of ${storedBytes} bytes is too long`);
+    if (storedBytes > RECORD_BYTES + TAG_BYTES) throw new RangeError(`a record of ${storedBytes} bytes is too long`);
     const rawBytes = reader.number(RECORD_BYTES);
     const compression = COMPRESSIONS[reader.number(COMPRESSIONS.length - 1)] ?? 'none';
     const lengths = new Uint32Array(2 * reader.count(2));

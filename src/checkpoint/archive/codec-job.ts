@@ -1,0 +1,121 @@
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import type { ChunkIds } from './chunk-id.ts';
+import { CHUNK_ID_BYTES } from './constants.ts';
+import { compressed, decompressed, decrypted, encrypted, type RecordCompression, type RecordPlace } from './record.ts';
+import type { Slot } from './slot.ts';
+
+/** Reads part of an open file into `raw`, and says ids and zeros of its chunks. */
+export interface ScanJob {
+  kind: 'scan';
+  slot: Slot;
+  descriptor: number;
+  position: number;
+  length: number;
+  chunkBytes: number;
+}
+
+/** Makes the stored form of `raw`. */
+export interface SealJob {
+  kind: 'seal';
+  slot: Slot;
+  rawBytes: number;
+  /** zstd's; undefined: not compressed. */
+  level: number | undefined;
+  /** Undefined: not encrypted. */
+  key: Uint8Array | undefined;
+  place: RecordPlace;
+}
+
+/** Verifies what is in `stored` against `ids`, and only then writes of it what is asked for. */
+export interface OpenJob {
+  kind: 'open';
+  slot: Slot;
+  storedBytes: number;
+  rawBytes: number;
+  compression: RecordCompression;
+  key: Uint8Array | undefined;
+  place: RecordPlace;
+  /** Where each chunk begins, and the last one ends. */
+  offsets: Uint32Array;
+  writes: readonly FileWrite[];
+}
+
+export interface FileWrite {
+  /** Absolute; the file exists. */
+  path: string;
+  /** Three numbers each: offset in the record, length, position in the file. */
+  parts: readonly number[];
+}
+
+export type CodecJob = ScanJob | SealJob | OpenJob;
+
+export interface CodecAnswer {
+  storedBytes: number;
+  compression: RecordCompression;
+}
+
+const NOTHING: CodecAnswer = { storedBytes: 0, compression: 'none' };
+const ZEROS = Buffer.alloc(64 * 1024);
+
+/** Does the job here and now. Throws RangeError when the data is not what it should be, else what the system says. */
+export function perform(job: CodecJob, ids: ChunkIds): CodecAnswer {
+  switch (job.kind) {
+    case 'scan':
+      return scan(job, ids);
+    case 'seal':
+      return seal(job);
+    case 'open':
+      return open(job, ids);
+  }
+}
+
+function scan({ slot, descriptor, position, length, chunkBytes }: ScanJob, ids: ChunkIds): CodecAnswer {
+  for (let done = 0; done < length; ) {
+    const count = readSync(descriptor, slot.raw, done, length - done, position + done);
+    if (count === 0) throw new RangeError('it became shorter while it was read');
+    done += count;
+  }
+  for (let offset = 0, index = 0; offset < length; offset += chunkBytes, index++) {
+    const chunk = Buffer.from(slot.raw.buffer, offset, Math.min(chunkBytes, length - offset));
+    const isZero = chunk.equals(ZEROS.subarray(0, chunk.length));
+    slot.zeros[index] = isZero ? 1 : 0;
+    if (!isZero) ids.write(chunk, slot.ids, index * CHUNK_ID_BYTES);
+  }
+  return NOTHING;
+}
+
+function seal({ slot, rawBytes, level, key, place }: SealJob): CodecAnswer {
+  const { bytes, compression } = compressed(slot.raw.subarray(0, rawBytes), level);
+  let storedBytes = 0;
+  for (const piece of key === undefined ? [bytes] : encrypted(bytes, key, place)) {
+    slot.stored.set(piece, storedBytes);
+    storedBytes += piece.length;
+  }
+  return { storedBytes, compression };
+}
+
+function open(job: OpenJob, ids: ChunkIds): CodecAnswer {
+  const { slot, key, place, compression, rawBytes, offsets } = job;
+  const stored = slot.stored.subarray(0, job.storedBytes);
+  const raw = decompressed(key === undefined ? stored : decrypted(stored, key, place), compression, rawBytes);
+  const found = Buffer.alloc(CHUNK_ID_BYTES);
+  for (let chunk = 0; chunk + 1 < offsets.length; chunk++) {
+    ids.write(raw.subarray(offsets[chunk], offsets[chunk + 1]), found, 0);
+    const expected = slot.ids.subarray(chunk * CHUNK_ID_BYTES, (chunk + 1) * CHUNK_ID_BYTES);
+    if (found.compare(expected) !== 0) throw new RangeError(`its chunk ${chunk} is another one`);
+  }
+  for (const { path, parts } of job.writes) {
+    const descriptor = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+    try {
+      for (let at = 0; at < parts.length; at += 3) {
+        const [offset = 0, length = 0, position = 0] = [parts[at], parts[at + 1], parts[at + 2]];
+        for (let done = 0; done < length; ) {
+          done += writeSync(descriptor, raw, offset + done, length - done, position + done);
+        }
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+  return NOTHING;
+}
