@@ -3,11 +3,15 @@ import {
   type Pod,
   RAN_SECONDS_ANNOTATION,
   RESTORE_FROM_ANNOTATION,
+  RESTORED_CONDITION,
   WORKLOAD_ANNOTATION,
 } from '../model/index.ts';
 import type { ClusterEvent, Decision, PodRef, VictimDecision } from './contract.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { at, type CheckpointBuilder, checkpoint, EPOCH, type NodeBuilder, type PodBuilder } from './testing.ts';
+
+/** Said of every pod that runs: of those that were not restored nobody asks. */
+const RESTORED = { type: RESTORED_CONDITION, status: 'True', lastTransitionTime: at(0) } as const;
 
 /** One run of a pod, in ms after {@link EPOCH}. */
 export interface Run {
@@ -127,7 +131,7 @@ export class Play {
       ...live.pod,
       metadata,
       spec: { ...live.pod.spec, nodeName },
-      status: { ...live.pod.status, phase: 'Running', startTime: at(this.now) },
+      status: { ...live.pod.status, phase: 'Running', startTime: at(this.now), conditions: [RESTORED] },
     };
     const run: Run = { name: metadata.name, nodeName, from: this.now, until: this.now + live.left };
     live.run = run;

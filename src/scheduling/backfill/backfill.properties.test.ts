@@ -82,7 +82,7 @@ for (const reservations of [1, 100]) {
           assert.ok(start <= at, `${name} was promised ${at} and began at ${start}`);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 }
@@ -98,7 +98,7 @@ test('the first that has to wait starts no later than if nobody came after it', 
       const [start = Infinity, want = Infinity] = [world.startOf(name), alone.startOf(name)];
       assert.ok(start <= want, `${name} began at ${start}, without the others at ${want}`);
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
 
@@ -121,6 +121,6 @@ test('guests are away in time: who has the first promise keeps it, and everybody
         assert.equal(ran, runs * 1_000, `j${index}`);
       });
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
