@@ -1,47 +1,130 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { adapt, type Metrics, measure, readSwf, simulate, submissionWindow, type Trace } from '../simulation/index.ts';
-import { UsageError } from './exit.ts';
-import { table } from './output.ts';
+import { seededRandom } from '../clock/index.ts';
+import {
+  adapt,
+  CAPABILITY_NAMES,
+  type Capability,
+  capacityOf,
+  Judge,
+  type Metrics,
+  measure,
+  nodeWorld,
+  poolWorld,
+  readOpenbNodes,
+  readSwf,
+  type Scenario,
+  simulate,
+  submissionWindow,
+  type Trace,
+  type Violation,
+  type World,
+} from '../simulation/index.ts';
+import { EXIT, ExitStatus, UsageError } from './exit.ts';
 import { Progress } from './progress.ts';
 import type { SimulateFlags } from './simulate.ts';
+import { remarks, renderMetrics } from './simulate-output.ts';
+import { adaptationOf, costsOf, number, wholeNumber, windowOf, withoutOf } from './simulate-settings.ts';
 
-/** Rejected lines that are shown one by one. */
-const REJECTIONS_SHOWN = 5;
+/** Broken invariants that are shown one by one. */
+const VIOLATIONS_SHOWN = 10;
+
+/** A policy, and what of it is switched off. */
+interface Variant {
+  readonly policy: string;
+  readonly label: string;
+  readonly without: readonly Capability[];
+}
 
 export async function runSimulate(flags: SimulateFlags): Promise<void> {
   const progress = new Progress();
+  const violations: Violation[] = [];
   try {
     progress.step('reading the trace');
     const trace = await readTrace(flags);
     const jobs = adapt(trace.jobs, adaptationOf(flags));
-    const processors =
-      flags.processors === undefined ? trace.processors : wholeNumber('--processors', flags.processors);
-    if (processors === undefined) {
-      throw new UsageError('The trace does not say how many processors its machine had.', 'Give --processors.');
-    }
+    const world = await worldOf(flags, trace);
     const window = flags.window === undefined ? submissionWindow(jobs) : windowOf(flags.window);
+    const seed = wholeNumber('--seed', flags.seed);
     const results: Metrics[] = [];
-    for (const policy of flags.policy.split(',')) {
-      progress.step(`simulating ${policy}`);
-      const began = performance.now();
-      const outcome = simulate(policy, {
+    for (const { policy, label, without } of variantsOf(flags)) {
+      progress.step(`simulating ${label}`);
+      const judge = flags.judge === true ? new Judge() : undefined;
+      const scenario: Scenario = {
         jobs,
-        processors,
+        world,
         window,
+        without,
+        random: seededRandom(seed),
+        preemptsFrom: number('--preempts-from', flags.preemptsFrom),
         perfectEstimates: flags.perfectEstimates === true,
-      });
+        ...(judge === undefined ? {} : { judge }),
+      };
+      const began = performance.now();
+      const outcome = simulate(policy, scenario);
       const elapsedSeconds = (performance.now() - began) / 1_000;
-      const seed = wholeNumber('--seed', flags.seed);
-      const rejectedLines = trace.rejected.count;
-      const capacityProcessors = processors;
-      results.push(measure({ policy, jobs, outcome, window, capacityProcessors, rejectedLines, seed, elapsedSeconds }));
+      violations.push(...(judge?.violations ?? []));
+      results.push(
+        measure({
+          policy: label,
+          jobs,
+          outcome,
+          window,
+          capacityProcessors: capacityOf(world),
+          rejectedLines: trace.rejected.count,
+          seed,
+          elapsedSeconds,
+        }),
+      );
     }
     progress.stop();
     process.stderr.write(remarks(trace));
-    process.stdout.write(render(results, flags.output));
+    process.stdout.write(renderMetrics(results, flags.output));
   } finally {
     progress.stop();
   }
+  report(violations);
+}
+
+function report(violations: readonly Violation[]): void {
+  if (violations.length === 0) return;
+  for (const { invariant, atSeconds, job, message } of violations.slice(0, VIOLATIONS_SHOWN)) {
+    process.stderr.write(`invariant ${invariant} at ${atSeconds} s: ${job === '' ? '' : `job ${job} `}${message}\n`);
+  }
+  process.stderr.write(`${violations.length} violations of invariants\n`);
+  throw new ExitStatus(EXIT.failure);
+}
+
+function variantsOf({ policy, without, ablate }: SimulateFlags): Variant[] {
+  const off = withoutOf(without);
+  const named = policy.split(',').map((name): Variant => {
+    const label = name === 'fermata' && off.length > 0 ? `fermata without ${off.join(', ')}` : name;
+    return { policy: name, label, without: off };
+  });
+  if (ablate !== true) return named;
+  const ablated = CAPABILITY_NAMES.filter((name) => !off.includes(name)).map(
+    (name): Variant => ({ policy: 'fermata', label: `fermata without ${name}`, without: [...off, name] }),
+  );
+  const hasFermata = named.some((one) => one.policy === 'fermata');
+  return [...named, ...(hasFermata ? [] : [{ policy: 'fermata', label: 'fermata', without: off }]), ...ablated];
+}
+
+async function worldOf({ nodes: path, processors, ...flags }: SimulateFlags, trace: Trace): Promise<World> {
+  const costs = costsOf({ ...flags });
+  if (path !== undefined) {
+    if (processors !== undefined) throw new UsageError('--nodes and --processors exclude each other.');
+    const { nodes, rejected } = await readOpenbNodes(path);
+    if (rejected.count > 0) {
+      const { line, reason } = rejected.first[0] ?? { line: 0, reason: '' };
+      throw new UsageError(`${path}: ${rejected.count} lines are no nodes; line ${line}: ${reason}.`);
+    }
+    if (nodes.length === 0) throw new UsageError(`${path} has no nodes.`);
+    return nodeWorld(nodes, costs);
+  }
+  const count = processors === undefined ? trace.processors : wholeNumber('--processors', processors);
+  if (count === undefined || count === 0) {
+    throw new UsageError('The trace does not say how many processors its machine had.', 'Give --processors.');
+  }
+  return poolWorld(count, costs);
 }
 
 async function readTrace({ trace: path, rejected }: SimulateFlags): Promise<Trace> {
@@ -53,113 +136,4 @@ async function readTrace({ trace: path, rejected }: SimulateFlags): Promise<Trac
   } finally {
     closeSync(file);
   }
-}
-
-function adaptationOf(flags: SimulateFlags): Parameters<typeof adapt>[1] {
-  const { from, to, limit, scaleArrivals, priorities } = flags;
-  const factor = number('--scale-arrivals', scaleArrivals);
-  if (factor <= 0) throw new UsageError(`--scale-arrivals must be more than 0, not ${scaleArrivals}.`);
-  return {
-    scaleArrivals: factor,
-    ...(from === undefined ? {} : { fromSeconds: number('--from', from) }),
-    ...(to === undefined ? {} : { toSeconds: number('--to', to) }),
-    ...(limit === undefined ? {} : { limit: wholeNumber('--limit', limit) }),
-    ...(priorities === undefined ? {} : { priorities: prioritiesOf(priorities) }),
-  };
-}
-
-function prioritiesOf(text: string): Record<string, number> {
-  return Object.fromEntries(
-    text.split(',').map((part) => {
-      const [queue = '', priority = ''] = part.split('=');
-      return [queue, number('--priorities', priority)];
-    }),
-  );
-}
-
-function windowOf(text: string): { fromSeconds: number; toSeconds: number } {
-  const [from = '', to = ''] = text.split(',');
-  const window = { fromSeconds: number('--window', from), toSeconds: number('--window', to) };
-  if (window.toSeconds <= window.fromSeconds) throw new UsageError(`--window ${text} ends before it begins.`);
-  return window;
-}
-
-function number(flag: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`${flag} must be a number, not "${text}".`);
-  return value;
-}
-
-function wholeNumber(flag: string, text: string): number {
-  const value = number(flag, text);
-  if (!Number.isInteger(value) || value < 0) throw new UsageError(`${flag} must be a whole number, not "${text}".`);
-  return value;
-}
-
-/** What the reader could not use, for standard error. */
-function remarks({ rejected, warnings }: Trace): string {
-  const lines = warnings.map((warning) => `${warning}\n`);
-  if (rejected.count > 0) {
-    lines.push(`${rejected.count} lines of the trace were rejected:\n`);
-    for (const [kind, count] of Object.entries(rejected.byKind)) lines.push(`  ${count} × ${kind}\n`);
-    for (const { line, reason } of rejected.first.slice(0, REJECTIONS_SHOWN)) lines.push(`  line ${line}: ${reason}\n`);
-    if (rejected.count > REJECTIONS_SHOWN) lines.push('  … (all of them: --rejected FILE)\n');
-  }
-  return lines.join('');
-}
-
-function render(results: readonly Metrics[], format: SimulateFlags['output']): string {
-  if (format === 'json') return `${JSON.stringify(results, undefined, 2)}\n`;
-  if (format === 'csv') return csv(results);
-  const percent = (share: number): string => (share * 100).toFixed(1);
-  return table(
-    [
-      'POLICY',
-      'JOBS',
-      'REJECTED',
-      'ALLOCATED %',
-      'USED %',
-      'GOODPUT %',
-      'LOST %',
-      'OVERHEAD %',
-      'MEAN WAIT S',
-      'P95 WAIT S',
-      'SLOWDOWN',
-      'PREEMPTIONS',
-    ],
-    results.map((one) => [
-      one.policy,
-      String(one.jobs),
-      String(one.rejected),
-      percent(one.utilizationAllocated),
-      percent(one.utilizationUsed),
-      percent(one.goodput),
-      percent(one.lostWork),
-      percent(one.overhead),
-      one.waitSeconds.mean.toFixed(0),
-      one.waitSeconds.p95.toFixed(0),
-      one.boundedSlowdown.mean.toFixed(1),
-      String(one.preemptions),
-    ]),
-  );
-}
-
-/** One line a policy; nested values get names with dots. */
-function csv(results: readonly Metrics[]): string {
-  const rows = results.map((one) => flatten(one, ''));
-  const header = Object.keys(rows[0] ?? {});
-  const columns = [...new Set([...header, ...rows.flatMap((row) => Object.keys(row))])];
-  return [columns.join(','), ...rows.map((row) => columns.map((column) => row[column] ?? '').join(','))]
-    .join('\n')
-    .concat('\n');
-}
-
-function flatten(value: object, prefix: string): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, inner]): [string, string][] =>
-      typeof inner === 'object' && inner !== null
-        ? Object.entries(flatten(inner, `${prefix}${name}.`))
-        : [[`${prefix}${name}`, inner === null ? '' : String(inner)]],
-    ),
-  );
 }

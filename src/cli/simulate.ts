@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 export interface SimulateFlags {
   trace?: string;
   processors?: string;
+  nodes?: string;
   policy: string;
   window?: string;
   from?: string;
@@ -11,6 +12,19 @@ export interface SimulateFlags {
   scaleArrivals: string;
   priorities?: string;
   perfectEstimates?: boolean;
+  preemptsFrom: string;
+  without?: string;
+  ablate?: boolean;
+  judge?: boolean;
+  dumpSeconds: string;
+  restoreSeconds: string;
+  memoryGib: string;
+  diskMibPerSecond: string;
+  storeMibPerSecond?: string;
+  dumpFailures: string;
+  restartSeconds: string;
+  applicationCheckpointSeconds?: string;
+  mtbfDays?: string;
   rejected?: string;
   seed: string;
   output?: 'json' | 'csv';
@@ -22,7 +36,8 @@ export function register(program: Command): void {
     .description('what a scheduling policy would have made of a trace: utilisation, waits, lost work')
     .option('--trace <file>', 'a log in the Standard Workload Format, plain or gzip')
     .option('--processors <number>', "processors of the machine (default: what the trace's header says)")
-    .option('--policy <names>', 'policies to compare, with commas: fcfs, easy, conservative', 'easy')
+    .option('--nodes <file>', 'nodes in place of equal processors: CSV with sn,cpu_milli,memory_mib,gpu,model')
+    .option('--policy <names>', 'policies to compare, with commas (docs/simulation.md says what each does)', 'easy')
     .option('--window <from,to>', 'seconds of the trace over which shares are reckoned (default: first to last submit)')
     .option('--from <seconds>', 'only jobs submitted from here on')
     .option('--to <seconds>', 'only jobs submitted before')
@@ -30,6 +45,19 @@ export function register(program: Command): void {
     .option('--scale-arrivals <factor>', 'multiplies the times between submissions: 0.5 doubles the load', '1')
     .option('--priorities <queue=number,…>', "priorities by the trace's queues, e.g. express=400,standby=0")
     .option('--perfect-estimates', 'planners know run times, whatever users estimated')
+    .option('--preempts-from <priority>', 'priority from which a job may interrupt others', '300')
+    .option('--without <capabilities>', 'of fermata: what is switched off, with commas')
+    .option('--ablate', 'fermata as well with each of its capabilities switched off')
+    .option('--dump-seconds <seconds>', 'part of a dump that does not depend on its size', '1')
+    .option('--restore-seconds <seconds>', 'the same of a restore', '0.8')
+    .option('--memory-gib <GiB>', 'memory a processor, where the trace does not say', '1')
+    .option('--disk-mib-per-second <MiB>', 'what a node writes and reads; 0: size costs nothing', '250')
+    .option('--store-mib-per-second <MiB>', 'all dumps and restores share a store of this bandwidth')
+    .option('--dump-failures <share>', 'share of the dumps that fail, 0 to 1', '0')
+    .option('--restart-seconds <seconds>', 'what a killed job needs before it computes again', '10')
+    .option('--application-checkpoint-seconds <seconds>', 'programs save their work themselves so often')
+    .option('--mtbf-days <days>', 'mean time between failures of a node (of a processor, with --processors)')
+    .option('--judge', 'check the invariants after every event; exit 1 when one is broken')
     .option('--rejected <file>', 'where every line of the trace that became no job is written, with its reason')
     .option('--seed <number>', 'of everything that is left to chance', '1')
     .addOption(new Option('-o, --output <format>', 'print the result in this format').choices(['json', 'csv']))

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { adapt, measure, readSwf, simulate, submissionWindow } from '../../src/simulation/index.ts';
+import { seededRandom } from '../../src/clock/index.ts';
+import { adapt, measure, poolWorld, readSwf, simulate, submissionWindow } from '../../src/simulation/index.ts';
 
 /** Public logs, too large to be part of this project; these tests exist only where they were put beside it. */
 const DATA = join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
@@ -81,7 +82,14 @@ if (existsSync(SDSC) && existsSync(HPC2N)) {
       const jobs = adapt(trace.jobs, expected);
       const window = submissionWindow(jobs);
       const perfectEstimates = expected.perfectEstimates === true;
-      const outcome = simulate(policy, { jobs, processors, window, perfectEstimates });
+      const outcome = simulate(policy, {
+        jobs,
+        world: poolWorld(processors),
+        window,
+        random: seededRandom(1),
+        preemptsFrom: Infinity,
+        perfectEstimates,
+      });
       const metrics = measure({
         policy,
         jobs,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Outcome, submissionWindow } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
 import { simulate } from '../policies.ts';
-import { job } from '../testing.ts';
+import { job, scenario } from '../testing.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
 
 const PROCESSORS = 8;
@@ -26,7 +26,7 @@ const jobsArbitrary = fc
   });
 
 function run(policy: string, jobs: TraceJob[]): Outcome {
-  return simulate(policy, { jobs, processors: PROCESSORS, window: submissionWindow(jobs), keepSegments: true });
+  return simulate(policy, scenario(jobs, PROCESSORS));
 }
 
 for (const policy of ['fcfs', 'easy', 'conservative']) {

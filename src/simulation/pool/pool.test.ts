@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { submissionWindow } from '../outcome.ts';
 import { simulate } from '../policies.ts';
-import { job } from '../testing.ts';
+import { job, scenario } from '../testing.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
 
 const starts = (policy: string, jobs: TraceJob[], processors: number): (number | string)[] => {
-  const outcome = simulate(policy, { jobs, processors, window: submissionWindow(jobs) });
+  const outcome = simulate(policy, scenario(jobs, processors));
   return jobs.map((_, index) => outcome.rejected.get(index) ?? outcome.startSeconds[index] ?? Number.NaN);
 };
 

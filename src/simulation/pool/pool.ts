@@ -1,7 +1,7 @@
+import { EventQueue } from '../event-queue.ts';
 import { Ledger, type LedgerOptions } from '../ledger.ts';
 import type { Outcome } from '../outcome.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
-import { EndHeap } from './end-heap.ts';
 
 /** Decides which waiting jobs start. Jobs are indices into the trace. */
 export interface PoolPolicy {
@@ -42,7 +42,7 @@ export function simulatePool(
   const estimates = Float64Array.from(jobs, ({ runSeconds, walltimeSeconds }) =>
     options.perfectEstimates === true ? runSeconds : Math.max(runSeconds, walltimeSeconds ?? runSeconds),
   );
-  const ends = new EndHeap();
+  const ends = new EventQueue<number>();
   let free = options.processors;
   const policy = makePolicy({
     processors,
@@ -73,7 +73,7 @@ export function simulatePool(
       due.push(Math.max(now, jobs[follower]?.submitSeconds ?? now), follower);
     }
   };
-  const due = new EndHeap();
+  const due = new EventQueue<number>();
   const hasPredecessor = new Set([...followers.values()].flat());
   for (;;) {
     while (next < jobs.length && hasPredecessor.has(next)) next++;
@@ -81,7 +81,7 @@ export function simulatePool(
     if (now === Infinity) break;
     options.signal?.throwIfAborted();
     while (ends.earliest === now) {
-      const index = ends.pop();
+      const index = ends.pop() ?? -1;
       const job = jobs[index];
       if (job === undefined) break;
       ledger.events++;
@@ -98,7 +98,7 @@ export function simulatePool(
     for (; next < jobs.length && (jobs[next]?.submitSeconds ?? Infinity) === now; next++) {
       if (!hasPredecessor.has(next)) submit(next, now);
     }
-    while (due.earliest <= now) submit(due.pop(), now);
+    while (due.earliest <= now) submit(due.pop() ?? -1, now);
     policy.pass(now);
   }
   return ledger.outcome();

@@ -25,8 +25,6 @@ export interface TraceJob {
   readonly usedShare?: number;
   /** False: it cannot be checkpointed. */
   readonly checkpointable?: boolean;
-  /** A service or a session ends when its time is over, wherever it stood: it has no work to finish. */
-  readonly kind?: 'batch' | 'service' | 'session';
   /** Id of the job that must have ended first (pipelines); it must stand earlier in the trace. */
   readonly after?: string;
 }

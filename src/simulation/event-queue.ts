@@ -1,8 +1,8 @@
-/** Indices by a time, earliest first; of one instant the one that was put in first. */
-export class EndHeap {
-  #times: Float64Array = new Float64Array(64);
-  #orders: Float64Array = new Float64Array(64);
-  #items: Int32Array = new Int32Array(64);
+/** What is to happen, earliest first; of one instant what was put in first. */
+export class EventQueue<T> {
+  #times = new Float64Array(64);
+  #orders = new Float64Array(64);
+  readonly #items: (T | undefined)[] = [];
   #size = 0;
   #next = 0;
 
@@ -15,8 +15,8 @@ export class EndHeap {
     return this.#size === 0 ? Infinity : (this.#times[0] ?? Infinity);
   }
 
-  push(time: number, item: number): void {
-    if (this.#size === this.#items.length) this.#grow();
+  push(time: number, item: T): void {
+    if (this.#size === this.#times.length) this.#grow();
     let place = this.#size++;
     const order = this.#next++;
     while (place > 0) {
@@ -28,13 +28,15 @@ export class EndHeap {
     this.#put(place, time, order, item);
   }
 
-  /** -1 when empty. */
-  pop(): number {
-    if (this.#size === 0) return -1;
-    const item = this.#items[0] ?? -1;
+  pop(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const item = this.#items[0];
     const last = --this.#size;
     const time = this.#times[last] ?? 0;
     const order = this.#orders[last] ?? 0;
+    const moved = this.#items[last];
+    this.#items[last] = undefined;
+    if (last === 0) return item;
     let place = 0;
     for (;;) {
       let below = 2 * place + 1;
@@ -44,7 +46,7 @@ export class EndHeap {
       this.#move(below, place);
       place = below;
     }
-    this.#put(place, time, order, this.#items[last] ?? -1);
+    this.#put(place, time, order, moved);
     return item;
   }
 
@@ -54,22 +56,20 @@ export class EndHeap {
   }
 
   #move(from: number, to: number): void {
-    this.#put(to, this.#times[from] ?? 0, this.#orders[from] ?? 0, this.#items[from] ?? -1);
+    this.#put(to, this.#times[from] ?? 0, this.#orders[from] ?? 0, this.#items[from]);
   }
 
-  #put(place: number, time: number, order: number, item: number): void {
+  #put(place: number, time: number, order: number, item: T | undefined): void {
     this.#times[place] = time;
     this.#orders[place] = order;
     this.#items[place] = item;
   }
 
   #grow(): void {
-    const times = new Float64Array(this.#items.length * 2);
-    const orders = new Float64Array(this.#items.length * 2);
-    const items = new Int32Array(this.#items.length * 2);
+    const times = new Float64Array(this.#times.length * 2);
+    const orders = new Float64Array(this.#times.length * 2);
     times.set(this.#times);
     orders.set(this.#orders);
-    items.set(this.#items);
-    [this.#times, this.#orders, this.#items] = [times, orders, items];
+    [this.#times, this.#orders] = [times, orders];
   }
 }

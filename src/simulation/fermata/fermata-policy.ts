@@ -1,0 +1,346 @@
+import { type Pod, type PodCheckpoint, VACATE_BY_ANNOTATION } from '../../model/index.ts';
+import { type ClusterEvent, type Decision, Engine, type VictimDecision } from '../../scheduling/index.ts';
+import type { Stage, WorldPolicy } from '../world/stage.ts';
+import { isCheckpointable, priorityOf, type Work } from '../world/work.ts';
+import type { Capability } from './capabilities.ts';
+import { profileFor } from './capabilities.ts';
+import {
+  boundPod,
+  checkpointObject,
+  classObject,
+  EPOCH,
+  endedPod,
+  engineTime,
+  failedCheckpoint,
+  groupObject,
+  nodeObject,
+  podObject,
+  policyObjects,
+  readyCheckpoint,
+  releasedCheckpoint,
+  runningPod,
+} from './objects.ts';
+
+export interface FermataOptions {
+  readonly capabilities: ReadonlySet<Capability>;
+  /** Priority from which a job may interrupt others. */
+  readonly preemptsFrom: number;
+}
+
+/** A job as the engine knows it. */
+interface Known {
+  readonly work: Work;
+  incarnation: number;
+  /** One a task; in a pool one in all. */
+  pods: Pod[];
+  bound: number;
+  /** Of the dump under way, one a pod. */
+  asked: PodCheckpoint[];
+  /** Of the newest complete dump. */
+  newest: PodCheckpoint[];
+}
+
+/** How soon after a pass the engine is asked again when it says "at once", seconds: a millisecond. */
+const TICK_SECONDS = 0.001;
+
+/**
+ * Drives the engine that schedules in a cluster: tells it of pods, nodes and checkpoints as an API server would, and carries
+ * out on the stage what it decides.
+ */
+export class FermataPolicy implements WorldPolicy {
+  readonly #stage: Stage;
+  readonly #options: FermataOptions;
+  readonly #engine: Engine;
+  readonly #known = new Map<number, Known>();
+  readonly #byUID = new Map<string, Known>();
+  readonly #nodeIndex: ReadonlyMap<string, number>;
+  readonly #classes = new Set<number>();
+  #checkpoints = 0;
+  #lastPass = -Infinity;
+  /**
+   * That pods run now, as nodes report it. Nobody finds room by it, so it is told with the next event: to look at all that waits
+   * once more at every start would double the work.
+   */
+  #news: ClusterEvent[] = [];
+
+  constructor(stage: Stage, options: FermataOptions) {
+    this.#stage = stage;
+    this.#options = options;
+    const { world } = stage;
+    this.#engine = new Engine({
+      profile: profileFor(options.capabilities, world.isPool),
+      // Whoever an event may help is looked at in that very instant, as the other policies do.
+      backoff: { initialMilliseconds: 0, maxMilliseconds: 0 },
+    });
+    this.#nodeIndex = new Map(world.nodes.map(({ name }, index) => [name, index]));
+    for (const node of world.nodes) this.#tell({ type: 'NodeChanged', node: nodeObject(node) });
+    const onPreemption = options.capabilities.has('checkpoint') ? 'Checkpoint' : 'Terminate';
+    for (const policy of policyObjects(onPreemption)) this.#tell({ type: 'InterruptionPolicyChanged', policy });
+  }
+
+  submitted(work: Work): void {
+    const known: Known = { work, incarnation: 0, pods: [], bound: 0, asked: [], newest: [] };
+    this.#known.set(work.index, known);
+    this.#announceClass(priorityOf(work));
+    if (this.#isGang(work)) this.#tell({ type: 'ObjectChanged', object: groupObject(work, work.shape.tasks) });
+    this.#enqueue(known);
+  }
+
+  ended(work: Work): void {
+    const known = this.#known.get(work.index);
+    if (known === undefined) return;
+    for (const pod of known.pods) {
+      this.#tell({ type: 'PodChanged', pod: endedPod(pod) });
+      this.#tell({ type: 'PodDeleted', pod: endedPod(pod) });
+      this.#byUID.delete(pod.metadata.uid);
+    }
+    for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointDeleted', checkpoint });
+    if (this.#isGang(work)) this.#tell({ type: 'ObjectDeleted', object: groupObject(work, work.shape.tasks) });
+    this.#known.delete(work.index);
+  }
+
+  began(work: Work, now: number): void {
+    const known = this.#known.get(work.index);
+    if (known === undefined) return;
+    const { memoryBytes, gpuMemoryBytes } = this.#sizeOf(work);
+    known.pods = known.pods.map((pod) => runningPod(pod, now));
+    for (const pod of known.pods) {
+      const { uid } = pod.metadata;
+      this.#news.push(
+        { type: 'PodChanged', pod },
+        { type: 'UsageObserved', uid, memoryBytes, ...(gpuMemoryBytes > 0 ? { gpuMemoryBytes } : {}) },
+      );
+    }
+    this.#planPeriodic(work, now);
+  }
+
+  dumped(work: Work, now: number): void {
+    const known = this.#known.get(work.index);
+    if (known === undefined) return;
+    const bytes = work.imageBytes / Math.max(1, this.#disksOf(work));
+    const old = known.newest;
+    known.newest = known.asked.map((asked) => {
+      const seconds = (engineTime(now) - Date.parse(asked.status?.startTime ?? '')) / 1_000;
+      return readyCheckpoint(asked, now, { seconds, bytes });
+    });
+    known.asked = [];
+    for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointChanged', checkpoint });
+    for (const checkpoint of old) this.#tell({ type: 'CheckpointDeleted', checkpoint });
+    if (work.phase !== 'waiting') {
+      this.#planPeriodic(work, now);
+      return;
+    }
+    this.#deletePods(known);
+    known.newest = known.newest.map(releasedCheckpoint);
+    for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointChanged', checkpoint });
+    this.#enqueue(known);
+  }
+
+  dumpFailed(work: Work, now: number): void {
+    const known = this.#known.get(work.index);
+    if (known === undefined) return;
+    for (const asked of known.asked) {
+      const checkpoint = failedCheckpoint(asked, now);
+      this.#tell({ type: 'CheckpointChanged', checkpoint });
+      this.#tell({ type: 'CheckpointDeleted', checkpoint });
+    }
+    known.asked = [];
+    this.#planPeriodic(work, now);
+  }
+
+  interrupted(work: Work): void {
+    const known = this.#known.get(work.index);
+    if (known === undefined) return;
+    this.#forgetDump(known);
+    this.#deletePods(known);
+    this.#enqueue(known);
+  }
+
+  nodeChanged(node: number): void {
+    const one = this.#stage.world.nodes[node];
+    if (one === undefined) return;
+    const isDown = this.#stage.room.down[node] === 1;
+    this.#tell({ type: isDown ? 'NodeDeleted' : 'NodeChanged', node: nodeObject(one) });
+  }
+
+  pass(now: number): void {
+    this.#lastPass = now;
+    this.#tellNews();
+    for (const decision of this.#engine.decide(engineTime(now))) {
+      if (decision.type === 'Bind') this.#bind(decision);
+      else if (decision.type === 'Interrupt') this.#interrupt(decision, now);
+    }
+  }
+
+  nextWakeup(): number {
+    const wakeup = this.#engine.nextWakeup();
+    if (wakeup === undefined) return Infinity;
+    return Math.max((wakeup - EPOCH) / 1_000, this.#lastPass + TICK_SECONDS);
+  }
+
+  #tell(event: ClusterEvent): void {
+    this.#tellNews();
+    this.#engine.observe(event, engineTime(this.#stage.now));
+  }
+
+  #tellNews(): void {
+    const news = this.#news;
+    if (news.length === 0) return;
+    this.#news = [];
+    for (const event of news) this.#engine.observe(event, engineTime(this.#stage.now));
+  }
+
+  #isGang({ shape }: Work): boolean {
+    return !this.#stage.world.isPool && shape.tasks > 1;
+  }
+
+  #announceClass(priority: number): void {
+    if (this.#classes.has(priority)) return;
+    this.#classes.add(priority);
+    const { preemptsFrom, capabilities } = this.#options;
+    const mode = priority < preemptsFrom ? 'nothing' : capabilities.has('checkpoint') ? 'checkpoint' : 'kill';
+    this.#tell({ type: 'PriorityClassChanged', priorityClass: classObject(priority, mode) });
+  }
+
+  /** Makes the pods of the next incarnation. */
+  #enqueue(known: Known): void {
+    const { work } = known;
+    const { isPool } = this.#stage.world;
+    known.incarnation++;
+    known.bound = 0;
+    const isGang = this.#isGang(work);
+    const [pods, cpuMillicores] = isPool
+      ? [1, Math.round(work.job.processors * 1_000)]
+      : [work.shape.tasks, work.shape.cpuMillicores];
+    known.pods = Array.from({ length: pods }, (_, task) => {
+      const restoreFrom = work.savedSeconds > 0 ? known.newest[task]?.metadata.name : undefined;
+      return podObject(work, {
+        task,
+        incarnation: known.incarnation,
+        cpuMillicores,
+        createdSeconds: this.#stage.now,
+        doneSeconds: work.savedSeconds,
+        ...(restoreFrom === undefined ? {} : { restoreFrom }),
+        isGang,
+      });
+    });
+    for (const pod of known.pods) {
+      this.#byUID.set(pod.metadata.uid, known);
+      this.#tell({ type: 'PodChanged', pod });
+    }
+  }
+
+  #deletePods(known: Known): void {
+    for (const pod of known.pods) {
+      this.#byUID.delete(pod.metadata.uid);
+      this.#tell({ type: 'PodDeleted', pod });
+    }
+    known.pods = [];
+  }
+
+  #bind({ pod: { uid }, nodeName, preBind = [] }: Extract<Decision, { type: 'Bind' }>): void {
+    const known = this.#byUID.get(uid);
+    const node = this.#nodeIndex.get(nodeName);
+    if (known === undefined || node === undefined) return;
+    const { work } = known;
+    const vacateBy = preBind
+      .map(({ patch }) => (patch.metadata as { annotations?: Record<string, string> } | undefined)?.annotations)
+      .find((annotations) => annotations?.[VACATE_BY_ANNOTATION] !== undefined)?.[VACATE_BY_ANNOTATION];
+    const task = known.pods.findIndex(({ metadata }) => metadata.uid === uid);
+    const pod = known.pods[task];
+    if (pod === undefined) return;
+    const bound = boundPod(pod, nodeName, vacateBy);
+    known.pods[task] = bound;
+    this.#stage.acquire(work, node, this.#stage.world.isPool ? work.shape.tasks : 1);
+    known.bound++;
+    const isWhole = known.bound === known.pods.length;
+    // What begins at once is seen running only.
+    if (!isWhole || work.savedSeconds > 0 || work.wasKilled) this.#tell({ type: 'PodChanged', pod: bound });
+    if (isWhole) this.#stage.begin(work);
+  }
+
+  #interrupt(decision: Extract<Decision, { type: 'Interrupt' }>, now: number): void {
+    const reason = decision.reason ?? 'Preemption';
+    const done = new Set<Known>();
+    for (const victim of decision.victims) {
+      const known = this.#byUID.get(victim.pod.uid);
+      if (known === undefined || done.has(known)) continue;
+      done.add(known);
+      this.#carryOut(known, victim, { preemptor: decision.pod, reason, now });
+    }
+  }
+
+  #carryOut(
+    known: Known,
+    { action, timeoutSeconds, pod: { uid } }: VictimDecision,
+    order: {
+      preemptor: Extract<Decision, { type: 'Interrupt' }>['pod'];
+      reason: 'Preemption' | 'Migration';
+      now: number;
+    },
+  ): void {
+    const { work } = known;
+    const { preemptor, reason, now } = order;
+    if (action === 'Terminate') {
+      this.#forgetDump(known);
+      this.#stage.kill(work);
+      this.#deletePods(known);
+      this.#enqueue(known);
+      return;
+    }
+    const isDumping = work.phase === 'dumping';
+    if (!this.#stage.dump(work, reason === 'Migration' ? 'migrate' : 'stop')) {
+      const preemptorUID = preemptor.uid;
+      const said = `the pod is ${work.phase}`;
+      this.#tell({ type: 'InterruptionFailed', preemptorUID, victimUID: uid, reason: said });
+      return;
+    }
+    if (isDumping) for (const checkpoint of known.asked) this.#tell({ type: 'CheckpointDeleted', checkpoint });
+    this.#ask(known, now, {
+      reason,
+      state: 'Stopped',
+      preemptor,
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    });
+  }
+
+  #ask(known: Known, now: number, settings: Omit<Parameters<typeof checkpointObject>[1], 'name'>): void {
+    known.asked = known.pods.map((pod) =>
+      checkpointObject(pod, { ...settings, name: `checkpoint-${this.#checkpoints++}` }, now),
+    );
+    for (const checkpoint of known.asked) this.#tell({ type: 'CheckpointChanged', checkpoint });
+  }
+
+  #forgetDump(known: Known): void {
+    for (const checkpoint of known.asked) this.#tell({ type: 'CheckpointDeleted', checkpoint });
+    known.asked = [];
+  }
+
+  /** The first order of Young's and Daly's interval: √(2 × mean time between failures of the job × dump time). */
+  #planPeriodic(work: Work, now: number): void {
+    const { costs } = this.#stage.world;
+    if (!this.#options.capabilities.has('periodic') || costs.nodeMtbfSeconds === Infinity) return;
+    if (!isCheckpointable(work)) return;
+    const parts = this.#disksOf(work);
+    const dumpSeconds = costs.dumpSeconds + work.imageBytes / parts / costs.nodeBytesPerSecond;
+    const interval = Math.sqrt((2 * costs.nodeMtbfSeconds * dumpSeconds) / parts);
+    const { turn } = work;
+    this.#stage.alarm(now + interval, () => {
+      if (work.turn !== turn || work.phase !== 'running') return;
+      const known = this.#known.get(work.index);
+      if (known === undefined || !this.#stage.dump(work, 'go on')) return;
+      this.#ask(known, this.#stage.now, { reason: 'Periodic', state: 'Running' });
+    });
+  }
+
+  #disksOf(work: Work): number {
+    return this.#stage.world.isPool ? work.job.processors : new Set(work.parts.map(({ node }) => node)).size || 1;
+  }
+
+  /** What the engine is told of one pod's memory: what one disk has to write. */
+  #sizeOf(work: Work): { memoryBytes: number; gpuMemoryBytes: number } {
+    const gpu = work.job.gpuMemoryBytes ?? 0;
+    const pieces = this.#stage.world.isPool ? work.job.processors : work.shape.tasks;
+    return { memoryBytes: (work.imageBytes - gpu) / pieces, gpuMemoryBytes: gpu / pieces };
+  }
+}

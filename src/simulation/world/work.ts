@@ -1,0 +1,78 @@
+import type { TraceJob } from '../trace/trace-job.ts';
+import type { TaskShape } from './world.ts';
+
+/**
+ * `waiting`: for room, from its last checkpoint on. `gathering`: some of its tasks have room. `restoring`, `restarting`: has
+ * its room and does not compute yet. `dumping`: frozen. `paused`: gave up its processors, keeps its memory.
+ */
+export type Phase =
+  | 'announced'
+  | 'waiting'
+  | 'gathering'
+  | 'restoring'
+  | 'restarting'
+  | 'running'
+  | 'dumping'
+  | 'paused'
+  | 'ended'
+  | 'rejected';
+
+/** `stop`: its room is wanted by others; `migrate`: it goes on elsewhere; `go on`: right here. */
+export type AfterDump = 'stop' | 'migrate' | 'go on';
+
+/** Tasks of a job on one node. */
+export interface Part {
+  readonly node: number;
+  readonly tasks: number;
+  readonly sinceSeconds: number;
+}
+
+/** A job in the simulated world. */
+export interface Work {
+  readonly index: number;
+  readonly job: TraceJob;
+  readonly shape: TaskShape;
+  readonly imageBytes: number;
+  phase: Phase;
+  parts: Part[];
+  /** Seconds of its run time that are done, as at `sinceSeconds`. */
+  doneSeconds: number;
+  /** Seconds of its run time that the newest checkpoint holds; 0: there is none. */
+  savedSeconds: number;
+  /** Bytes of that checkpoint. */
+  savedBytes: number;
+  /** When the present phase began. */
+  sinceSeconds: number;
+  /** When it began to compute in this incarnation. */
+  startedSeconds: number;
+  /** Times it was killed since it last computed: it starts anew. */
+  wasKilled: boolean;
+  interruptions: number;
+  /** What follows the dump under way. */
+  afterDump: AfterDump;
+  /** Counts phases: what was planned in an earlier one is void. */
+  turn: number;
+}
+
+export function priorityOf({ job }: Work): number {
+  return job.priority ?? 0;
+}
+
+/** What a planner may believe of the whole run time, seconds. */
+export function estimateOf({ job }: Work): number {
+  return Math.max(job.runSeconds, job.walltimeSeconds ?? job.runSeconds);
+}
+
+/** Seconds of the run time that are done by now. */
+export function doneBy(work: Work, now: number): number {
+  return work.phase === 'running' ? work.doneSeconds + (now - work.sinceSeconds) : work.doneSeconds;
+}
+
+/** When it ends, by its estimate, if nothing interrupts it. */
+export function expectedEnd(work: Work, now: number): number {
+  return now + Math.max(0, estimateOf(work) - doneBy(work, now));
+}
+
+export function isCheckpointable({ job }: Work): boolean {
+  return job.checkpointable !== false;
+}
