@@ -549,4 +549,15 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       seed: 5,
     },
   },
+  'a member of a group runs before the others are back': {
+    cuts: [
+      {
+        file: 'src/agent/restore-ballot.ts',
+        take: "if (group === undefined || !isByController || checkpoint.spec.postCheckpointState !== 'Stopped') return undefined;",
+        put: "if (group === undefined || !isByController || checkpoint.spec.group !== '') return undefined;",
+      },
+    ],
+    finds: { invariants: [8], message: /goes on and its group .* is not back as a whole/ },
+    world: { days: 2, rates: none, groups: true, seed: 5 },
+  },
 };

@@ -14,12 +14,14 @@ interface GroupFact {
   decidedAt: number;
   /** Keys of the members' PodCheckpoints. */
   members: readonly string[];
+  /** It comes back whole, and has not been let go yet. */
+  isHeld: boolean;
 }
 
 /**
  * Invariant 8: a group is checkpointed and restored whole or not at all. Judged by what the decision, written once, makes of each member:
  * at the instant of `Committed` every member's processes stand still behind a whole dump; only then is one `Ready`, and only after
- * `Aborted` has one failed; and nobody comes back before the last one's room is free. A node that failed in between, with the
+ * `Aborted` has one failed; and nobody comes back before the last one's room is free, nor runs before the group's restore is `Committed`. A node that failed in between, with the
  * processes that were to be held there, excuses.
  */
 export function groupRule(): Rule {
@@ -60,6 +62,7 @@ function judgeGroup(entry: ApiEntry, groups: Map<string, GroupFact>, facts: Fact
     key: entry.key,
     decision,
     members,
+    isHeld: isHeld(entry.object as PodGroupCheckpoint),
     decidedAt: isNew ? entry.at : (known?.decidedAt ?? 0),
   });
 }
@@ -105,11 +108,20 @@ function judgeRestore(
 ): void {
   const group = groupOf(checkpoint.object, groups);
   if (group === undefined || checkpoint.restored) return;
+  if (group.isHeld) {
+    report(8, group.key, `${checkpoint.key} goes on and its group ${group.key} is not back as a whole`);
+  }
   for (const member of group.members) {
     const other = facts.checkpoints.get(facts.checkpointUidByKey.get(member) ?? '');
     if (other === undefined || other.released || other.state === 'failed') continue;
     report(8, group.key, `${checkpoint.key} is restored and member ${other.key} of its group is not even released`);
   }
+}
+
+/** Alone in it nobody is waited for. */
+function isHeld({ spec, status }: PodGroupCheckpoint): boolean {
+  const isAlone = (status?.members ?? []).length < 2;
+  return !isAlone && spec.postCheckpointState === 'Stopped' && status?.restoration?.verdict !== 'Committed';
 }
 
 function groupOf(checkpoint: PodCheckpoint, groups: ReadonlyMap<string, GroupFact>): GroupFact | undefined {
