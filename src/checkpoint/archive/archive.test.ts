@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { FermataError } from '../../model/index.ts';
 import { newAgeIdentity } from '../keys/identity.ts';
 import { MemoryStore } from '../stores/memory-store.ts';
-import { ArchiveGround, pages, treeOf } from './testing-ground.ts';
 import { manifestKey } from './names.ts';
+import { ArchiveGround, pages, treeOf } from './testing-ground.ts';
 
 const FILES = {
   'manifest.json': Buffer.from('{"formatVersion":1}\n'),

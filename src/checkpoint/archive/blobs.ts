@@ -1,6 +1,8 @@
 import { FermataError } from '../../model/index.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 
+import { free } from './free.ts';
+
 /** The whole blob, or undefined when it is absent. Throws RangeError when it is longer than `maxBytes`, or not as long as it is said to be. */
 export async function readBlob(
   store: BlobStore,
@@ -24,5 +26,7 @@ export async function readBlob(
     throw error;
   }
   if (length !== head.size) throw new RangeError(`the store gave ${length} bytes, and said it has ${head.size}`);
-  return Buffer.concat(pieces);
+  const blob = Buffer.concat(pieces, length);
+  for (const piece of pieces) free(piece);
+  return blob;
 }

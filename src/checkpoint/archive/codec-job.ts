@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import type { ChunkIds } from './chunk-id.ts';
 import { CHUNK_ID_BYTES } from './constants.ts';
+import { free } from './free.ts';
 import { compressed, decompressed, decrypted, encrypted, type RecordCompression, type RecordPlace } from './record.ts';
 import type { Slot } from './slot.ts';
 
@@ -90,14 +91,18 @@ function seal({ slot, rawBytes, level, key, place }: SealJob): CodecAnswer {
   for (const piece of key === undefined ? [bytes] : encrypted(bytes, key, place)) {
     slot.stored.set(piece, storedBytes);
     storedBytes += piece.length;
+    free(piece);
   }
+  if (key !== undefined) free(bytes);
   return { storedBytes, compression };
 }
 
 function open(job: OpenJob, ids: ChunkIds): CodecAnswer {
   const { slot, key, place, compression, rawBytes, offsets } = job;
   const stored = slot.stored.subarray(0, job.storedBytes);
-  const raw = decompressed(key === undefined ? stored : decrypted(stored, key, place), compression, rawBytes);
+  const opened = key === undefined ? stored : decrypted(stored, key, place);
+  const raw = decompressed(opened, compression, rawBytes);
+  if (raw !== opened) free(opened);
   const found = Buffer.alloc(CHUNK_ID_BYTES);
   for (let chunk = 0; chunk + 1 < offsets.length; chunk++) {
     ids.write(raw.subarray(offsets[chunk], offsets[chunk + 1]), found, 0);
@@ -117,5 +122,6 @@ function open(job: OpenJob, ids: ChunkIds): CodecAnswer {
       closeSync(descriptor);
     }
   }
+  free(raw);
   return NOTHING;
 }

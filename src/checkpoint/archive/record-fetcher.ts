@@ -4,6 +4,7 @@ import type { BlobStore } from '../stores/blob-store.ts';
 import type { Codec } from './codec.ts';
 import { archiveCorrupt, archiveMissing } from './errors.ts';
 import type { PlannedRecord } from './fetch-plan.ts';
+import { free } from './free.ts';
 import { type ArchiveName, segmentKey } from './names.ts';
 import { placeInSegment } from './segment-blob.ts';
 import type { Slot, SlotPool } from './slot.ts';
@@ -88,6 +89,7 @@ export class RecordFetcher {
           slot = undefined;
           next += 1;
         }
+        free(piece);
       }
     } catch (error) {
       if (error instanceof FermataError && error.code === 'BlobNotFound') {

@@ -15,6 +15,8 @@ export interface RecordPlace {
   kind: 'chunks' | 'index' | 'body' | 'last';
 }
 
+/** zlib's of Node takes none that is smaller. */
+const MINIMUM_CHUNK = 64;
 /** Below 3 % it is not worth what decompressing costs. */
 const WORTHWHILE = 0.97;
 
@@ -27,7 +29,11 @@ export function compressed(
   level: number | undefined,
 ): { bytes: Uint8Array; compression: RecordCompression } {
   if (level !== undefined && raw.length > 0) {
-    const bytes = zstdCompressSync(raw, { params: { [constants.ZSTD_c_compressionLevel]: level } });
+    const bytes = zstdCompressSync(raw, {
+      // Of the length at most: one call instead of one for every 16 KiB of result.
+      chunkSize: Math.max(MINIMUM_CHUNK, raw.length),
+      params: { [constants.ZSTD_c_compressionLevel]: level },
+    });
     if (bytes.length < raw.length * WORTHWHILE) return { bytes, compression: 'zstd' };
   }
   return { bytes: raw, compression: 'none' };
@@ -41,7 +47,10 @@ export function decompressed(bytes: Uint8Array, compression: RecordCompression, 
   let raw = bytes;
   if (compression === 'zstd') {
     try {
-      raw = zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, rawBytes) });
+      raw = zstdDecompressSync(bytes, {
+        chunkSize: Math.max(MINIMUM_CHUNK, rawBytes),
+        maxOutputLength: Math.max(1, rawBytes),
+      });
     } catch (error) {
       throw new RangeError('it cannot be decompressed', { cause: error });
     }

@@ -5,6 +5,7 @@ import type { Codec } from './codec.ts';
 import { PUTS_AT_ONCE, SEGMENT_RECORDS } from './constants.ts';
 import type { ArchiveRecord, Segment } from './contents.ts';
 import { archiveCorrupt } from './errors.ts';
+import { free } from './free.ts';
 import type { KnownChunks } from './known-chunks.ts';
 import { LevelChooser } from './level.ts';
 import { type ArchiveName, segmentKey } from './names.ts';
@@ -124,7 +125,8 @@ export class SegmentWriter {
     }
     const key = segment.key.length === 0 ? undefined : segment.key;
     pieces.push(segmentTrailer(tenant, segment.name, segment.records, key));
-    const blob = Buffer.concat(pieces.splice(0));
+    const blob = Buffer.concat(pieces);
+    for (const piece of pieces.splice(0)) free(piece);
     rows.length = 0;
     signal.throwIfAborted();
     const begin = clock.monotonic();
@@ -134,13 +136,17 @@ export class SegmentWriter {
     this.#sentBytes += blob.length;
     segment.sizeBytes = blob.length;
     segment.digest = new Uint8Array(hash('sha256', blob, 'buffer'));
+    free(blob);
     await this.#verify(segment, blobKey);
   }
 
   /** What the store gives back is what it was given, or there is no archive. */
   async #verify({ name, digest }: Segment, blobKey: string): Promise<void> {
     const found = createHash('sha256');
-    for await (const piece of this.#parts.store.get(blobKey, { signal: this.#options.signal })) found.update(piece);
+    for await (const piece of this.#parts.store.get(blobKey, { signal: this.#options.signal })) {
+      found.update(piece);
+      free(piece);
+    }
     if (found.digest().equals(digest)) return;
     const { tenant, archive } = this.#name;
     throw archiveCorrupt(`${tenant}/${archive}`, `the store gives back something else than segment ${name}`);

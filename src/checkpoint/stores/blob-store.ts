@@ -16,7 +16,7 @@ export interface BlobStore {
     body: AsyncIterable<Uint8Array> | Uint8Array,
     options?: { ifAbsent?: boolean; signal?: AbortSignal },
   ): Promise<void>;
-  /** Bytes `start` (default 0) up to, without, `end` (default: all). Throws FermataError `BlobNotFound`, `BlobTruncated`. */
+  /** Bytes `start` (default 0) up to, without, `end` (default: all), in pieces that are the caller's from then on. Throws FermataError `BlobNotFound`, `BlobTruncated`. */
   get(key: string, options?: { start?: number; end?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array>;
   head(key: string, signal?: AbortSignal): Promise<{ size: number; modified: number } | undefined>;
   /** In no order. */
