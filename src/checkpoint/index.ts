@@ -12,6 +12,18 @@ export { decodeDataKey, encodeDataKey } from './keys/data-key-file.ts';
 export { ageTexts, type Identity, identityOf, newAgeIdentity, parseIdentities } from './keys/identity.ts';
 export { parseRecipients, type Recipient } from './keys/recipient.ts';
 export {
+  type ImageReference,
+  imageAnnotations,
+  parseImageReference,
+  pullCheckpointImage,
+  pushCheckpointImage,
+} from './layout/checkpoint-image.ts';
+export type { ContainerConfiguration, PodIdentity } from './layout/container-files.ts';
+export { type ExportedContainer, exportContainer } from './layout/export-container.ts';
+export { type ImportedContainer, importContainer } from './layout/import-container.ts';
+export { readTar, type TarEntry } from './layout/tar-reader.ts';
+export { type TarSource, tarBytes, writeTar } from './layout/tar-writer.ts';
+export {
   type CheckpointMetadata,
   type ManifestOptions,
   readManifest,
