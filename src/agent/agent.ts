@@ -12,9 +12,9 @@ import {
   type PodGroupCheckpoint,
   reasonOf,
 } from '../model/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import type { CheckpointRuntime } from '../runtime/index.ts';
 import { folderOf } from './checkpoint-folder.ts';
-import { failed, hasFailed, isReady, restored } from './checkpoint-status.ts';
+import { failed, hasFailed, isReady, type RestoreImage, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { type AgentCounters, newCounters } from './counters.ts';
 import {
@@ -38,7 +38,7 @@ import { UnsettledPods } from './unsettled-pods.ts';
 
 export interface AgentParts {
   store: ObjectStore;
-  runtime: Runtime;
+  runtime: CheckpointRuntime;
   clock: Clock;
   random: Random;
   log: Log;
@@ -51,8 +51,10 @@ export interface AgentOptions {
   nodeName: string;
   /** Absolute; checkpoints lie right below, one folder each. */
   directory: string;
-  /** Where the node keeps its pods' volumes (`<pod uid>/volumes/<volume>`); absent: `emptyDir`s are not captured. */
-  podsDirectory?: string;
+  /** Where the node keeps an `emptyDir` of a pod; absent: they are not captured. */
+  volumeFolder?: (podUid: string, volume: string) => string;
+  /** Where a kubelet runs the pods: the image from which it restores a container of a PodCheckpoint. */
+  restoreImage?: RestoreImage;
   /** Directory of the checkpoints of another local node, from which this one may copy. Default: there is none. */
   peers?: (nodeName: string) => string | undefined;
   /** Dumps at once. Default 2. */
@@ -118,7 +120,7 @@ export class Agent {
         slots: new Slots(options.concurrency ?? DEFAULT_CONCURRENCY),
         votes,
       },
-      { nodeName, directory, podsDirectory: options.podsDirectory },
+      { nodeName, directory, volumeFolder: options.volumeFolder, restoreImage: options.restoreImage },
     );
     this.#keeper = new Keeper({ ...shared, writer: this.#writer }, { nodeName, directory });
     this.#ballot = new RestoreBallot({ ...parts, writer: this.#writer, votes });

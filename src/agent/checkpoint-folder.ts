@@ -11,7 +11,7 @@ export function emptyDirsOf(pod: Pod): string[] {
   return (pod.spec.volumes ?? []).filter((volume) => volume.emptyDir !== undefined).map(({ name }) => name);
 }
 
-/** Where the node keeps an `emptyDir` volume of the pod. */
+/** Where a node of a sandbox keeps an `emptyDir` volume of the pod. */
 export function volumeFolder(podsDirectory: string, podUid: string, volume: string): string {
   return join(podsDirectory, podUid, 'volumes', volume);
 }

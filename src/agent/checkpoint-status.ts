@@ -74,8 +74,16 @@ export function prepared(current: PodCheckpoint, now: number): PodCheckpointStat
   return { ...current.status, conditions: withCondition(current.status?.conditions, condition, rfc3339(now)) };
 }
 
-/** The dump is verified and sealed. */
-export function completed(current: PodCheckpoint, entry: JournalEntry, nodeName: string): PodCheckpointStatus {
+/** The image from which a kubelet restores that container of the checkpoint. */
+export type RestoreImage = (checkpointUid: string, container: string) => string;
+
+/** The dump is verified and sealed. `restoreImage`: only where a kubelet runs the pods. */
+export function completed(
+  current: PodCheckpoint,
+  entry: JournalEntry,
+  nodeName: string,
+  restoreImage?: RestoreImage,
+): PodCheckpointStatus {
   const sealedAt = entry.sealedAt ?? entry.orderedAt;
   const time = rfc3339(sealedAt);
   const size = (entry.containers ?? []).reduce((sum, container) => sum + (container.sizeBytes ?? 0), 0);
@@ -88,7 +96,10 @@ export function completed(current: PodCheckpoint, entry: JournalEntry, nodeName:
     completionTime: time,
     dumpMilliseconds: Math.max(0, Math.round(sealedAt - entry.orderedAt)),
     checkpointedPodTemplate: entry.template,
-    checkpointedContainers: entry.containers ?? [],
+    checkpointedContainers: (entry.containers ?? []).map((container) => ({
+      ...container,
+      ...(restoreImage && { restoreImage: restoreImage(entry.checkpointUid, container.name) }),
+    })),
     checkpointLocation: { type: 'NodeLocal', nodeLocal: { path: entry.folder } },
     ...(entry.manifestDigest === undefined ? {} : { manifestDigest: entry.manifestDigest }),
     conditions: withCondition(current.status?.conditions, ready, time),

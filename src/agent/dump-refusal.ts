@@ -1,6 +1,6 @@
 import { type Pod, RESTORE_FROM_ANNOTATION } from '../model/index.ts';
 import type { ContainerObservation, PodObservation } from '../runtime/index.ts';
-import { emptyDirsOf, volumeFolder } from './checkpoint-folder.ts';
+import { emptyDirsOf } from './checkpoint-folder.ts';
 import { DISK_MARGIN_BYTES } from './defaults.ts';
 import { isFrozen } from './dump-proof.ts';
 import type { DumperOptions } from './dumper-parts.ts';
@@ -31,16 +31,16 @@ export async function lackOfSpace(
   pod: Pod,
   present: PodObservation | undefined,
   storage: CheckpointStorage,
-  { directory, podsDirectory }: Pick<DumperOptions, 'directory' | 'podsDirectory'>,
+  { directory, volumeFolder }: Pick<DumperOptions, 'directory' | 'volumeFolder'>,
 ): Promise<string | undefined> {
   await storage.ensure(directory);
   const free = await storage.freeBytes(directory);
   if (free === undefined) return undefined;
   let needed = DISK_MARGIN_BYTES;
   for (const { memoryBytes } of present?.containers ?? []) needed += memoryBytes ?? 0;
-  if (podsDirectory !== undefined) {
+  if (volumeFolder !== undefined) {
     for (const volume of emptyDirsOf(pod)) {
-      needed += await storage.volumeBytes(volumeFolder(podsDirectory, pod.metadata.uid, volume));
+      needed += await storage.volumeBytes(volumeFolder(pod.metadata.uid, volume));
     }
   }
   if (free >= needed) return undefined;

@@ -2,6 +2,7 @@ import type { Clock } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
 import type { Log } from '../model/index.ts';
 import type { CheckpointRuntime } from '../runtime/index.ts';
+import type { RestoreImage } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import type { GroupVotes } from './group-votes.ts';
@@ -28,6 +29,8 @@ export interface DumperOptions {
   nodeName: string;
   /** Absolute; the checkpoints lie right below. */
   directory: string;
-  /** `<pods>/<pod uid>/volumes/<volume>` is where the node keeps `emptyDir` volumes; absent: they are not captured. */
-  podsDirectory?: string | undefined;
+  /** Where the node keeps an `emptyDir` of a pod; absent: they are not captured. */
+  volumeFolder?: ((podUid: string, volume: string) => string) | undefined;
+  /** Where a kubelet restores: the image of a container of a PodCheckpoint. */
+  restoreImage?: RestoreImage | undefined;
 }

@@ -3,8 +3,10 @@ import {
   type Container,
   DECISION_ANNOTATION,
   FIRST_ENQUEUED_ANNOTATION,
+  IMAGES_ANNOTATION,
   NOT_BEFORE_ANNOTATION,
   type ObjectMeta,
+  originalImages,
   type Pod,
   RAN_SECONDS_ANNOTATION,
   RESTORE_FAILURES_ANNOTATION,
@@ -18,6 +20,7 @@ const OF_THIS_INCARNATION = [
   RESTORE_FAILURES_ANNOTATION,
   NOT_BEFORE_ANNOTATION,
   AVOID_NODES_ANNOTATION,
+  IMAGES_ANNOTATION,
 ];
 /** The token volume that ServiceAccount admission adds to every pod; it is added anew to the next one. */
 const TOKEN_VOLUME = /^(kube-api-access|default-token)-[a-z0-9]+$/;
@@ -46,6 +49,8 @@ export function podTemplate(pod: Pod, now: number): PodTemplate {
     ephemeralContainers: _debug,
     ...spec
   } = pod.spec;
+  const originals = originalImages(pod);
+  const asWritten = (container: Container): Container => ({ ...withoutToken(container), ...originals[container.name] });
   const volumes = spec.volumes?.filter((volume) => !TOKEN_VOLUME.test(volume.name));
   return {
     metadata: {
@@ -55,8 +60,8 @@ export function podTemplate(pod: Pod, now: number): PodTemplate {
     },
     spec: {
       ...spec,
-      containers: spec.containers.map(withoutToken),
-      ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(withoutToken) }),
+      containers: spec.containers.map(asWritten),
+      ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(asWritten) }),
       ...(volumes === undefined ? {} : { volumes }),
     },
   };

@@ -1,7 +1,6 @@
 import { type DigestsAhead, type Manifest, sealCheckpoint } from '../checkpoint/index.ts';
 import { rfc3339 } from '../clock/index.ts';
 import { adviceOf, FermataError, keyOf, type PodCheckpoint } from '../model/index.ts';
-import { volumeFolder } from './checkpoint-folder.ts';
 import { completed } from './checkpoint-status.ts';
 import { namesOf } from './dump-entry.ts';
 import type { DumpSteps } from './dump-steps.ts';
@@ -24,10 +23,14 @@ type SealerParts = Pick<DumperParts, 'storage' | 'clock' | 'events' | 'writer' |
 /** Makes a checkpoint of a complete dump: manifest, then `Ready`. */
 export class Sealer {
   readonly #parts: SealerParts;
-  readonly #options: Pick<DumperOptions, 'nodeName' | 'podsDirectory'>;
+  readonly #options: Pick<DumperOptions, 'nodeName' | 'volumeFolder' | 'restoreImage'>;
   readonly #steps: DumpSteps;
 
-  constructor(parts: SealerParts, options: Pick<DumperOptions, 'nodeName' | 'podsDirectory'>, steps: DumpSteps) {
+  constructor(
+    parts: SealerParts,
+    options: Pick<DumperOptions, 'nodeName' | 'volumeFolder' | 'restoreImage'>,
+    steps: DumpSteps,
+  ) {
     this.#parts = parts;
     this.#options = options;
     this.#steps = steps;
@@ -77,12 +80,12 @@ export class Sealer {
     known: { ahead?: DigestsAhead | undefined; ended?: Promise<void> | undefined } = {},
   ): Promise<Manifest> {
     const { files } = this.#parts.storage;
-    const { podsDirectory } = this.#options;
+    const { volumeFolder } = this.#options;
     const path = this.#steps.path(entry);
-    if (podsDirectory !== undefined && entry.emptyDirs.length > 0) {
+    if (volumeFolder !== undefined && entry.emptyDirs.length > 0) {
       await known.ended;
       for (const volume of entry.emptyDirs) {
-        const folder = volumeFolder(podsDirectory, entry.podUid, volume);
+        const folder = volumeFolder(entry.podUid, volume);
         await this.#parts.storage.packVolume(folder, path, volume, signal);
       }
     }
@@ -104,8 +107,12 @@ export class Sealer {
   /** Says that it is `Ready`, once it is sealed. */
   async report(checkpoint: PodCheckpoint, entry: JournalEntry, signal: AbortSignal): Promise<SealOutcome> {
     const { writer, counters, log } = this.#parts;
-    const { nodeName } = this.#options;
-    const done = await writer.status(checkpoint, (current) => completed(current, entry, nodeName), signal);
+    const { nodeName, restoreImage } = this.#options;
+    const done = await writer.status(
+      checkpoint,
+      (current) => completed(current, entry, nodeName, restoreImage),
+      signal,
+    );
     if (done === undefined) return { left: 'no object' };
     const { dumpMilliseconds = 0 } = done.status ?? {};
     const bytes = (entry.containers ?? []).reduce((sum, container) => sum + (container.sizeBytes ?? 0), 0);

@@ -69,6 +69,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'scheduler', summary: 'run the scheduler', hidden: true, load: () => import('./scheduler.ts') },
   { name: 'controller', summary: 'run the controllers', hidden: true, load: () => import('./controller.ts') },
+  { name: 'agent', summary: 'run the agent of a node', hidden: true, load: () => import('./agent.ts') },
   { name: 'webhook', summary: 'run the admission webhook', hidden: true, load: () => import('./webhook.ts') },
   { name: 'apiserver', summary: 'run the API server of a sandbox', hidden: true, load: () => import('./apiserver.ts') },
   { name: 'node', summary: 'run the nodes of a sandbox', hidden: true, load: () => import('./node.ts') },

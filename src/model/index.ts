@@ -12,6 +12,7 @@ export * from './podgroupcheckpoint.ts';
 export * from './printing/index.ts';
 export * from './quantity.ts';
 export * from './resources.ts';
+export * from './restore-images.ts';
 export * from './selectors.ts';
 export * from './validation/index.ts';
 export * from './workload.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Agent, SqliteJournal } from '../agent/index.ts';
+import { Agent, SqliteJournal, volumeFolder } from '../agent/index.ts';
 import { FermataError } from '../model/index.ts';
 import { LogServer, measurePressure, SandboxDirectory, SandboxNode } from '../sandbox/index.ts';
 import { connect, type Running } from './role.ts';
@@ -33,7 +33,7 @@ export async function startNodes(folder: string, version: string): Promise<Runni
       {
         nodeName: name,
         directory: checkpointsOf(name),
-        podsDirectory: join(directory.node(name), 'pods'),
+        volumeFolder: (podUid, volume) => volumeFolder(join(directory.node(name), 'pods'), podUid, volume),
         peers: (other) => (names.has(other) ? checkpointsOf(other) : undefined),
       },
     );

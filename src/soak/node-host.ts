@@ -1,4 +1,4 @@
-import { Agent, MemoryJournal } from '../agent/index.ts';
+import { Agent, MemoryJournal, volumeFolder } from '../agent/index.ts';
 import type { Timer } from '../clock/index.ts';
 import { type Runtime, SimulatedRuntime } from '../runtime/index.ts';
 import { MemoryVolumes, SandboxNode } from '../sandbox/index.ts';
@@ -156,7 +156,7 @@ export class NodeHost {
       {
         nodeName: this.name,
         directory: this.directory,
-        podsDirectory: `/nodes/${this.name}/pods`,
+        volumeFolder: (podUid, volume) => volumeFolder(`/nodes/${this.name}/pods`, podUid, volume),
         // The disk of a machine that is off, or gone, is out of reach.
         peers: (other) => {
           const peer = this.#peers(other);

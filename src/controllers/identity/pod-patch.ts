@@ -1,4 +1,11 @@
-import { HELD_ANNOTATION, NOT_RESTORED_ANNOTATION, type PodCheckpoint, SUSPENDED_GATE } from '../../model/index.ts';
+import {
+  HELD_ANNOTATION,
+  IMAGES_ANNOTATION,
+  NOT_RESTORED_ANNOTATION,
+  type PodCheckpoint,
+  SUSPENDED_GATE,
+  withRestoreImages,
+} from '../../model/index.ts';
 import { incarnationMarks } from './incarnation-marks.ts';
 import type { NewPod } from './replacement.ts';
 
@@ -21,8 +28,10 @@ export interface PatchOptions {
  * with Fermata's scheduler, which does not bind what is held by the annotation.
  */
 export function incarnationPatch(pod: NewPod, checkpoint: PodCheckpoint, options: PatchOptions): PatchStep[] {
-  const { labels, annotations } = incarnationMarks(checkpoint);
-  const marks = [...put('/metadata/labels', pod.metadata.labels, labels)];
+  const { labels, annotations: common } = incarnationMarks(checkpoint);
+  const images = restoreImages(pod, checkpoint);
+  const annotations = { ...common, ...images.annotations };
+  const marks = [...put('/metadata/labels', pod.metadata.labels, labels), ...images.steps];
   if (options.knowsGates) {
     const gates = pod.spec.schedulingGates ?? [];
     const isHeld = gates.some(({ name }) => name === SUSPENDED_GATE);
@@ -41,6 +50,21 @@ export function incarnationPatch(pod: NewPod, checkpoint: PodCheckpoint, options
       ? []
       : [{ op: 'add' as const, path: '/spec/schedulerName', value: own }]),
   ];
+}
+
+/** The images from which a kubelet restores it, where the checkpoint names such. */
+function restoreImages(
+  pod: NewPod,
+  checkpoint: PodCheckpoint,
+): { annotations: Record<string, string>; steps: PatchStep[] } {
+  const restored = withRestoreImages(pod, checkpoint);
+  const originals = restored.metadata.annotations?.[IMAGES_ANNOTATION];
+  if (restored === pod || originals === undefined) return { annotations: {}, steps: [] };
+  const { containers, initContainers = [] } = restored.spec;
+  const steps: PatchStep[] = [{ op: 'add', path: '/spec/containers', value: containers }];
+  if (pod.spec.initContainers !== undefined)
+    steps.push({ op: 'add', path: '/spec/initContainers', value: initContainers });
+  return { annotations: { [IMAGES_ANNOTATION]: originals }, steps };
 }
 
 /** Says on the pod why it does not go on from the checkpoint whose slot it fills. */

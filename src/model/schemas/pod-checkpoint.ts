@@ -80,6 +80,9 @@ export const CheckpointedContainerSchema = Type.Object(
   {
     name: Type.String({ description: 'Name of the container.' }),
     image: Type.Optional(Type.String({ description: 'Image it ran.' })),
+    restoreImage: Type.Optional(
+      Type.String({ description: 'Image from which a kubelet restores it; absent where none runs the pods.' }),
+    ),
     sizeBytes: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Bytes of its images and file system difference.' }),
     ),

@@ -1,4 +1,4 @@
-import { FermataError, type Pod } from '../../model/index.ts';
+import { FermataError, originalImages, type Pod } from '../../model/index.ts';
 import type { CheckpointOptions } from '../runtime.ts';
 import type { HostProcess } from './host-processes.ts';
 import { idOf, statusesOf } from './observation.ts';
@@ -52,5 +52,5 @@ export function isToBeHeld(
 
 function imageOf(pod: Pod, container: string): string {
   const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  return all.find(({ name }) => name === container)?.image ?? '';
+  return originalImages(pod)[container]?.image ?? all.find(({ name }) => name === container)?.image ?? '';
 }

@@ -11,7 +11,7 @@ export interface HoldsParts {
   clock: Clock;
   processes: HostProcesses;
   /** Sends a signal; a process that is gone is fine. */
-  signal(pid: number, name: 'SIGCONT' | 'SIGKILL'): void;
+  signal(pid: number, name: 'SIGCONT'): void;
 }
 
 /** Pods that stand still behind their dump, or will as soon as it is complete; see the hook. Survives this process, not a boot. */

@@ -18,7 +18,6 @@ import { observe } from './observation.ts';
 const ANSWER_GRACE_MILLISECONDS = 15_000;
 /** How soon to look again whether a pod that is held is gone. */
 const GONE_POLL_MILLISECONDS = 200;
-const END_POLL_MILLISECONDS = 50;
 /** Written last: its presence means that the dump is complete. */
 const RECORD = 'pod.dump';
 
@@ -111,16 +110,9 @@ export class KubeletRuntime implements CheckpointRuntime {
     }
   }
 
-  /** Kills the pod's processes; the kubelet starts them again if their pod is still to run. */
-  async removePod(uid: string, _graceSeconds: number, signal?: AbortSignal): Promise<void> {
-    const ids = new Set(this.#containersOf(uid).map(({ containerId }) => containerId));
-    for (;;) {
-      const left = this.#containersOf(uid).filter(({ containerId }) => ids.has(containerId));
-      if (left.length === 0) break;
-      for (const { pid } of left) this.#signal(pid, 'SIGKILL');
-      await this.#parts.clock.sleep(END_POLL_MILLISECONDS, signal);
-    }
-    await this.#holds.forget(uid);
+  /** Nothing is removed: what was held goes on, for all of its processes are there. */
+  async removePod(uid: string): Promise<void> {
+    await this.#holds.release(uid);
   }
 
   async checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {

@@ -1,0 +1,116 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { Agent, imageReference, KubeletRestores, SqliteJournal } from '../agent/index.ts';
+import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig } from '../kubernetes/index.ts';
+import { FermataError, PODS, reasonOf } from '../model/index.ts';
+import { KubeletRuntime } from '../runtime/index.ts';
+import { type ClusterOptions, connect, type Running } from './role.ts';
+
+/** Where the restored images' registry listens unless told otherwise; beside the kubelet's own ports. */
+export const DEFAULT_RESTORE_PORT = 10270;
+
+export interface AgentRoleOptions extends ClusterOptions {
+  /** Default: $NODE_NAME, else the machine's name. */
+  nodeName?: string;
+  /** Where this process sees the node's `/`. Default `/`. */
+  hostRoot?: string;
+  /** On the node: journal, and below it `checkpoints/<node>`. Default `/var/lib/fermata`. */
+  directory?: string;
+  /** Port of the loopback address. Default {@link DEFAULT_RESTORE_PORT}. */
+  restorePort?: number;
+  /** `host:port` by which each node's container runtime reaches that; the same on all nodes. Default `127.0.0.1:<restorePort>`. */
+  restoreRegistry?: string;
+  /** Asks the kubelet itself; default: through the API server. */
+  kubeletUrl?: string;
+  kubeletCa?: string;
+  kubeletClientCertificate?: string;
+  kubeletClientKey?: string;
+  kubeletTokenFile?: string;
+}
+
+/** The agent of one node that a kubelet runs. Needs root, the node's PID namespace and file system. */
+export async function startAgent(options: AgentRoleOptions): Promise<Running> {
+  const { hostRoot = '/', directory = '/var/lib/fermata', restorePort = DEFAULT_RESTORE_PORT } = options;
+  const registry = options.restoreRegistry ?? `127.0.0.1:${restorePort}`;
+  const nodeName = options.nodeName ?? process.env.NODE_NAME ?? hostname();
+  const parts = await connect('agent', options);
+  const kubelet = await kubeletOf(nodeName, options);
+  const pods = async (signal?: AbortSignal) =>
+    (await parts.store.list(PODS, { fieldSelector: `spec.nodeName=${nodeName}`, ...(signal && { signal }) })).items;
+  const runtime = new KubeletRuntime({ ...parts, kubelet, pods }, { root: hostRoot });
+  await runtime.prepare();
+  const folder = join(hostRoot, directory);
+  const checkpoints = join(folder, 'checkpoints', nodeName);
+  mkdirSync(checkpoints, { recursive: true, mode: 0o700 });
+  const journal = new SqliteJournal(join(checkpoints, '..', `${nodeName}.journal.db`));
+  const volumeFolder = (podUid: string, volume: string): string =>
+    join(hostRoot, '/var/lib/kubelet/pods', podUid, 'volumes/kubernetes.io~empty-dir', volume);
+  const agent = new Agent(
+    { ...parts, runtime, journal },
+    {
+      nodeName,
+      directory: checkpoints,
+      volumeFolder,
+      restoreImage: (uid, container) => imageReference(registry, uid, container),
+      // Where the nodes share the folder, each finds the others' checkpoints there.
+      peers: (other) => join(folder, 'checkpoints', other),
+    },
+  );
+  const restores = new KubeletRestores(
+    { ...parts, agent, runtime },
+    { nodeName, port: restorePort, registry, volumeFolder },
+  );
+  const close = async (): Promise<void> => {
+    journal.close();
+    await kubelet.close();
+    await parts.store.close();
+  };
+  try {
+    await restores.start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  agent.start();
+  return {
+    stop: async () => {
+      await restores.stop();
+      await agent.stop();
+      await close();
+    },
+  };
+}
+
+async function kubeletOf(nodeName: string, options: AgentRoleOptions): Promise<KubeletCheckpoints> {
+  if (options.kubeletUrl === undefined) {
+    const access = await loadKubeconfig({
+      ...(options.kubeconfig === undefined ? {} : { path: options.kubeconfig }),
+      ...(options.context === undefined ? {} : { context: options.context }),
+    });
+    return new KubeletCheckpoints(access, { throughNode: nodeName });
+  }
+  const { kubeletCa, kubeletClientCertificate, kubeletClientKey, kubeletTokenFile } = options;
+  const access: ClusterAccess = {
+    server: options.kubeletUrl,
+    ...(kubeletCa === undefined ? {} : { ca: contentOf(kubeletCa) }),
+    ...(kubeletClientCertificate === undefined ? {} : { clientCert: contentOf(kubeletClientCertificate) }),
+    ...(kubeletClientKey === undefined ? {} : { clientKey: contentOf(kubeletClientKey) }),
+    ...(kubeletTokenFile === undefined ? {} : { tokenFile: kubeletTokenFile }),
+  };
+  return new KubeletCheckpoints(access);
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new FermataError(
+      'KubeconfigInvalid',
+      `${path}, by which the kubelet is reached, cannot be read: ${reasonOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
