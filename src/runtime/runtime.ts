@@ -29,7 +29,8 @@ export interface PodCheckpointer {
   /**
    * Dumps all containers of the pod into `directory` (made by the callee, 0700, absent before), one subfolder a container.
    * With `leaveRunning` the processes go on; else, **from the instant of the dump, no process of the pod runs again**.
-   * On failure, timeout or abort every container runs on as before and `directory` is gone. Throws FermataError with
+   * On failure, timeout or abort every container runs on as before and `directory` is gone; one that was frozen
+   * (`PodFreezer`) runs, too. Throws FermataError with
    * code `DumpFailed` (message: CRIU's own reason), `DumpTimeout`, `CheckpointUnsupported`, `PodNotRunning`.
    */
   checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport>;
@@ -47,7 +48,18 @@ export interface PodCheckpointer {
   recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'>;
 }
 
-export type Runtime = PodRunner & PodCheckpointer & { readonly name: RuntimeName; stop(): Promise<void> };
+/** Takes the processor away from pods and gives it back, without a dump; their memory stays where it is. */
+export interface PodFreezer {
+  /**
+   * Every process of the pod stands still when this resolves, until it is thawed, dumped or removed. To who looks it runs.
+   * Idempotent; a pod with nothing to freeze, or behind its dump, is left as it is.
+   */
+  freezePod(uid: string, signal?: AbortSignal): Promise<void>;
+  /** Lets it go on, unless it stands still for its dump. Idempotent; unknown UIDs resolve at once. */
+  thawPod(uid: string, signal?: AbortSignal): Promise<void>;
+}
+
+export type Runtime = PodRunner & PodCheckpointer & PodFreezer & { readonly name: RuntimeName; stop(): Promise<void> };
 export type RuntimeName = 'podman' | 'simulated';
 
 export interface PodToRun {

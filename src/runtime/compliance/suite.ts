@@ -1,6 +1,7 @@
 import { after, afterEach, before, describe } from 'node:test';
 import type { RuntimeBed } from './bed.ts';
 import { checkpointingTests } from './checkpointing.ts';
+import { freezingTests } from './freezing.ts';
 import { heldRestoreTests } from './held-restores.ts';
 import { holdingTests } from './holding.ts';
 import { TestNode } from './node.ts';
@@ -39,6 +40,7 @@ export function runtimeCompliance(name: string, makeBed: () => Promise<RuntimeBe
     runningTests(node);
     checkpointingTests(node, secondNode);
     holdingTests(node);
+    freezingTests(node);
     heldRestoreTests(node, secondNode);
   });
 }

@@ -63,6 +63,8 @@ export class PodDumper {
     const tcpEstablished = shared && targets.some((target) => hasEstablishedTcp(target.container.pid));
     try {
       if (tcpEstablished) await lockNetwork(this.#tools, first.container.pid);
+      // Of a container that is frozen already runc never comes to call CRIU: it runs for as long as that takes to start.
+      for (const { cgroup } of targets) cgroup.thaw();
       await this.#images.freezeTogether(targets, options.directory);
       const report = await this.#images.dump(uid, targets, containers, options, tcpEstablished, signal);
       signal.throwIfAborted();
@@ -83,6 +85,24 @@ export class PodDumper {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** Stops the containers that run, for as long as nothing else becomes of them. See `PodFreezer`. */
+  async freeze(uid: string, signal?: AbortSignal): Promise<void> {
+    for (const { cgroup } of await this.#undumped(uid, signal)) cgroup.freeze();
+  }
+
+  async thaw(uid: string, signal?: AbortSignal): Promise<void> {
+    for (const { cgroup } of await this.#undumped(uid, signal)) cgroup.thaw();
+  }
+
+  /** The containers that run, and do not stand still behind a dump or ahead of their restore. */
+  async #undumped(uid: string, signal: AbortSignal | undefined): Promise<DumpTarget[]> {
+    const containers = (await this.#index.list(uid, signal)).filter((container) => {
+      const marks = readMarks(this.#layout.userdata(container.id));
+      return this.#isAlive(container) && marks.dump === undefined && !awaitsRestore(container, marks);
+    });
+    return Promise.all(containers.map((container) => targetOf(this.#layout, container, '')));
   }
 
   /** Throws `DumpRefused`, or {@link Undecided} while it stays held. */
@@ -112,6 +132,7 @@ export class PodDumper {
     const fresh = await this.#index.list(uid, options.signal);
     const marked = fresh.filter((container) => readMarks(this.#layout.userdata(container.id)).dump !== undefined);
     const targets = await Promise.all(marked.map((container) => targetOf(this.#layout, container, options.directory)));
+    await this.thaw(uid, options.signal);
     const record = await readRecord(options.directory);
     const alive = targets.filter((target) => target.cgroup.processes().length > 0);
     const others = fresh.filter((container) => !marked.includes(container) && this.#isAlive(container));

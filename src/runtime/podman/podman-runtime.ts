@@ -230,10 +230,22 @@ export class PodmanRuntime implements Runtime {
           () => {}, // whoever ordered the dump is told
         );
         return report;
+      } catch (error) {
+        // It may have failed before it came to letting go a pod that was frozen.
+        await this.#dumper.thaw(uid);
+        throw error;
       } finally {
         this.#tell(uid);
       }
     });
+  }
+
+  freezePod(uid: string, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(uid, () => this.#dumper.freeze(uid, signal));
+  }
+
+  thawPod(uid: string, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(uid, () => this.#dumper.thaw(uid, signal));
   }
 
   recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {

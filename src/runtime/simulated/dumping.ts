@@ -54,6 +54,7 @@ export class Dumping {
     if (fault?.kind === 'slow') duration += fault.milliseconds;
     if (fault?.kind === 'fail') duration = Math.round(duration * (fault.after ?? 0.5));
     machine.freeze(pod, startedAt);
+    pod.paused = undefined;
     const dump: DumpUnderWay = { directory, leaveRunning, startedAt };
     if (fault !== undefined) dump.fault = fault;
     if (fault?.kind !== 'hang') dump.endsAt = startedAt + duration;
@@ -85,6 +86,7 @@ export class Dumping {
       await files.remove(directory);
       return 'lost';
     }
+    this.thaw(pod);
     const { dump } = pod;
     if (dump !== undefined) {
       try {
@@ -109,8 +111,25 @@ export class Dumping {
     return 'running';
   }
 
+  /** See `PodFreezer`. */
+  freeze(pod: SimulatedPod): void {
+    if (pod.dump !== undefined || pod.restore !== undefined || pod.paused === true) return;
+    pod.paused = true;
+    this.#parts.machine.freeze(pod, this.#parts.clock.now());
+    this.#parts.changed(pod.uid);
+  }
+
+  /** Lets a pod go on that stands still for no dump. */
+  thaw(pod: SimulatedPod): void {
+    if (pod.paused !== true) return;
+    pod.paused = undefined;
+    this.#parts.machine.thaw(pod, this.#parts.clock.now());
+    this.#parts.changed(pod.uid);
+  }
+
   /** Ends a dump because its pod is to be removed. */
   cancel(pod: SimulatedPod): void {
+    this.thaw(pod);
     if (pod.dump === undefined) return;
     pod.dump = undefined;
     this.#parts.machine.thaw(pod, this.#parts.clock.now());

@@ -13,6 +13,8 @@ export interface SimulatedPod {
   name: string;
   containers: SimulatedContainer[];
   dump?: DumpUnderWay | undefined;
+  /** Its processes stand still, for no dump. */
+  paused?: true | undefined;
   restore?: RestoreUnderWay | undefined;
   /** Directory of the dump that stopped it for good. */
   dumpedTo?: string;

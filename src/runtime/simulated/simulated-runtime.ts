@@ -203,14 +203,35 @@ export class SimulatedRuntime implements Runtime {
   }
 
   checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {
-    return this.#operation(() => {
+    return this.#operation(async () => {
       this.#outputFiles?.flush();
-      return this.#dumping.checkpoint(this.#find(uid), uid, options);
+      const pod = this.#find(uid);
+      try {
+        return await this.#dumping.checkpoint(pod, uid, options);
+      } catch (error) {
+        this.#waits.checkAlive();
+        if (pod !== undefined) this.#dumping.thaw(pod);
+        throw error;
+      }
     });
   }
 
   restorePod(pod: PodToRun, directory: string, options: RestoreOptions = {}): Promise<void> {
     return this.#operation(() => this.#restoring.restore(newPod(pod, this.#hasImage), directory, options));
+  }
+
+  freezePod(uid: string): Promise<void> {
+    return this.#operation(async () => {
+      const pod = this.#find(uid);
+      if (pod !== undefined) this.#dumping.freeze(pod);
+    });
+  }
+
+  thawPod(uid: string): Promise<void> {
+    return this.#operation(async () => {
+      const pod = this.#find(uid);
+      if (pod !== undefined) this.#dumping.thaw(pod);
+    });
   }
 
   recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'> {
