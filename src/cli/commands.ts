@@ -56,6 +56,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'say what scheduling policies would make of a trace',
     load: () => import('./simulate.ts'),
   },
+  { name: 'record', summary: 'write what happens in a cluster, to be simulated', load: () => import('./record.ts') },
   { name: 'bench', summary: 'measure: preemption, engine', load: () => import('./bench.ts') },
   {
     name: 'coordinator',

@@ -5,19 +5,22 @@ import {
   CAPABILITY_NAMES,
   type Capability,
   capacityOf,
+  formatOf,
   Judge,
   type Metrics,
   measure,
   nodeWorld,
   poolWorld,
   readOpenbNodes,
-  readSwf,
   type Scenario,
   simulate,
   submissionWindow,
+  TRACE_FORMATS,
   type Trace,
+  type TraceFormat,
   type Violation,
   type World,
+  type WorldNode,
 } from '../simulation/index.ts';
 import { EXIT, ExitStatus, UsageError } from './exit.ts';
 import { Progress } from './progress.ts';
@@ -27,6 +30,9 @@ import { adaptationOf, costsOf, number, wholeNumber, windowOf, withoutOf } from 
 
 /** Broken invariants that are shown one by one. */
 const VIOLATIONS_SHOWN = 10;
+
+/** Snapshots of clusters know their nodes. */
+type ReadTrace = Trace & { readonly nodes?: WorldNode[] };
 
 /** A policy, and what of it is switched off. */
 interface Variant {
@@ -108,7 +114,7 @@ function variantsOf({ policy, without, ablate }: SimulateFlags): Variant[] {
   return [...named, ...(hasFermata ? [] : [{ policy: 'fermata', label: 'fermata', without: off }]), ...ablated];
 }
 
-async function worldOf({ nodes: path, processors, ...flags }: SimulateFlags, trace: Trace): Promise<World> {
+async function worldOf({ nodes: path, processors, ...flags }: SimulateFlags, trace: ReadTrace): Promise<World> {
   const costs = costsOf({ ...flags });
   if (path !== undefined) {
     if (processors !== undefined) throw new UsageError('--nodes and --processors exclude each other.');
@@ -120,6 +126,7 @@ async function worldOf({ nodes: path, processors, ...flags }: SimulateFlags, tra
     if (nodes.length === 0) throw new UsageError(`${path} has no nodes.`);
     return nodeWorld(nodes, costs);
   }
+  if (processors === undefined && (trace.nodes?.length ?? 0) > 0) return nodeWorld(trace.nodes ?? [], costs);
   const count = processors === undefined ? trace.processors : wholeNumber('--processors', processors);
   if (count === undefined || count === 0) {
     throw new UsageError('The trace does not say how many processors its machine had.', 'Give --processors.');
@@ -127,13 +134,23 @@ async function worldOf({ nodes: path, processors, ...flags }: SimulateFlags, tra
   return poolWorld(count, costs);
 }
 
-async function readTrace({ trace: path, rejected }: SimulateFlags): Promise<Trace> {
+async function readTrace({ trace: path, format, rejected }: SimulateFlags): Promise<ReadTrace> {
   if (path === undefined) throw new UsageError('There is nothing to simulate.', 'Give --trace FILE.');
-  if (rejected === undefined) return await readSwf(path);
+  const read = TRACE_FORMATS[format === undefined ? formatOf(path) : formatNamed(format)];
+  if (rejected === undefined) return await read(path);
   const file = openSync(rejected, 'w');
   try {
-    return await readSwf(path, { onRejected: ({ line, reason }) => writeSync(file, `${line}\t${reason}\n`) });
+    return await read(path, { onRejected: ({ line, reason }) => writeSync(file, `${line}\t${reason}\n`) });
   } finally {
     closeSync(file);
   }
+}
+
+function formatNamed(name: string): TraceFormat {
+  const formats = Object.keys(TRACE_FORMATS) as TraceFormat[];
+  const known = formats.find((one) => one === name);
+  if (known === undefined) {
+    throw new UsageError(`There is no format "${name}" of traces.`, `Use one of: ${formats.join(', ')}.`);
+  }
+  return known;
 }

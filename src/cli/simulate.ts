@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 
 export interface SimulateFlags {
   trace?: string;
+  format?: string;
   processors?: string;
   nodes?: string;
   policy: string;
@@ -34,7 +35,8 @@ export function register(program: Command): void {
   program
     .command('simulate')
     .description('what a scheduling policy would have made of a trace: utilisation, waits, lost work')
-    .option('--trace <file>', 'a log in the Standard Workload Format, plain or gzip')
+    .option('--trace <file>', 'what jobs there were: a log of a batch system, a trace of a cluster, plain or gzip')
+    .option('--format <name>', 'swf, openb, philly, google, kubernetes or recording (default: by the name of the file)')
     .option('--processors <number>', "processors of the machine (default: what the trace's header says)")
     .option('--nodes <file>', 'nodes in place of equal processors: CSV with sn,cpu_milli,memory_mib,gpu,model')
     .option('--policy <names>', 'policies to compare, with commas (docs/simulation.md says what each does)', 'easy')

@@ -3,7 +3,9 @@ export { type Distribution, type MeasureInput, type Metrics, measure, URGENT_PRI
 export { type Outcome, type Segment, submissionWindow, type Window } from './outcome.ts';
 export { policyNames, type Scenario, simulate } from './policies.ts';
 export { type Adaptation, adapt } from './trace/adapt.ts';
-export { readOpenbNodes, readOpenbPods } from './trace/openb.ts';
+export { formatOf, TRACE_FORMATS, type TraceFormat } from './trace/formats.ts';
+export type { RecordedLine } from './trace/kubernetes.ts';
+export { readOpenbNodes } from './trace/openb.ts';
 export { type ReadOptions, readSwf } from './trace/swf.ts';
 export type { RejectedLine, RejectionReport, Trace, TraceJob } from './trace/trace-job.ts';
 export { Judge, type Violation } from './world/judge.ts';
