@@ -8,6 +8,7 @@ import { DumpProof, isFrozen } from './dump-proof.ts';
 import { lackOfSpace, refusalFor } from './dump-refusal.ts';
 import { DumpSteps } from './dump-steps.ts';
 import type { DumperOptions, DumperParts } from './dumper-parts.ts';
+import { FrozenWait } from './frozen-wait.ts';
 import type { GroupBallot } from './group-ballot.ts';
 import { describeImages } from './images.ts';
 import type { JournalEntry } from './journal.ts';
@@ -142,10 +143,13 @@ export class Dumper {
     const { files } = storage;
     let ahead: DigestsAhead | undefined;
     let dumped: JournalEntry;
+    const waiting = new FrozenWait(this.#parts, checkpoint, entry.podUid);
     let ended: Promise<void> | undefined;
     let ballot: GroupBallot | undefined;
     try {
+      await waiting.begin(either);
       dumped = await slots.run(either, async (release) => {
+        waiting.dumpBegins();
         const ordered = this.#steps.advance(entry, { orderedAt: clock.now(), template: podTemplate(pod, clock.now()) });
         counters.dumpsStarted++;
         const after = ordered.leaveRunning ? 'runs on' : 'is stopped by it';
@@ -174,6 +178,7 @@ export class Dumper {
       });
     } catch (error) {
       ahead?.abandon();
+      await waiting.undo();
       // Held, and to be taken up again: what becomes of it is decided elsewhere.
       if (signal.aborted || ballot?.isOpen === true) throw error;
       const known = error instanceof FermataError && DUMP_FAILURES.has(error.code);

@@ -7,6 +7,11 @@ export class Slots {
     this.#free = count;
   }
 
+  /** Whether there is none left: who asks now has to wait. */
+  get areTaken(): boolean {
+    return this.#free === 0;
+  }
+
   /** Runs `work` once there is a slot, which it may give back before its end; rejects with the signal's reason when aborted while waiting. */
   async run<T>(signal: AbortSignal, work: (release: () => void) => Promise<T>): Promise<T> {
     await this.#take(signal);

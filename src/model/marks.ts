@@ -34,6 +34,8 @@ export const NOT_BEFORE_ANNOTATION = 'fermata.dev/not-before';
 export const AVOID_NODES_ANNOTATION = 'fermata.dev/avoid-nodes';
 /** On a pod or PodCheckpoint: the scheduler's latest decision about it with its numbers, as JSON (`fermata explain`). */
 export const DECISION_ANNOTATION = 'fermata.dev/decision';
+/** `true` on a PodCheckpoint that stops its pod: whose dump has to wait for its turn stands still until then. */
+export const FREEZE_AT_ONCE_ANNOTATION = 'fermata.dev/freeze-at-once';
 /** Scheduling gate that holds a pod suspended until somebody resumes it. */
 export const SUSPENDED_GATE = 'fermata.dev/suspended';
 /**

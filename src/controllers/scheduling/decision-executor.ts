@@ -236,7 +236,8 @@ export class DecisionExecutor {
     const { type, victim, nodeName, orderedBy, explanation } = decision;
     try {
       const order = { nodeName, explanation };
-      await this.#orderCheckpoint(victim, type === 'Move' ? { ...order, reason: 'Migration' } : order);
+      const how = type === 'Move' ? ({ reason: 'Migration' } as const) : { freezeAtOnce: true };
+      await this.#orderCheckpoint(victim, { ...order, ...how });
       const reason = type === 'Move' ? 'Migrating' : 'Reclaimed';
       this.#eventOn(victim.pod, 'Normal', reason, `To be checkpointed: ${explanation.summary}`);
     } catch (error) {
@@ -259,6 +260,7 @@ export class DecisionExecutor {
       explanation: Explanation;
       preemptor?: PodRef;
       reason?: CheckpointOrder['reason'];
+      freezeAtOnce?: boolean;
     },
   ): Promise<void> {
     const source = this.#context.podOf(nameOf(victim.pod));
@@ -270,6 +272,7 @@ export class DecisionExecutor {
         explanation: decision.explanation,
         ...(decision.preemptor === undefined ? {} : { preemptor: decision.preemptor }),
         ...(decision.reason === undefined ? {} : { reason: decision.reason }),
+        ...(decision.freezeAtOnce === undefined ? {} : { freezeAtOnce: decision.freezeAtOnce }),
       });
       const { namespace, name = '' } = draft.metadata;
       const order = { key: `${namespace}/${name}`, nodeName: decision.nodeName, victim: victim.pod };

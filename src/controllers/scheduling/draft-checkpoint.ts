@@ -1,6 +1,7 @@
 import {
   DECISION_ANNOTATION,
   type Draft,
+  FREEZE_AT_ONCE_ANNOTATION,
   type Pod,
   type PodCheckpoint,
   WORKLOAD_LABEL,
@@ -18,6 +19,8 @@ export interface CheckpointOrder {
   /** The pod that room is made for; absent: nobody in particular. */
   preemptor?: PodRef;
   explanation: Explanation;
+  /** Whether the victim is to give its processor up at once, though its dump may have to wait. Default: false. */
+  freezeAtOnce?: boolean;
   /** Default: `Preemption`. */
   reason?: 'Preemption' | 'Migration';
 }
@@ -33,7 +36,10 @@ export function draftCheckpoint(order: CheckpointOrder): Draft<PodCheckpoint> {
       name: checkpointName(victim.pod, number),
       namespace: victim.pod.namespace,
       ...(source === undefined ? {} : { labels: { [WORKLOAD_LABEL]: workloadLabel(source) } }),
-      annotations: { [DECISION_ANNOTATION]: JSON.stringify(explanation) },
+      annotations: {
+        [DECISION_ANNOTATION]: JSON.stringify(explanation),
+        ...(order.freezeAtOnce === true ? { [FREEZE_AT_ONCE_ANNOTATION]: 'true' } : {}),
+      },
     },
     spec: {
       sourcePod: { name: victim.pod.name, uid: victim.pod.uid },

@@ -5,6 +5,7 @@ import { ApiError, EventRecorder, MemoryBacking, type ObjectStore, Registry } fr
 import {
   conditionOf,
   type Draft,
+  FREEZE_AT_ONCE_ANNOTATION,
   NODES,
   OPPORTUNISTIC_ANNOTATION,
   POD_CHECKPOINTS,
@@ -256,6 +257,7 @@ test('an opportunistic pod is checkpointed when an ordinary one needs the room, 
     items.map(({ spec }) => [spec.sourcePod.name, spec.postCheckpointState, spec.reason, spec.preemptor]),
     [['batch', 'Stopped', 'Preemption', undefined]],
   );
+  assert.equal(items[0]?.metadata.annotations?.[FREEZE_AT_ONCE_ANNOTATION], 'true');
   await clock.advance(120_000);
   assert.equal((await registry.list(POD_CHECKPOINTS)).items.length, 1, 'once');
 });
