@@ -33,3 +33,13 @@ export const MANIFEST_HEADER_MAX_BYTES = 64 * 1024 * 1024;
 export const KEY_BYTES = 32;
 /** Below this an archive is done before threads would have started. */
 export const THREADED_BYTES = 8 * 1024 * 1024;
+
+/** How an upload cuts what it sends; readers take any. */
+export interface ArchiveLayout {
+  /** Of a record before compression; at most {@link RECORD_BYTES}, a multiple of {@link FILE_CHUNK_BYTES}. */
+  recordBytes: number;
+  /** At most {@link SEGMENT_RECORDS}. */
+  segmentRecords: number;
+}
+
+export const DEFAULT_LAYOUT: ArchiveLayout = { recordBytes: RECORD_BYTES, segmentRecords: SEGMENT_RECORDS };

@@ -1,4 +1,4 @@
-import { CHUNK_ID_BYTES, RECORD_BYTES, RECORD_CHUNKS } from './constants.ts';
+import { CHUNK_ID_BYTES, RECORD_CHUNKS } from './constants.ts';
 import { RunBuilder } from './contents.ts';
 import type { KnownChunks } from './known-chunks.ts';
 import type { Block } from './scan.ts';
@@ -23,6 +23,7 @@ export class RecordBuilder {
   readonly #writer: Pick<SegmentWriter, 'add'>;
   readonly #scanned: SlotPool;
   readonly #collected: SlotPool;
+  readonly #recordBytes: number;
   readonly #runs = new Map<SourceFile, RunBuilder>();
   #open: OpenRecord | undefined;
 
@@ -30,7 +31,9 @@ export class RecordBuilder {
   constructor(
     parts: { known: KnownChunks; writer: Pick<SegmentWriter, 'add'> },
     pools: { scanned: SlotPool; collected: SlotPool },
+    options: { recordBytes: number },
   ) {
+    this.#recordBytes = options.recordBytes;
     this.#known = parts.known;
     this.#writer = parts.writer;
     this.#scanned = pools.scanned;
@@ -70,7 +73,7 @@ export class RecordBuilder {
 
   #isNew({ slot, length }: Block, chunks: number): boolean {
     // Small blocks are collected: a record for each would be one for each small file.
-    if (length < RECORD_BYTES / 4) return false;
+    if (length < this.#recordBytes / 4) return false;
     for (let chunk = 0; chunk < chunks; chunk++) {
       if (slot.zeros[chunk] === 1 || this.#known.find(slot.ids, chunk * CHUNK_ID_BYTES) >= 0) return false;
     }
@@ -97,7 +100,7 @@ export class RecordBuilder {
   async #collect(from: Slot, begin: number, length: number, id: number): Promise<{ record: number; slot: number }> {
     if (
       this.#open !== undefined &&
-      (this.#open.rawBytes + length > RECORD_BYTES || this.#open.chunks === RECORD_CHUNKS)
+      (this.#open.rawBytes + length > this.#recordBytes || this.#open.chunks === RECORD_CHUNKS)
     ) {
       await this.#close(this.#open);
     }

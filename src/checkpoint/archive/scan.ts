@@ -1,7 +1,6 @@
 import { openRegular } from '../disk-digests.ts';
 import { corrupt } from '../errors.ts';
 import type { Codec } from './codec.ts';
-import { RECORD_BYTES } from './constants.ts';
 import type { Slot, SlotPool } from './slot.ts';
 import type { SourceFile } from './source-files.ts';
 
@@ -26,9 +25,9 @@ interface Pending {
 export async function* scanFiles(
   directory: string,
   files: readonly SourceFile[],
-  parts: { codec: Codec; pool: SlotPool; signal: AbortSignal },
+  parts: { codec: Codec; pool: SlotPool; recordBytes: number; signal: AbortSignal },
 ): AsyncGenerator<Block, void> {
-  const { codec, pool, signal } = parts;
+  const { codec, pool, recordBytes, signal } = parts;
   const pending: Pending[] = [];
   const finish = async ({ block, done, close }: Pending): Promise<Block> => {
     try {
@@ -50,14 +49,14 @@ export async function* scanFiles(
       try {
         const { size } = await handle.stat();
         if (size !== file.sizeBytes) throw corrupt(directory, file.path, `it has ${size} bytes, not ${file.sizeBytes}`);
-        for (let position = 0; position < file.sizeBytes; position += RECORD_BYTES) {
+        for (let position = 0; position < file.sizeBytes; position += recordBytes) {
           while (pending.length >= codec.width) {
             const first = pending.shift();
             if (first !== undefined) yield await finish(first);
           }
           signal.throwIfAborted();
           const slot = await pool.take();
-          const length = Math.min(RECORD_BYTES, file.sizeBytes - position);
+          const length = Math.min(recordBytes, file.sizeBytes - position);
           isHandedOn = position + length === file.sizeBytes;
           const { chunkBytes } = file;
           const done = codec.run({ kind: 'scan', slot, descriptor: handle.fd, position, length, chunkBytes });

@@ -2,7 +2,7 @@ import { createHash, hash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock/index.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 import type { Codec } from './codec.ts';
-import { PUTS_AT_ONCE, SEGMENT_RECORDS } from './constants.ts';
+import { PUTS_AT_ONCE } from './constants.ts';
 import type { ArchiveRecord, Segment } from './contents.ts';
 import { archiveCorrupt } from './errors.ts';
 import { free } from './free.ts';
@@ -36,6 +36,7 @@ export interface SegmentWriterOptions {
   /** Undefined: not encrypted. */
   dataKey: Uint8Array | undefined;
   compress: boolean;
+  segmentRecords: number;
   signal: AbortSignal;
 }
 
@@ -83,7 +84,7 @@ export class SegmentWriter {
       .finally(release);
     sealed.catch(() => undefined); // seen when the segment is put together
     rows.push({ chunks, sealed });
-    if (rows.length === SEGMENT_RECORDS) await this.#send(open);
+    if (rows.length === this.#options.segmentRecords) await this.#send(open);
   }
 
   /** Resolves when the store has everything. */

@@ -6,6 +6,7 @@ import { SystemClock } from '../../clock/index.ts';
 import { type Identity, newAgeIdentity } from '../keys/identity.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 import type { ArchiveKeys } from './archive-keys.ts';
+import { type ArchiveLayout, DEFAULT_LAYOUT } from './constants.ts';
 import { downloadArchive } from './download.ts';
 import { type StoredArchive, type UploadRequest, uploadArchive } from './upload.ts';
 
@@ -14,6 +15,8 @@ export class ArchiveGround {
   readonly root = mkdtempSync(join(tmpdir(), 'fermata-archive-'));
   readonly identity: Identity = newAgeIdentity();
   readonly keys: ArchiveKeys;
+  /** Small ones have many segments of few bytes. */
+  layout: ArchiveLayout = DEFAULT_LAYOUT;
   readonly #signal = new AbortController().signal;
 
   constructor(recipients: 'encrypted' | 'plain' = 'encrypted') {
@@ -47,7 +50,7 @@ export class ArchiveGround {
     archive: string,
     more: Partial<UploadRequest> = {},
   ): Promise<StoredArchive> {
-    const parts = { store, clock: new SystemClock(), keys: this.keys };
+    const parts = { store, clock: new SystemClock(), keys: this.keys, layout: this.layout };
     const createdAt = '2026-11-22T12:00:00Z';
     return uploadArchive(parts, { tenant: 'team-a', archive, directory, createdAt, signal: this.#signal, ...more });
   }

@@ -6,7 +6,7 @@ import { baseArchive } from './base-archive.ts';
 import { chunkIdKey } from './chunk-id.ts';
 import { isStored, putClaim } from './claim.ts';
 import { type Codec, InlineCodec, ThreadedCodec } from './codec.ts';
-import { THREADED_BYTES } from './constants.ts';
+import { type ArchiveLayout, DEFAULT_LAYOUT, THREADED_BYTES } from './constants.ts';
 import { type ArchiveContents, type ArchiveFile, RunBuilder, type Segment } from './contents.ts';
 import { dataKeyFor } from './data-key.ts';
 import { archiveCorrupt } from './errors.ts';
@@ -26,6 +26,8 @@ export interface UploadParts {
   store: BlobStore;
   clock: Pick<Clock, 'monotonic'>;
   keys: ArchiveKeys;
+  /** Default: records of 1 MiB, 16 in a segment. */
+  layout?: ArchiveLayout;
 }
 
 export interface UploadRequest extends ArchiveName {
@@ -85,13 +87,14 @@ export async function uploadArchive(parts: UploadParts, request: UploadRequest):
 }
 
 async function upload(
-  { store, clock, keys }: UploadParts,
+  { store, clock, keys, layout = DEFAULT_LAYOUT }: UploadParts,
   request: UploadRequest,
   source: { directories: string[]; files: SourceFile[] },
   totalBytes: number,
   codec: Codec,
 ): Promise<StoredArchive> {
   const { signal, directory, compress = true } = request;
+  const { recordBytes, segmentRecords } = layout;
   const wrapped = await dataKeyFor(store, request, keys, signal);
   const dataKey = wrapped?.key;
   const known = new KnownChunks();
@@ -101,10 +104,19 @@ async function upload(
     known.addSegment(segment);
   }
   const progress = new ProgressMeter(clock, totalBytes, request.onProgress);
-  const writer = new SegmentWriter({ store, clock, codec, known }, request, { dataKey, compress, signal });
-  const builder = new RecordBuilder({ known, writer }, { scanned, collected: new SlotPool(codec.width + 1) });
+  const writer = new SegmentWriter({ store, clock, codec, known }, request, {
+    dataKey,
+    compress,
+    segmentRecords,
+    signal,
+  });
+  const builder = new RecordBuilder(
+    { known, writer },
+    { scanned, collected: new SlotPool(codec.width + 1) },
+    { recordBytes },
+  );
   try {
-    for await (const block of scanFiles(directory, source.files, { codec, pool: scanned, signal })) {
+    for await (const block of scanFiles(directory, source.files, { codec, pool: scanned, recordBytes, signal })) {
       const { length } = block;
       await builder.add(block);
       progress.add(length);
