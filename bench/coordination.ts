@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,11 +12,11 @@ import { SILENT_LOG } from '../src/model/index.ts';
 
 /**
  * What coordination adds to a freeze window: `node bench/coordination.ts [--output json]`. Printed, never asserted. Simulated
- * members share one process with each other and a machine with the server, so their figures are from above.
+ * members share one process with each other and the machine with the server, so their figures are from above.
  */
 const SIZES = [2, 8, 64, 512];
 const CRIU_SIZES = [2, 8];
-const ROUNDS = 20;
+const NO_WARNING = '--disable-warning=ExperimentalWarning';
 const HOOK_RUNS = 30;
 const CRIU_ROUNDS = 5;
 
@@ -41,53 +40,13 @@ function spread(figures: readonly number[]): Spread {
   return { median: rounded(at(0.5)), p90: rounded(at(0.9)), max: rounded(at(1)) };
 }
 
-/** One member's connection, ready to be asked on. */
-async function connection(): Promise<Socket> {
-  const socket = connect({ port: server.port, host: '127.0.0.1', noDelay: true });
-  await once(socket, 'connect');
-  return socket;
-}
-
-/** From the request to its answer, ms. */
-function ask(socket: Socket, request: object): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const began = performance.now();
-    socket.once('data', (reply) => {
-      const took = performance.now() - began;
-      if (reply.toString() === 'ACK') resolve(took);
-      else reject(new Error(`the coordinator said "${reply.toString()}"`));
-    });
-    socket.once('error', reject);
-    socket.write(JSON.stringify(request));
-  });
-}
-
-async function askAll(members: number, action: string, session: string): Promise<number[]> {
-  const sockets = await Promise.all(Array.from({ length: members }, connection));
-  const group = `g${members}`;
-  return Promise.all(
-    sockets.map((socket, index) => ask(socket, { id: `m${index}`, action, dependencies: '', session, group, members })),
-  );
-}
-
-/** All members come to post-dump at once: what each waits beyond that is what coordination costs it. */
-async function barrier(members: number): Promise<Spread> {
-  const waits: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    await askAll(members, 'pre-dump', 'bench');
-    waits.push(...(await askAll(members, 'post-dump', 'bench')));
-  }
-  return spread(waits);
-}
-
-/** Hooks of groups of eight answered a second. */
-async function throughput(): Promise<number> {
-  const began = performance.now();
-  let hooks = 0;
-  while (performance.now() - began < 2_000) {
-    for (const action of ['pre-dump', 'post-dump']) hooks += (await askAll(8, action, 'rate')).length;
-  }
-  return Math.round((hooks / (performance.now() - began)) * 1_000);
+/** What simulated members have seen, in a process of their own beside the server's. */
+async function simulate(work: 'barrier' | 'throughput', members: number): Promise<number[]> {
+  const file = join(import.meta.dirname, 'coordination-members.ts');
+  const child = fork(file, [work, String(server.port), String(members)], { execArgv: [NO_WARNING] });
+  const [figures] = (await once(child, 'message')) as [number[]];
+  await once(child, 'exit');
+  return figures;
 }
 
 function environment(member: Record<string, string>): Record<string, string> {
@@ -173,7 +132,7 @@ try {
     'node -e 0': await program(process.execPath, ['-e', '0'], environment({})),
   };
   const barrierMilliseconds: Record<string, Spread> = {};
-  for (const members of SIZES) barrierMilliseconds[members] = await barrier(members);
+  for (const members of SIZES) barrierMilliseconds[members] = spread(await simulate('barrier', members));
   const { criu } = await locateToolchain();
   const usable = criu?.checkPassed === true && process.getuid?.() === 0 ? criu.path : undefined;
   const frozenMilliseconds: Record<string, { alone: Spread; coordinated: Spread }> = {};
@@ -182,7 +141,12 @@ try {
     const alone = await dumps(usable, members, false);
     frozenMilliseconds[members] = { alone, coordinated: await dumps(usable, members, true) };
   }
-  const result = { hookMilliseconds, barrierMilliseconds, frozenMilliseconds, hooksPerSecond: await throughput() };
+  const result = {
+    hookMilliseconds,
+    barrierMilliseconds,
+    frozenMilliseconds,
+    hooksPerSecond: (await simulate('throughput', 8))[0] ?? 0,
+  };
   process.stdout.write(values.output === 'json' ? `${JSON.stringify(result, undefined, 2)}\n` : text(result));
 } finally {
   await server.stop();

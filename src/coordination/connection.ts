@@ -11,6 +11,9 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** Requests of one connection waiting for the one before. */
 const MAX_QUEUED = 64;
 
+/** One for all: the default reason takes a stack trace each time, which costs more than all else of a request. */
+const GONE = new Error('whoever asked is gone');
+
 /**
  * One connection: its requests are answered one after the other, and it is closed behind the last reply, since that is what
  * clients wait for. What is no request is closed without a word, as upstream does.
@@ -37,10 +40,10 @@ export class Connection {
     });
     socket.on('error', () => undefined); // the close that follows says all that matters
     // A hook that was killed ends its side like one that politely closes: either way nobody reads the reply.
-    socket.once('end', () => this.#gone.abort());
+    socket.once('end', () => this.#gone.abort(GONE));
     socket.once('close', () => {
       impatience.cancel();
-      this.#gone.abort();
+      this.#gone.abort(GONE);
     });
     socket.on('data', (bytes: Buffer) => this.#take(bytes));
   }
