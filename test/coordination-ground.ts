@@ -89,6 +89,8 @@ export class TcpGround {
   readonly folder = mkdtempSync(join(tmpdir(), 'fermata-tcp-'));
   readonly members: readonly Member[];
   readonly #name = `fc${process.pid % 100_000}`;
+  /** Each address in the namespace, on the machine's other end, that had another one. */
+  #isSwapped = false;
   readonly #criu: string;
   readonly #server: CoordinationServer;
   readonly #processes = new Map<number, { pid: number; child: ChildProcess | undefined }>();
@@ -122,11 +124,16 @@ export class TcpGround {
     return ground;
   }
 
-  /** Namespaces that are not joined yet: what is sent in one reaches nobody, and nobody answers it. */
-  async makeNetwork(): Promise<void> {
-    const bridge = this.#name;
-    await run('ip', ['link', 'add', bridge, 'type', 'bridge']);
-    await run('ip', ['link', 'set', bridge, 'up']);
+  /**
+   * Namespaces that are not joined yet: what is sent in one reaches nobody, and nobody answers it. Swapped: each address is where
+   * another one was, as when pods change their nodes and keep their addresses.
+   */
+  async makeNetwork(options: { swapped?: boolean } = {}): Promise<void> {
+    this.#isSwapped = options.swapped === true;
+    for (const node of this.#nodes()) {
+      await run('ip', ['link', 'add', node, 'type', 'bridge']);
+      await run('ip', ['link', 'set', node, 'up']);
+    }
     for (const space of this.#spaces()) {
       const name = this.#space(space);
       await run('ip', ['netns', 'add', name]);
@@ -141,14 +148,28 @@ export class TcpGround {
     }
   }
 
+  /** Every namespace to the bridge of its node, and the nodes to each other. */
   async joinNetwork(): Promise<void> {
-    for (const space of this.#spaces())
-      await run('ip', ['link', 'set', `${this.#space(space)}o`, 'master', this.#name]);
+    for (const space of this.#spaces()) {
+      const name = this.#space(space);
+      await run('ip', ['link', 'set', `${name}o`, 'master', name.endsWith('0') ? this.#name : `${this.#name}b`]);
+    }
+    const [first, second] = this.#nodes();
+    const wire = [`${this.#name}x`, `${this.#name}y`] as const;
+    await run('ip', ['link', 'add', wire[0], 'type', 'veth', 'peer', 'name', wire[1]]);
+    for (const [end, node] of [
+      [wire[0], first],
+      [wire[1], second],
+    ] as const) {
+      await run('ip', ['link', 'set', end, 'master', node]);
+      await run('ip', ['link', 'set', end, 'up']);
+    }
   }
 
   async removeNetwork(): Promise<void> {
     for (const space of this.#spaces()) await run('ip', ['netns', 'del', this.#space(space)]).catch(() => undefined);
-    await run('ip', ['link', 'del', this.#name]).catch(() => undefined);
+    for (const link of [`${this.#name}x`, ...this.#nodes()])
+      await run('ip', ['link', 'del', link]).catch(() => undefined);
   }
 
   /** How many messages each rank has got. */
@@ -283,8 +304,16 @@ export class TcpGround {
     return [...new Set(this.members.map(({ space }) => space))];
   }
 
+  /** Name of the namespace that has the address. */
   #space(space: number): string {
-    return `${this.#name}${space}`;
+    const spaces = this.#spaces();
+    const place = this.#isSwapped ? (spaces[(spaces.indexOf(space) + 1) % spaces.length] ?? space) : space;
+    return `${this.#name}${place}`;
+  }
+
+  /** The bridges of two nodes: the first namespace is on one, the others are on the other. */
+  #nodes(): [string, string] {
+    return [this.#name, `${this.#name}b`];
   }
 
   async #until(what: string, condition: () => boolean): Promise<void> {

@@ -70,6 +70,22 @@ test('they go on in namespaces that were recreated under the same addresses', { 
   }
 });
 
+test('they change nodes, keeping their addresses, and go on', { skip }, async () => {
+  const ground = await TcpGround.open(CLIENT_AND_SERVER);
+  try {
+    await ground.flow(200);
+    await dumped(ground, 'one');
+    await ground.removeNetwork();
+    await ground.makeNetwork({ swapped: true });
+    await restored(ground, 'one');
+    await ground.joinNetwork();
+    await ground.flow(200);
+    await assertNothingLost(ground);
+  } finally {
+    await ground.close();
+  }
+});
+
 test('a ring of eight over three namespaces is dumped and restored twice without a message lost', {
   skip,
 }, async () => {
