@@ -1,38 +1,26 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { seededRandom } from '../clock/index.ts';
 import {
   adapt,
   CAPABILITY_NAMES,
   type Capability,
   capacityOf,
-  formatOf,
   Judge,
   type Metrics,
   measure,
-  nodeWorld,
-  poolWorld,
-  readOpenbNodes,
   type Scenario,
   simulate,
   submissionWindow,
-  TRACE_FORMATS,
-  type Trace,
-  type TraceFormat,
   type Violation,
-  type World,
-  type WorldNode,
 } from '../simulation/index.ts';
-import { EXIT, ExitStatus, UsageError } from './exit.ts';
+import { EXIT, ExitStatus } from './exit.ts';
 import { Progress } from './progress.ts';
 import type { SimulateFlags } from './simulate.ts';
+import { readTrace, worldOf } from './simulate-input.ts';
 import { remarks, renderMetrics } from './simulate-output.ts';
-import { adaptationOf, costsOf, number, wholeNumber, windowOf, withoutOf } from './simulate-settings.ts';
+import { adaptationOf, number, wholeNumber, windowOf, withoutOf } from './simulate-settings.ts';
 
 /** Broken invariants that are shown one by one. */
 const VIOLATIONS_SHOWN = 10;
-
-/** Snapshots of clusters know their nodes. */
-type ReadTrace = Trace & { readonly nodes?: WorldNode[] };
 
 /** A policy, and what of it is switched off. */
 interface Variant {
@@ -112,45 +100,4 @@ function variantsOf({ policy, without, ablate }: SimulateFlags): Variant[] {
   );
   const hasFermata = named.some((one) => one.policy === 'fermata');
   return [...named, ...(hasFermata ? [] : [{ policy: 'fermata', label: 'fermata', without: off }]), ...ablated];
-}
-
-async function worldOf({ nodes: path, processors, ...flags }: SimulateFlags, trace: ReadTrace): Promise<World> {
-  const costs = costsOf({ ...flags });
-  if (path !== undefined) {
-    if (processors !== undefined) throw new UsageError('--nodes and --processors exclude each other.');
-    const { nodes, rejected } = await readOpenbNodes(path);
-    if (rejected.count > 0) {
-      const { line, reason } = rejected.first[0] ?? { line: 0, reason: '' };
-      throw new UsageError(`${path}: ${rejected.count} lines are no nodes; line ${line}: ${reason}.`);
-    }
-    if (nodes.length === 0) throw new UsageError(`${path} has no nodes.`);
-    return nodeWorld(nodes, costs);
-  }
-  if (processors === undefined && (trace.nodes?.length ?? 0) > 0) return nodeWorld(trace.nodes ?? [], costs);
-  const count = processors === undefined ? trace.processors : wholeNumber('--processors', processors);
-  if (count === undefined || count === 0) {
-    throw new UsageError('The trace does not say how many processors its machine had.', 'Give --processors.');
-  }
-  return poolWorld(count, costs);
-}
-
-async function readTrace({ trace: path, format, rejected }: SimulateFlags): Promise<ReadTrace> {
-  if (path === undefined) throw new UsageError('There is nothing to simulate.', 'Give --trace FILE.');
-  const read = TRACE_FORMATS[format === undefined ? formatOf(path) : formatNamed(format)];
-  if (rejected === undefined) return await read(path);
-  const file = openSync(rejected, 'w');
-  try {
-    return await read(path, { onRejected: ({ line, reason }) => writeSync(file, `${line}\t${reason}\n`) });
-  } finally {
-    closeSync(file);
-  }
-}
-
-function formatNamed(name: string): TraceFormat {
-  const formats = Object.keys(TRACE_FORMATS) as TraceFormat[];
-  const known = formats.find((one) => one === name);
-  if (known === undefined) {
-    throw new UsageError(`There is no format "${name}" of traces.`, `Use one of: ${formats.join(', ')}.`);
-  }
-  return known;
 }

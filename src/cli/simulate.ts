@@ -3,6 +3,11 @@ import { type Command, Option } from 'commander';
 export interface SimulateFlags {
   trace?: string;
   format?: string;
+  generate?: string;
+  generateJobs: string;
+  generateNodes: string;
+  generateDays: string;
+  load?: string;
   processors?: string;
   nodes?: string;
   policy: string;
@@ -37,6 +42,11 @@ export function register(program: Command): void {
     .description('what a scheduling policy would have made of a trace: utilisation, waits, lost work')
     .option('--trace <file>', 'what jobs there were: a log of a batch system, a trace of a cluster, plain or gzip')
     .option('--format <name>', 'swf, openb, philly, google, kubernetes or recording (default: by the name of the file)')
+    .option('--generate <model>', 'work without a trace: lublin (batch machine) or research (mixed cluster)')
+    .option('--generate-jobs <number>', 'jobs of lublin', '10000')
+    .option('--generate-nodes <number>', 'nodes of research', '40')
+    .option('--generate-days <number>', 'days of research', '30')
+    .option('--load <share>', 'what the jobs of lublin ask for, as a share of the processors (default: the model’s)')
     .option('--processors <number>', "processors of the machine (default: what the trace's header says)")
     .option('--nodes <file>', 'nodes in place of equal processors: CSV with sn,cpu_milli,memory_mib,gpu,model')
     .option('--policy <names>', 'policies to compare, with commas (docs/simulation.md says what each does)', 'easy')
