@@ -12,7 +12,7 @@ import type { GeneratedFile } from './generate-crds.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const HEADER = '# Generated from src/deployment by scripts/generate-deploy.ts; a test compares them.\n';
-const NEWEST = { matchConditions: true, serviceMonitors: true, selectableFields: false };
+const NEWEST = { matchConditions: true, serviceMonitors: true, selectableFields: false, validationRules: true };
 const CHART = join('deploy', 'helm', 'fermata');
 
 /** `deploy/manifests` and the chart in `deploy/helm/fermata`, both from the same source. */

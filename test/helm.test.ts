@@ -56,7 +56,7 @@ function plain(
   abilities: { matchConditions: boolean; serviceMonitors: boolean },
   options = DEFAULT_OPTIONS,
 ): Manifest[] {
-  return manifestFiles(options, { ...abilities, selectableFields: false })
+  return manifestFiles(options, { ...abilities, selectableFields: false, validationRules: true })
     .filter(({ name }) => name !== 'namespace')
     .flatMap(({ manifests }) => manifests);
 }

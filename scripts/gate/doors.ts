@@ -14,7 +14,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   hpc: ['clock', 'model'],
   kubernetes: ['clock', 'model'],
   runtime: ['checkpoint', 'clock', 'model'],
-  deployment: ['kubernetes', 'model'],
+  deployment: ['kubernetes', 'clock', 'model'],
   controllers: ['checkpoint', 'kubernetes', 'scheduling', 'metrics', 'clock', 'model'],
   agent: ['runtime', 'checkpoint', 'kubernetes', 'clock', 'model'],
   simulation: ['scheduling', 'clock', 'model'],

@@ -41,6 +41,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'show what this machine has, what works, and how to fix what does not',
     load: () => import('./doctor.ts'),
   },
+  { name: 'install', summary: 'install Fermata into a cluster, or upgrade it', load: () => import('./install.ts') },
+  { name: 'uninstall', summary: 'take Fermata out of a cluster', load: () => import('./uninstall.ts') },
   {
     name: 'test',
     summary: 'run the gate: lint, types, doors, unit, property and end-to-end tests',

@@ -11,6 +11,8 @@ export interface ServerAbilities {
   matchConditions: boolean;
   /** `monitoring.coreos.com/v1`. */
   serviceMonitors: boolean;
+  /** `x-kubernetes-validations` (CEL) in definitions: Kubernetes 1.25. Before, nobody refuses a change of a checkpoint's spec. */
+  validationRules: boolean;
   /** Kubernetes 1.30. */
   selectableFields: boolean;
 }
@@ -25,10 +27,11 @@ export interface ManifestFile {
 export function manifestFiles(options: DeploymentOptions, abilities: ServerAbilities): ManifestFile[] {
   const { namespace } = options;
   const service = { namespace, name: 'fermata-webhook', path: '/pods', port: 443 };
-  const { matchConditions: knowsMatchConditions, serviceMonitors, selectableFields } = abilities;
+  const { matchConditions: knowsMatchConditions, serviceMonitors, selectableFields, validationRules } = abilities;
+  const definitions = customResourceDefinitions({ selectableFields }) as unknown as Manifest[];
   return [
     { name: 'namespace', manifests: [ownNamespace(options)] },
-    { name: 'crds', manifests: customResourceDefinitions({ selectableFields }) as unknown as Manifest[] },
+    { name: 'crds', manifests: validationRules ? definitions : definitions.map(withoutRules) },
     { name: 'priority-classes', manifests: priorityClasses() },
     { name: 'rbac', manifests: rbac(options) },
     { name: 'network-policies', manifests: networkPolicies(options) },
@@ -36,4 +39,9 @@ export function manifestFiles(options: DeploymentOptions, abilities: ServerAbili
     { name: 'webhook', manifests: [webhookConfiguration({ client: { service }, knowsMatchConditions })] },
     ...(serviceMonitors ? [{ name: 'service-monitor', manifests: [serviceMonitor(options)] }] : []),
   ];
+}
+
+/** A server that does not know them refuses to apply them. */
+function withoutRules(manifest: Manifest): Manifest {
+  return JSON.parse(JSON.stringify(manifest, (key, value) => (key === 'x-kubernetes-validations' ? undefined : value)));
 }

@@ -9,7 +9,10 @@ const RESOURCES: Readonly<Record<RoleName, { cpu: string; memory: string }>> = {
   agent: { cpu: '50m', memory: '96Mi' },
 };
 
-/** Deployments of the roles that decide, the DaemonSet of those that act, and the Service by which the webhook is reached. */
+/**
+ * Deployments of the roles that decide, the DaemonSet of those that act, and the Service by which the webhook is reached. Ports
+ * name their protocol: server-side apply of older servers tells them apart by it.
+ */
 export function workloads(options: DeploymentOptions): Manifest[] {
   const { namespace, replicas, schedulerName } = options;
   return [
@@ -21,7 +24,7 @@ export function workloads(options: DeploymentOptions): Manifest[] {
       replicas.webhook,
       ['--port', String(WEBHOOK_PORT), '--scheduler-name', schedulerName],
       {
-        ports: [{ name: 'webhook', containerPort: WEBHOOK_PORT }],
+        ports: [{ name: 'webhook', containerPort: WEBHOOK_PORT, protocol: 'TCP' }],
       },
     ),
     {
@@ -30,7 +33,7 @@ export function workloads(options: DeploymentOptions): Manifest[] {
       metadata: { name: 'fermata-webhook', namespace, labels: labelsOf('webhook') },
       spec: {
         selector: labelsOf('webhook'),
-        ports: [{ name: 'webhook', port: 443, targetPort: 'webhook' }],
+        ports: [{ name: 'webhook', port: 443, targetPort: 'webhook', protocol: 'TCP' }],
       },
     },
     daemonSet(options),
@@ -38,7 +41,11 @@ export function workloads(options: DeploymentOptions): Manifest[] {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name: 'fermata-metrics', namespace, labels: PART_OF },
-      spec: { clusterIP: 'None', selector: PART_OF, ports: [{ name: 'metrics', port: 8081, targetPort: 'metrics' }] },
+      spec: {
+        clusterIP: 'None',
+        selector: PART_OF,
+        ports: [{ name: 'metrics', port: 8081, targetPort: 'metrics', protocol: 'TCP' }],
+      },
     },
   ];
 }
@@ -146,7 +153,7 @@ function container(
     name: role,
     image,
     args: [role, '--health-address', `:${port}`, ...flags],
-    ports: [...ports, { name: 'metrics', containerPort: port }],
+    ports: [...ports, { name: 'metrics', containerPort: port, protocol: 'TCP' }],
     livenessProbe: { ...probe('/healthz'), initialDelaySeconds: 10 },
     readinessProbe: probe('/readyz'),
     resources: { requests: RESOURCES[role] },

@@ -93,8 +93,9 @@ function manifest<T extends KubeObject>(type: ResourceType<T>, options: Manifest
         listKind: `${type.kind}List`,
         plural: type.plural,
         singular: type.singular,
-        shortNames: [...type.shortNames],
-        categories: [...kind.categories],
+        // An empty list would count as a change at every apply.
+        ...(type.shortNames.length > 0 && { shortNames: [...type.shortNames] }),
+        ...(kind.categories.length > 0 && { categories: [...kind.categories] }),
       },
       scope: type.namespaced ? 'Namespaced' : 'Cluster',
       versions: [

@@ -173,6 +173,22 @@ export class HttpStore implements ObjectStore {
     }
   }
 
+  /** Server-side apply (KEP-555): what `object` says holds from now on, whoever else said otherwise. */
+  async apply<T extends KubeObject>(
+    type: ResourceType<T>,
+    object: Draft<T> & { metadata: ObjectKey },
+    options: CallOptions & { fieldManager: string },
+  ): Promise<T> {
+    return this.#object(type, {
+      method: 'PATCH',
+      path: objectPath(type, object.metadata),
+      query: { fieldManager: options.fieldManager, force: 'true' },
+      body: { apiVersion: apiVersionOf(type), kind: type.kind, ...object },
+      contentType: 'application/apply-patch+yaml',
+      signal: options.signal,
+    });
+  }
+
   async delete<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: DeleteOptions = {}): Promise<T> {
     const { uid, resourceVersion, gracePeriodSeconds, signal } = options;
     const preconditions = { uid, resourceVersion };
