@@ -42,7 +42,14 @@ function labelOf(labels: Labels | undefined, key: string): string | undefined {
 }
 
 function holds({ key, operator, values }: LabelRequirement, labels: Labels | undefined): boolean {
-  const value = labelOf(labels, key);
+  return meets(labelOf(labels, key), operator, values);
+}
+
+/**
+ * Whether a label's value (undefined: it has none) is as the operator wants it. `Gt` and `Lt` compare integers, and only those;
+ * nothing is as an operator wants it that there is not.
+ */
+export function meets(value: string | undefined, operator: string, values: readonly string[]): boolean {
   switch (operator) {
     case 'Exists':
       return value !== undefined;
@@ -53,10 +60,16 @@ function holds({ key, operator, values }: LabelRequirement, labels: Labels | und
     case 'NotIn':
       return value === undefined || !values.includes(value);
     case 'Gt':
-      return isInteger(value) && Number(value) > Number(values[0]);
+      return areIntegers(value, values) && Number(value) > Number(values[0]);
     case 'Lt':
-      return isInteger(value) && Number(value) < Number(values[0]);
+      return areIntegers(value, values) && Number(value) < Number(values[0]);
+    default:
+      return false;
   }
+}
+
+function areIntegers(value: string | undefined, values: readonly string[]): boolean {
+  return isInteger(value) && values.length === 1 && isInteger(values[0]);
 }
 
 function isInteger(value: string | undefined): boolean {

@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
-import {
-  type Condition,
-  isConditionTrue,
-  type Node,
-  POD_GROUP_LABEL,
-  type Pod,
-  type PodCheckpoint,
-  podRequests,
-  withCondition,
-} from '../model/index.ts';
+import { isConditionTrue, type Node, POD_GROUP_LABEL, type Pod, type PodCheckpoint } from '../model/index.ts';
 import type { ClusterEvent, Decision } from './contract.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { groupIs } from './gang/testing-group.ts';
 import { stopPhaseOf } from './interruption/checkpoint-ledger.ts';
 import { at, checkpoint, EPOCH, node, pod } from './testing.ts';
+import { choose, isFinished, WorldObjects } from './testing-world-objects.ts';
 
 /** One thing that happens; `pick` chooses among whatever it can happen to. */
 export interface Step {
@@ -54,15 +46,10 @@ type Write = { decision: Decision; target: string; run: () => void; refuse: () =
 export class World {
   engine: Engine;
   now = EPOCH;
-  readonly nodes = new Map<string, Node>();
-  readonly pods = new Map<string, Pod>();
-  readonly checkpoints = new Map<string, PodCheckpoint>();
+  readonly #objects = new WorldObjects();
   /** What the engine was told and asked, to be told and asked again. */
   journal: ({ event: ClusterEvent; now: number } | { decided: Decision[]; now: number })[] = [];
-  readonly #watches: ClusterEvent[][] = [[], [], []];
   #writes: Write[] = [];
-  /** Pods that were told to stop after they had ended: nothing of theirs is left to be released. */
-  readonly #endedBefore = new Set<string>();
   #created = 0;
   /** A preemptor whose node is cordoned under way may plan elsewhere and be bound there. */
   #cordoned = false;
@@ -77,9 +64,21 @@ export class World {
       const built = node(`n${index}`)
         .allocatable({ cpu: String(cpu), pods: '4' })
         .build();
-      this.nodes.set(built.metadata.name, built);
+      this.#objects.nodes.set(built.metadata.name, built);
       this.#tell({ type: 'NodeChanged', node: built });
     });
+  }
+
+  get nodes(): ReadonlyMap<string, Node> {
+    return this.#objects.nodes;
+  }
+
+  get pods(): ReadonlyMap<string, Pod> {
+    return this.#objects.pods;
+  }
+
+  get checkpoints(): ReadonlyMap<string, PodCheckpoint> {
+    return this.#objects.checkpoints;
   }
 
   step({ act, pick }: Step): void {
@@ -91,7 +90,7 @@ export class World {
         this.#onPod(pick, this.#running(), (one) => ({ ...one, status: { ...one.status, phase: 'Succeeded' } }));
         break;
       case 'delete':
-        this.#remove(choose([...this.pods.values()], pick));
+        this.#objects.remove(choose([...this.pods.values()], pick));
         break;
       case 'deliver':
         this.#deliver(pick);
@@ -103,10 +102,10 @@ export class World {
         this.#carryOut(pick, true);
         break;
       case 'agent':
-        this.#agent(pick, false);
+        this.#objects.agent(pick, false, this.now);
         break;
       case 'agentFails':
-        this.#agent(pick, true);
+        this.#objects.agent(pick, true, this.now);
         break;
       case 'tick':
         this.now += (pick % 10) * 50;
@@ -135,28 +134,22 @@ export class World {
     this.engine = new Engine(this.#options.engine);
     this.journal = [];
     this.#writes = [];
-    for (const watch of this.#watches) watch.length = 0;
+    for (const watch of this.#objects.watches) watch.length = 0;
     for (const event of this.listing()) this.#tell(event);
   }
 
   /** Everything there is, as a freshly started scheduler is told. */
   listing(): ClusterEvent[] {
-    return [
-      ...this.#groups(),
-      ...[...this.checkpoints.values()].map(
-        (entry): ClusterEvent => ({ type: 'CheckpointChanged', checkpoint: entry }),
-      ),
-      ...[...this.nodes.values()].map((entry): ClusterEvent => ({ type: 'NodeChanged', node: entry })),
-      ...[...this.pods.values()].map((entry): ClusterEvent => ({ type: 'PodChanged', pod: entry })),
-    ];
+    return [...this.#groups(), ...this.#objects.listing()];
   }
 
   /** Lets everything come to an end: watches catch up, writes are carried out, dumps succeed, time passes. */
   settle(): void {
-    for (const entry of this.nodes.values()) if (entry.spec?.unschedulable === true) this.#setCordon(entry, false);
+    for (const entry of this.nodes.values())
+      if (entry.spec?.unschedulable === true) this.#objects.setCordon(entry, false);
     for (let round = 0; round < 60; round++) {
       for (let index = 0; index < this.checkpoints.size; index++)
-        for (let part = 0; part < 4; part++) this.#agent(index, false);
+        for (let part = 0; part < 4; part++) this.#objects.agent(index, false, this.now);
       this.flush();
       this.now = Math.max(this.now + 1_000, Math.min(this.engine.nextWakeup() ?? 0, this.now + 60_000));
       this.decide();
@@ -169,31 +162,27 @@ export class World {
     [...this.checkpoints.values()].forEach((entry, index) => {
       const uid = entry.spec.sourcePod.uid ?? '';
       const gone = !this.pods.has(uid) && !isConditionTrue(entry.status?.conditions, 'Ready');
-      if (gone || this.#endedBefore.has(uid)) this.#agent(index, true);
+      if (gone || this.#objects.endedBefore.has(uid)) this.#objects.agent(index, true, this.now);
     });
   }
 
   /** Watches catch up and writes are carried out, until nothing is on its way. */
   flush(): void {
-    while (this.#writes.length > 0 || this.#watches.some((watch) => watch.length > 0)) {
-      for (let kind = 0; kind < this.#watches.length; kind++)
-        while ((this.#watches[kind]?.length ?? 0) > 0) this.#deliver(kind);
+    while (this.#writes.length > 0 || this.#objects.watches.some((watch) => watch.length > 0)) {
+      for (let kind = 0; kind < this.#objects.watches.length; kind++)
+        while ((this.#objects.watches[kind]?.length ?? 0) > 0) this.#deliver(kind);
       while (this.#writes.length > 0) this.#carryOut(0, false);
     }
   }
 
-  /** In truth: what runs on a node, or was told to stop and is not confirmed gone, is within the node's capacity. */
+  /** Pods that could be placed on a node as things stand, promised room left to whom it was promised. */
+  placeable(): string[] {
+    return this.#objects.placeable();
+  }
+
+  /** In truth nothing is over-committed. */
   check(): void {
-    for (const { metadata, status } of this.nodes.values()) {
-      let used = 0;
-      let count = 0;
-      for (const one of this.#roomOn(metadata.name)) {
-        used += podRequests(one).cpu ?? 0;
-        count += 1;
-      }
-      assert.ok(used <= Number(status?.allocatable?.cpu) * 1000, `node ${metadata.name} is over-committed: ${used}m`);
-      assert.ok(count <= 4, `node ${metadata.name} has ${count} pods`);
-    }
+    this.#objects.check();
   }
 
   /** In the engine's mind likewise, assumed pods counted. */
@@ -204,58 +193,6 @@ export class World {
         assert.ok((requested[resource] ?? 0) <= (allocatable[resource] ?? 0), `${name} over-committed in ${resource}`);
       }
     }
-  }
-
-  /** Pods that could be placed on a node as things stand, promised room left to whom it was promised. */
-  placeable(): string[] {
-    const waiting = [...this.pods.values()].filter((one) => one.spec.nodeName === undefined);
-    return waiting.flatMap((one) => {
-      const promisedTo = waiting.filter(
-        (other) =>
-          other !== one &&
-          other.status?.nominatedNodeName !== undefined &&
-          (other.spec.priority ?? 0) >= (one.spec.priority ?? 0),
-      );
-      const fits = [...this.nodes.values()].some(({ metadata, status }) => {
-        const taken = [
-          ...this.#roomOn(metadata.name),
-          ...promisedTo.filter((other) => other.status?.nominatedNodeName === metadata.name),
-        ];
-        const used = taken.reduce((sum, other) => sum + (podRequests(other).cpu ?? 0), 0);
-        return taken.length < 4 && used + (podRequests(one).cpu ?? 0) <= Number(status?.allocatable?.cpu) * 1000;
-      });
-      return fits ? [one.metadata.name] : [];
-    });
-  }
-
-  *#roomOn(nodeName: string): Iterable<Pod> {
-    const seen = new Set<string>();
-    for (const one of this.pods.values()) {
-      if (one.spec.nodeName !== nodeName || (isFinished(one) && !this.#isStopping(one.metadata.uid))) continue;
-      seen.add(one.metadata.uid);
-      yield one;
-    }
-    for (const { spec, status } of this.checkpoints.values()) {
-      const uid = spec.sourcePod.uid ?? '';
-      if (status?.nodeName !== nodeName || seen.has(uid) || !this.#isStopping(uid)) continue;
-      // Gone before its dump was complete: somebody else deleted it, and its node has confirmed that.
-      if (!isConditionTrue(status.conditions, 'Ready')) continue;
-      seen.add(uid);
-      yield { ...pod(spec.sourcePod.name).build(), spec: status.checkpointedPodTemplate?.spec as Pod['spec'] };
-    }
-  }
-
-  #isStopping(uid: string): boolean {
-    if (this.#endedBefore.has(uid)) return false;
-    return [...this.checkpoints.values()].some(
-      (entry) => entry.spec.sourcePod.uid === uid && stopPhaseOf(entry) === 'UnderWay',
-    );
-  }
-
-  #underWayFor(uid: string): PodCheckpoint[] {
-    return [...this.checkpoints.values()].filter(
-      (entry) => entry.spec.preemptor?.uid === uid && stopPhaseOf(entry) === 'UnderWay',
-    );
   }
 
   #tell(event: ClusterEvent): void {
@@ -276,27 +213,12 @@ export class World {
       builder.labels({ [POD_GROUP_LABEL]: `g${Math.floor(this.#created / 3) % GROUPS}` });
     }
     if (this.#options.walltimes === true && pick % 4 < 3) builder.walltime(`${1 + (pick % 13) * 20}s`);
-    this.#store(builder.build());
+    this.#objects.store(builder.build());
   }
 
   #groups(): ClusterEvent[] {
     if (this.#options.gangs !== true) return [];
     return [...Array(GROUPS).keys()].map((index) => groupIs(`g${index}`, 1 + (index % 3)));
-  }
-
-  #store(one: Pod): void {
-    this.pods.set(one.metadata.uid, one);
-    this.#watches[0]?.push({ type: 'PodChanged', pod: one });
-  }
-
-  #remove(one: Pod | undefined): void {
-    if (one === undefined || !this.pods.delete(one.metadata.uid)) return;
-    this.#watches[0]?.push({ type: 'PodDeleted', pod: one });
-  }
-
-  #putCheckpoint(entry: PodCheckpoint): void {
-    this.checkpoints.set(entry.metadata.name, entry);
-    this.#watches[1]?.push({ type: 'CheckpointChanged', checkpoint: entry });
   }
 
   #running(): Pod[] {
@@ -305,23 +227,17 @@ export class World {
 
   #onPod(pick: number, pods: Pod[], change: (one: Pod) => Pod): void {
     const one = choose(pods, pick);
-    if (one !== undefined) this.#store(change(one));
+    if (one !== undefined) this.#objects.store(change(one));
   }
 
   #cordon(pick: number): void {
     const entry = choose([...this.nodes.values()], pick);
     this.#cordoned = true;
-    if (entry !== undefined) this.#setCordon(entry, entry.spec?.unschedulable !== true);
-  }
-
-  #setCordon(entry: Node, unschedulable: boolean): void {
-    const changed = { ...entry, spec: { ...entry.spec, unschedulable } };
-    this.nodes.set(changed.metadata.name, changed);
-    this.#watches[2]?.push({ type: 'NodeChanged', node: changed });
+    if (entry !== undefined) this.#objects.setCordon(entry, entry.spec?.unschedulable !== true);
   }
 
   #deliver(pick: number): void {
-    const watch = this.#watches[pick % this.#watches.length];
+    const watch = this.#objects.watches[pick % this.#objects.watches.length];
     const count = pick % 2 === 0 ? 1 : Infinity;
     for (let delivered = 0; delivered < count; delivered++) {
       const event = watch?.shift();
@@ -336,7 +252,10 @@ export class World {
       const one = this.pods.get(uid);
       if (one === undefined || one.spec.nodeName !== undefined) return;
       const { nominatedNodeName: _, ...status } = one.status ?? {};
-      this.#store({ ...one, status: nominatedNodeName === undefined ? status : { ...status, nominatedNodeName } });
+      this.#objects.store({
+        ...one,
+        status: nominatedNodeName === undefined ? status : { ...status, nominatedNodeName },
+      });
     };
     switch (decision.type) {
       case 'Bind':
@@ -384,7 +303,7 @@ export class World {
     const { pod: preemptor, victims } = decision;
     assert.ok(victims.length > 0, 'an interruption has victims');
     if (!this.#cordoned) {
-      assert.deepEqual(this.#underWayFor(preemptor.uid), [], 'no second plan while the first is under way');
+      assert.deepEqual(this.#objects.underWayFor(preemptor.uid), [], 'no second plan while the first is under way');
       const orders = this.#writes
         .filter(({ decision: { type, pod } }) => type === 'Interrupt' && pod.uid === preemptor.uid)
         .map(({ target }) => this.pods.get(target))
@@ -419,64 +338,24 @@ export class World {
       if (stopPhaseOf(entry) === 'Released') assert.equal(source, undefined, 'bound before the victim was gone');
     }
     const status = { ...one.status, phase: 'Running' as const, startTime: at(this.now - EPOCH) };
-    this.#store({ ...one, spec: { ...one.spec, nodeName }, status });
-    this.check();
+    this.#objects.store({ ...one, spec: { ...one.spec, nodeName }, status });
+    this.#objects.check();
   }
 
   #order(decision: Extract<Decision, { type: 'Interrupt' }>, victimUID: string): void {
     const victim = this.pods.get(victimUID);
     const preemptor = { ...decision.pod };
-    if (victim === undefined || isFinished(victim)) this.#endedBefore.add(victimUID);
+    if (victim === undefined || isFinished(victim)) this.#objects.endedBefore.add(victimUID);
     const source = victim ?? pod('gone').uid(victimUID).build();
     const built = checkpoint(source, `${source.metadata.name}-c${this.checkpoints.size}`)
       .created(this.now - EPOCH)
       .build();
-    this.#putCheckpoint({ ...built, spec: { ...built.spec, preemptor } });
+    this.#objects.putCheckpoint({ ...built, spec: { ...built.spec, preemptor } });
   }
 
   #terminate(uid: string): void {
-    this.#remove(this.pods.get(uid));
-  }
-
-  /** One step of the agent and the interruption controller: dump, delete, release, next incarnation. */
-  #agent(pick: number, fails: boolean): void {
-    const entry = choose([...this.checkpoints.values()], pick);
-    if (entry === undefined || stopPhaseOf(entry) !== 'UnderWay') return;
-    const source = this.pods.get(entry.spec.sourcePod.uid ?? '');
-    const ready = isConditionTrue(entry.status?.conditions, 'Ready');
-    const put = (condition: Condition): void => {
-      const conditions = withCondition(entry.status?.conditions, condition, at(this.now - EPOCH));
-      this.#putCheckpoint({ ...entry, status: { ...entry.status, completionTime: at(this.now - EPOCH), conditions } });
-    };
-    if (!ready && source === undefined) put({ type: 'Ready', status: 'False', reason: 'SourcePodReplaced' });
-    else if (!ready && (fails || (source !== undefined && isFinished(source))))
-      put({ type: 'Ready', status: 'False', reason: 'CheckpointFailed', message: 'no' });
-    else if (!ready) put({ type: 'Ready', status: 'True', reason: 'CheckpointCompleted' });
-    else if (source !== undefined) this.#remove(source);
-    else {
-      put({ type: 'Released', status: 'True' });
-      this.#restore(entry);
-    }
-  }
-
-  #restore(entry: PodCheckpoint): void {
-    this.#created += 1;
-    const spec = { ...(entry.status?.checkpointedPodTemplate?.spec as Pod['spec']) };
-    delete spec.nodeName;
-    const built = pod(entry.spec.sourcePod.name)
-      .uid(`again-${this.#created}`)
-      .restoreFrom(entry.metadata.name, 0)
-      .build();
-    this.#store({ ...built, spec });
+    this.#objects.remove(this.pods.get(uid));
   }
 }
 
 type Amounts = Record<string, number>;
-
-function choose<T>(items: readonly T[], pick: number): T | undefined {
-  return items[pick % Math.max(1, items.length)];
-}
-
-function isFinished(one: Pod): boolean {
-  return one.status?.phase === 'Succeeded';
-}

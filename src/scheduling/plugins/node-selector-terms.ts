@@ -1,4 +1,4 @@
-import type { PodSpec } from '../../model/index.ts';
+import { meets, type PodSpec } from '../../model/index.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 
 type NodeAffinitySpec = NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>;
@@ -32,27 +32,5 @@ export function labelOf(node: NodeInfo, key: string): string | undefined {
 }
 
 function holds({ operator, values = [] }: Requirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-    case 'Lt': {
-      const own = integer(value);
-      const bound = values.length === 1 ? integer(values[0]) : undefined;
-      if (own === undefined || bound === undefined) return false;
-      return operator === 'Gt' ? own > bound : own < bound;
-    }
-    default:
-      return false;
-  }
-}
-
-function integer(text: string | undefined): number | undefined {
-  return text !== undefined && /^[+-]?[0-9]+$/.test(text) ? Number(text) : undefined;
+  return meets(value, operator, values);
 }
