@@ -58,12 +58,7 @@ export function sshAccess(clock: Clock, options: SshOptions): Access {
     'ServerAliveInterval=10',
     '-o',
     'ServerAliveCountMax=3',
-    '-o',
-    'ControlMaster=auto',
-    '-o',
-    'ControlPersist=60',
-    '-o',
-    `ControlPath=${options.socketFolder}/%C`,
+    ...keptAlive(`${options.socketFolder}/master`),
   ];
   return {
     host: options.host,
@@ -83,6 +78,12 @@ export function sshAccess(clock: Clock, options: SshOptions): Access {
       );
     },
   };
+}
+
+/** A socket's path is limited to 107 bytes, of which ssh adds 17 itself: without room every command connects anew. */
+function keptAlive(socket: string): string[] {
+  if (Buffer.byteLength(socket) > 90) return [];
+  return ['-o', 'ControlMaster=auto', '-o', 'ControlPersist=60', '-o', `ControlPath=${socket}`];
 }
 
 /** Commands of a batch system on this machine. */

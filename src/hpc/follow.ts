@@ -64,7 +64,7 @@ class Follower {
     for (;;) {
       const answer = await this.#poll();
       const verdict = await this.#judge(answer);
-      const ends = this.#endsOf(verdict);
+      const ends = this.#endsOf(verdict, answer.listError);
       if (ends !== undefined) {
         await this.#drain();
         return ends.map((end, index) => this.#refined(end, index));
@@ -84,9 +84,6 @@ class Follower {
       this.#positions.set(piece.file, piece.position);
       if (site.system.memoryMessage?.test(piece.bytes.toString()) === true) this.#outOfMemory.add(piece.file);
       onLog(piece);
-    }
-    if (answer.listError !== undefined) {
-      this.#notice(`${site.system.name} does not answer; the job goes on: ${answer.listError}`);
     }
     return answer;
   }
@@ -110,12 +107,16 @@ class Follower {
   }
 
   /** The ends, once they are certain. */
-  #endsOf(verdict: Verdict): JobEnd[] | undefined {
-    const { clock, tasks } = this.#options;
+  #endsOf(verdict: Verdict, listError: string | undefined): JobEnd[] | undefined {
+    const { clock, site, tasks } = this.#options;
     if (verdict.kind === 'Active') {
       const { phase, native, reason, nodes } = verdict;
       const where = phase === 'Running' && nodes !== undefined ? ` on ${nodes}` : '';
-      this.#notice(`${phase.toLowerCase()}${where} (${reason ?? native})`);
+      this.#notice(
+        listError === undefined
+          ? `${phase.toLowerCase()}${where} (${reason ?? native})`
+          : `${site.system.name} does not answer; the job goes on: ${listError}`,
+      );
       this.#unknownSince = undefined;
       this.#doubtfulSince = undefined;
       return undefined;

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { SystemClock } from '../../src/clock/index.ts';
+import { type Access, type BatchSystem, GRID_ENGINE, Site, SLURM, sshAccess } from '../../src/hpc/index.ts';
+import { OWN_COMMAND } from '../sandbox-harness.ts';
+
+const run = promisify(execFile);
+const SCRIPTS = import.meta.dirname;
+
+/** The ordinary user of the site; made for the tests and removed after them. */
+const USER = 'fermata-hpc';
+
+/** A run of `fermata hpc run` as its user starts it. */
+export interface Connector {
+  process: ChildProcess;
+  /** So far. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Its exit status; 128 + n for a signal. */
+  ended: Promise<number>;
+}
+
+/** A real batch system on loopback, reached through a real ssh server as an ordinary user with a key. */
+export class HpcGround {
+  readonly folder: string;
+  readonly system: BatchSystem;
+  readonly clock = new SystemClock();
+  readonly access: Access;
+  readonly #connectors = new Set<ChildProcess>();
+
+  private constructor(folder: string, system: BatchSystem) {
+    this.folder = folder;
+    this.system = system;
+    this.access = sshAccess(this.clock, {
+      host: 'lab',
+      configFile: join(folder, 'ssh', 'config'),
+      socketFolder: join(folder, 'sockets'),
+    });
+  }
+
+  static async start(name: 'slurm' | 'gridengine'): Promise<HpcGround> {
+    await run('bash', [join(SCRIPTS, 'install.sh')], { timeout: 300_000 });
+    // Munge insists on parents that only their owner may write to, the site's user on ones that it may enter.
+    const folder = await mkdtemp('/var/tmp/fermata-hpc-');
+    await chmod(folder, 0o755);
+    await mkdir(join(folder, 'sockets'), { mode: 0o700 });
+    await mkdir(join(folder, 'tmp'), { mode: 0o700 });
+    const ground = new HpcGround(folder, name === 'slurm' ? SLURM : GRID_ENGINE);
+    try {
+      await run('useradd', ['--create-home', '--home-dir', join(folder, 'home'), '--shell', '/bin/bash', USER]);
+      await ground.script(name, 'up');
+      await ground.script('ssh', 'up');
+    } catch (error) {
+      await ground.stop();
+      throw error;
+    }
+    return ground;
+  }
+
+  async stop(): Promise<void> {
+    for (const connector of this.#connectors) connector.kill('SIGKILL');
+    await this.access.close();
+    // A connector that was killed leaves its ssh behind, for a minute.
+    await run('bash', [
+      '-c',
+      'for socket in "$1"/tmp/*/*; do ssh -o ControlPath="$socket" -O exit lab; done; true',
+      'bash',
+      this.folder,
+    ]);
+    await this.script('ssh', 'down');
+    await this.script(this.system.name, 'down');
+    // What the user still runs would keep its account.
+    await run('pkill', ['-KILL', '-u', USER]).catch(() => undefined);
+    await run('userdel', [USER]);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** A site as the product makes it, asking the batch system every second. */
+  site(access: Access = this.access): Site {
+    return new Site({ system: this.system, access, queueSeconds: 1 });
+  }
+
+  /** Starts `fermata hpc run` with these words, as a user would. */
+  connect(...words: string[]): Connector {
+    const { command, arguments: own } = OWN_COMMAND;
+    const flags = [
+      '--scheduler',
+      this.system.name,
+      '--host',
+      'lab',
+      '--ssh-config',
+      join(this.folder, 'ssh', 'config'),
+    ];
+    const child = spawn(command, [...own, 'hpc', 'run', ...flags, '--queue-interval', '1', ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: join(this.folder, 'tmp') },
+    });
+    this.#connectors.add(child);
+    const said = { stdout: '', stderr: '' };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said.stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said.stderr += text;
+    });
+    const ended = once(child, 'close').then(([code, signal]) => {
+      this.#connectors.delete(child);
+      return typeof code === 'number' ? code : signal === 'SIGKILL' ? 137 : 1;
+    });
+    return {
+      process: child,
+      ended,
+      get stdout() {
+        return said.stdout;
+      },
+      get stderr() {
+        return said.stderr;
+      },
+    };
+  }
+
+  /** Runs a command of the site as its administrator. */
+  async administer(script: string): Promise<string> {
+    const { stdout } = await run('bash', ['-c', `${this.#environment()}\n${script}`], { timeout: 60_000 });
+    return stdout;
+  }
+
+  /** Runs a command of the site as its user. */
+  async asUser(script: string): Promise<string> {
+    const { stdout } = await this.access.run(script);
+    return stdout;
+  }
+
+  async script(name: string, what: 'up' | 'down'): Promise<void> {
+    await run('bash', [join(SCRIPTS, `${name}.sh`), what, this.folder, USER], { timeout: 120_000 });
+  }
+
+  #environment(): string {
+    return this.system.name === 'slurm'
+      ? `export SLURM_CONF=${this.folder}/slurm/slurm.conf`
+      : `export SGE_ROOT=${this.folder}/gridengine/root SGE_CELL=default SGE_QMASTER_PORT=16444 SGE_EXECD_PORT=16445`;
+  }
+}
+
+/** Waits until `look` gives something, for as long as a busy machine may need. */
+export async function seen<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
+  const clock = new SystemClock();
+  const deadline = clock.monotonic() + 120_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    assert.ok(clock.monotonic() < deadline, `not seen within two minutes: ${what}`);
+    await clock.sleep(200);
+  }
+}
+
+/** The id in what a connector said. */
+export async function jobIdOf(connector: Connector): Promise<string> {
+  return seen('the id of the job', () => / job (\d+) on /.exec(connector.stderr)?.[1]);
+}

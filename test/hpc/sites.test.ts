@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { HPC_EXIT } from '../../src/hpc/index.ts';
+import { type Connector, HpcGround, jobIdOf, seen } from './ground.ts';
+
+/**
+ * The connector on real batch systems, reached by a real ssh as an ordinary user. Tests of one system run side by side: most of
+ * them wait.
+ */
+for (const name of ['slurm', 'gridengine'] as const) {
+  describe(`a job on ${name}`, { timeout: 600_000, concurrency: 4 }, () => {
+    let ground: HpcGround;
+    before(async () => {
+      ground = await HpcGround.start(name);
+    });
+    after(() => ground.stop());
+
+    const runs = (text: RegExp, connector: Connector) =>
+      seen(`${text} in the output`, () => text.test(connector.stdout) || undefined);
+
+    test('shows its output and errors, and ends as a success', async () => {
+      const job = ground.connect('--env', 'WHAT=a b', '--', 'bash', '-c', 'echo "out $WHAT"; echo err >&2; id -un');
+      assert.equal(await job.ended, 0, job.stderr);
+      assert.equal(job.stdout, 'out a b\nfermata-hpc\n');
+      assert.match(job.stderr, /^err$/m);
+      assert.match(job.stderr, /completed$/m);
+    });
+
+    test('is a script with directives and arguments, and ends with its exit code', async () => {
+      const path = join(ground.folder, 'script.sh');
+      const directive = name === 'slurm' ? '#SBATCH --nodelist=n2' : '#$ -pty no';
+      await writeFile(path, `#!/bin/bash\n${directive}\necho "$# $2"; exit 7\n`);
+      const job = ground.connect(path, 'one', '--two');
+      assert.equal(await job.ended, 7, job.stderr);
+      assert.equal(job.stdout, '2 --two\n');
+      if (name === 'slurm') assert.match(await ground.site().describe(await jobIdOf(job)), /NodeList=n2/);
+    });
+
+    test('that dies by a signal is told by 128 and the signal', async () => {
+      const job = ground.connect('--', 'bash', '-c', 'kill -SEGV $$');
+      assert.equal(await job.ended, 139, job.stderr);
+    });
+
+    test('that reaches its time limit is told apart from its own exit codes', async () => {
+      const job = ground.connect('--time', name === 'slurm' ? '1' : '0:02', '--', 'sleep', '300');
+      if (name === 'slurm') await endSoon(ground, await jobIdOf(job));
+      assert.equal(await job.ended, HPC_EXIT.deadlineExceeded, job.stderr);
+    });
+
+    test('that is cancelled here is cancelled there, and seen gone before the connector ends', async () => {
+      const job = ground.connect('--', 'bash', '-c', 'echo begun; sleep 300');
+      await runs(/begun/, job);
+      const id = await jobIdOf(job);
+      job.process.kill('SIGTERM');
+      assert.equal(await job.ended, 143, job.stderr);
+      const left = (await ground.site().list()).filter((report) => report.id === id && report.phase !== 'Ended');
+      assert.deepEqual(left, []);
+    });
+
+    test('obeys a second signal at once', async () => {
+      const job = ground.connect('--', 'bash', '-c', "trap '' TERM; echo begun; sleep 5; sleep 5");
+      await runs(/begun/, job);
+      job.process.kill('SIGINT');
+      await seen('that it is being cancelled', () => job.stderr.includes('cancelling job') || undefined);
+      job.process.kill('SIGINT');
+      assert.equal(await job.ended, 130, job.stderr);
+      assert.match(job.stderr, /leaving at once/);
+    });
+
+    test('that is held waits, and says so', async () => {
+      const held = name === 'slurm' ? '--hold' : '-h';
+      const job = ground.connect('--submit-option', held, '--', 'true');
+      const id = await jobIdOf(job);
+      await seen('that it is held', () => /JobHeldUser|\(held\)/.test(job.stderr) || undefined);
+      await ground.asUser(name === 'slurm' ? `scontrol release ${id}` : `qrls ${id}`);
+      assert.equal(await job.ended, 0, job.stderr);
+    });
+
+    test('waits for the one it depends on', async () => {
+      const first = ground.connect('--', 'bash', '-c', 'sleep 2; date +%s%N');
+      const id = await jobIdOf(first);
+      const second = ground.connect('--dependency', name === 'slurm' ? `afterok:${id}` : id, '--', 'date', '+%s%N');
+      assert.deepEqual([await first.ended, await second.ended], [0, 0], second.stderr);
+      assert.ok(BigInt(second.stdout.trim()) > BigInt(first.stdout.trim()));
+    });
+
+    test('of an array shows every task, and ends as the worst of them', async () => {
+      const index = name === 'slurm' ? 'SLURM_ARRAY_TASK_ID' : 'SGE_TASK_ID';
+      const job = ground.connect(
+        '--array',
+        '1-5',
+        '--',
+        'bash',
+        '-c',
+        `echo task $${index}; exit $(($${index} / 5 * 9))`,
+      );
+      assert.equal(await job.ended, 9, job.stderr);
+      assert.deepEqual(
+        job.stdout.trim().split('\n').sort(),
+        [1, 2, 3, 4, 5].map((task) => `[${task}] task ${task}`),
+      );
+      assert.match(job.stderr, /1 of 5 tasks failed/);
+    });
+
+    test('that the site refuses says why, in the words of the site', async () => {
+      const job = ground.connect('--partition', 'nowhere', '--', 'true');
+      assert.equal(await job.ended, HPC_EXIT.refused);
+      assert.match(job.stderr, name === 'slurm' ? /Invalid partition name specified/ : /unknown queue "nowhere"/);
+    });
+
+    test('is taken up by the next incarnation when its connector was killed: there is one job', async () => {
+      const words = [
+        '--identity',
+        'job-uid/0',
+        '--name',
+        'adopted',
+        '--',
+        'bash',
+        '-c',
+        'echo begun; sleep 6; echo done',
+      ];
+      const killed = ground.connect(...words);
+      await runs(/begun/, killed);
+      killed.process.kill('SIGKILL');
+      await killed.ended;
+      const next = ground.connect(...words);
+      assert.equal(await next.ended, 0, next.stderr);
+      assert.match(next.stderr, /took up/);
+      assert.equal(next.stdout, 'begun\ndone\n');
+      const jobs = (await ground.site().cards()).filter((card) => card.name === 'adopted');
+      assert.equal(jobs.length, 1);
+      assert.equal(await jobIdOf(next), await jobIdOf(killed));
+    });
+
+    test('is submitted once though the connector dies in the middle of the submit, whenever that is', async () => {
+      const words = ['--identity', 'job-uid/1', '--name', 'once', '--', 'sleep', '2'];
+      for (const pause of [150, 300, 450, 600]) {
+        const killed = ground.connect(...words);
+        await ground.clock.sleep(pause);
+        killed.process.kill('SIGKILL');
+        await killed.ended;
+      }
+      const last = ground.connect(...words);
+      assert.equal(await last.ended, 0, last.stderr);
+      const { jobName } = (await ground.site().cards()).find((card) => card.name === 'once') ?? { jobName: '' };
+      const count =
+        name === 'slurm'
+          ? `squeue -h -t all --name=${jobName} -o %A | wc -l`
+          : `{ qstat -r; qacct -o fermata-hpc -j ${jobName} | grep jobname; } | grep -c ${jobName}`;
+      assert.equal((await ground.asUser(count)).trim(), '1');
+    });
+
+    test('whose log rotates or is truncated shows every line once', async () => {
+      const job = ground.connect('--', 'bash', '-c', 'for i in $(seq 40); do echo line $i; sleep 0.2; done');
+      await runs(/line 5\n/, job);
+      const id = await jobIdOf(job);
+      const mark = (await ground.site().cards()).find((card) => card.id === id)?.mark;
+      assert.ok(mark !== undefined);
+      const folder = await ground.site().folderOf(mark);
+      // Renamed, as logrotate does: the job writes on to the renamed file.
+      await ground.asUser(
+        `mv ${folder}/stdout ${folder}/old.1 && cp ${folder}/old.1 ${folder}/aside && : > ${folder}/stdout`,
+      );
+      await runs(/line 15\n/, job);
+      assert.equal(await job.ended, 0, job.stderr);
+      assert.deepEqual(
+        job.stdout.trim().split('\n'),
+        Array.from({ length: 40 }, (_, i) => `line ${i + 1}`),
+      );
+    });
+
+    if (name === 'slurm') testSlurmAlone(() => ground);
+    testBrokenLink(() => ground);
+  });
+}
+
+/** What only Slurm can be made to do here. */
+function testSlurmAlone(ground: () => HpcGround): void {
+  test('that takes too much memory is told apart', async () => {
+    const job = ground().connect('--memory', '100Mi', '--', 'bash', '-c', 'head -c 300M /dev/zero | tail | sleep 60');
+    assert.equal(await job.ended, HPC_EXIT.outOfMemory, job.stderr);
+  });
+
+  test('that its user cancels there is told apart', async () => {
+    const job = ground().connect('--', 'bash', '-c', 'echo begun; sleep 300');
+    await seen('that it runs', () => job.stdout.includes('begun') || undefined);
+    await ground().asUser(`scancel ${await jobIdOf(job)}`);
+    assert.equal(await job.ended, HPC_EXIT.cancelled, job.stderr);
+  });
+
+  test('with a wrong account is refused in the words of the site', async () => {
+    const job = ground().connect('--account', 'nobody', '--', 'true');
+    assert.equal(await job.ended, HPC_EXIT.refused);
+    assert.match(job.stderr, /Invalid account or account\/partition combination/);
+  });
+
+  test('that the site preempts and requeues is waiting again, not ended', async () => {
+    const low = ground().connect(
+      '--partition',
+      'low',
+      '--cpus-per-task',
+      '32',
+      '--',
+      'bash',
+      '-c',
+      'echo begun; sleep 4; echo done',
+    );
+    await seen('that it runs', () => low.stdout.includes('begun') || undefined);
+    const high = ground().connect('--partition', 'high', '--cpus-per-task', '32', '--', 'sleep', '1');
+    assert.equal(await high.ended, 0, high.stderr);
+    const id = await jobIdOf(low);
+    await ground().administer(`scontrol update JobId=${id} StartTime=now`);
+    assert.equal(await low.ended, 0, low.stderr);
+    assert.equal(low.stdout, 'begun\nbegun\ndone\n');
+    assert.equal(await jobIdOf(low), id);
+  });
+
+  test('that the site preempts for good is told apart', async () => {
+    const low = ground().connect(
+      '--partition',
+      'cancelled',
+      '--cpus-per-task',
+      '32',
+      '--',
+      'bash',
+      '-c',
+      'echo begun; sleep 300',
+    );
+    await seen('that it runs', () => low.stdout.includes('begun') || undefined);
+    const high = ground().connect('--partition', 'high', '--cpus-per-task', '32', '--', 'sleep', '1');
+    assert.equal(await high.ended, 0, high.stderr);
+    assert.equal(await low.ended, HPC_EXIT.preempted, low.stderr);
+  });
+
+  test('whose node fails is told apart', async () => {
+    const job = ground().connect(
+      '--no-requeue',
+      '--submit-option',
+      '--nodelist=n3',
+      '--',
+      'bash',
+      '-c',
+      'echo begun; sleep 300',
+    );
+    await seen('that it runs', () => job.stdout.includes('begun') || undefined);
+    const { folder } = ground();
+    await ground().administer(`kill -9 $(cat ${folder}/slurm/run/slurmd-n3.pid)`);
+    assert.equal(await job.ended, HPC_EXIT.nodeFailure, job.stderr);
+    await ground().script('slurm', 'up');
+  });
+
+  test('goes on while the controller restarts', async () => {
+    const job = ground().connect('--', 'bash', '-c', 'for i in $(seq 10); do echo line $i; sleep 1; done; exit 4');
+    await seen('that it runs', () => job.stdout.includes('line 2\n') || undefined);
+    const { folder } = ground();
+    await ground().administer(
+      `kill $(cat ${folder}/slurm/run/slurmctld.pid); while scontrol ping | grep -q UP; do sleep 0.2; done`,
+    );
+    await seen('that Slurm does not answer', () => /does not answer; the job goes on/.test(job.stderr) || undefined);
+    await ground().script('slurm', 'up');
+    assert.equal(await job.ended, 4, job.stderr);
+    assert.deepEqual(
+      job.stdout.trim().split('\n'),
+      Array.from({ length: 10 }, (_, i) => `line ${i + 1}`),
+    );
+  });
+
+  test('of 500 tasks costs one question a poll', async () => {
+    const job = ground().connect('--array', '1-500', '--submit-option', '--mem=10M', '--', 'true');
+    const id = await jobIdOf(job);
+    assert.equal(await job.ended, 0, job.stderr);
+    const mark = (await ground().site().cards()).find((card) => card.id === id)?.mark;
+    assert.ok(mark !== undefined);
+    const folder = await ground().site().folderOf(mark);
+    assert.equal((await ground().asUser(`ls ${folder} | grep -c '^status'`)).trim(), '500');
+  });
+}
+
+/** Last of all: it cuts every connection. */
+function testBrokenLink(ground: () => HpcGround): void {
+  test('goes on while the login node is away, and its log has every line once', async () => {
+    const job = ground().connect('--', 'bash', '-c', 'for i in $(seq 20); do echo line $i; sleep 0.5; done; exit 6');
+    await seen('that it runs', () => job.stdout.includes('line 3\n') || undefined);
+    await ground().script('ssh', 'down');
+    const { folder } = ground();
+    await ground().administer(`pkill -f '^sshd: fermata-hpc' ; true; ls ${folder} >/dev/null`);
+    await seen(
+      'that the connection is lost',
+      () => /the job goes on; lab cannot be reached/.test(job.stderr) || undefined,
+    );
+    await ground().script('ssh', 'up');
+    assert.equal(await job.ended, 6, job.stderr);
+    assert.deepEqual(
+      job.stdout.trim().split('\n'),
+      Array.from({ length: 20 }, (_, i) => `line ${i + 1}`),
+    );
+  });
+}
+
+/** Slurm counts in minutes; its administrator may shorten what is left. */
+async function endSoon(ground: HpcGround, id: string): Promise<void> {
+  await seen('that it runs', async () =>
+    (await ground.site().list()).some((report) => report.id === id && report.phase === 'Running'),
+  );
+  await ground.administer(`scontrol update JobId=${id} EndTime=now+1`);
+}
