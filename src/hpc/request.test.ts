@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { arrayTasks } from './array-tasks.ts';
+import { batchScript, directives } from './batch-script.ts';
+import { worstEnd } from './exit-status.ts';
+import { findGarbage, type KeptJob } from './garbage.ts';
+import { GRID_ENGINE } from './gridengine.ts';
+import { jobNameOf, markOf } from './mark.ts';
+import { readDownwardApi, requestOfPod, walltimeSeconds } from './resources.ts';
+import { quoteWord } from './shell-words.ts';
+import { SLURM } from './slurm.ts';
+
+test('a quoted word is that word to a shell, whatever is in it', () => {
+  fc.assert(
+    fc.property(
+      fc.string().filter((text) => !text.includes('\0')),
+      (text) => {
+        assert.equal(execFileSync('sh', ['-c', `printf %s ${quoteWord(text)}`], { encoding: 'utf8' }), text);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test('walltimes are read as sbatch and as Kubernetes write them', () => {
+  const cases: [string, number][] = [
+    ['90', 5400],
+    ['1:30:00', 5400],
+    ['90:30', 5430],
+    ['2-12:00:00', 216_000],
+    ['1-00:30', 88_200],
+    ['36h', 129_600],
+    ['1h30m', 5400],
+  ];
+  for (const [text, seconds] of cases) assert.equal(walltimeSeconds(text), seconds, text);
+  for (const wrong of ['', '0', 'soon', '-5', '1:2:3:4']) {
+    assert.throws(
+      () => walltimeSeconds(wrong),
+      { code: wrong === 'soon' ? /DurationInvalid|InvalidJobRequest/ : 'InvalidJobRequest' },
+      wrong,
+    );
+  }
+});
+
+test('the tasks of an array are counted as the batch systems count them', () => {
+  assert.deepEqual(arrayTasks('1-3'), ['1', '2', '3']);
+  assert.deepEqual(arrayTasks('1-9:4%2'), ['1', '5', '9']);
+  assert.deepEqual(arrayTasks('7,1-2,2'), ['7', '1', '2']);
+  for (const wrong of ['', 'a', '5-1', '1-9:0', '1%2%3']) {
+    assert.throws(() => arrayTasks(wrong), { code: 'InvalidJobRequest' }, wrong);
+  }
+});
+
+test('resources and annotations of a pod become a request, annotations before resources', () => {
+  const annotations = readDownwardApi(
+    'hpc.fermata.dev/partition="gpu"\nhpc.fermata.dev/cpus-per-task="8"\nhpc.fermata.dev/modules="gcc openmpi/4"\nother="\\x3c"\n',
+  );
+  assert.equal(annotations.other, '<');
+  assert.deepEqual(requestOfPod({ resources: { cpu: '2500m', memory: '1Gi', gpus: '1' }, annotations }), {
+    cpusPerTask: 8,
+    memoryMebibytes: 1024,
+    gpus: 1,
+    partition: 'gpu',
+    modules: ['gcc', 'openmpi/4'],
+  });
+  assert.throws(() => requestOfPod({ annotations: { 'hpc.fermata.dev/partitoin': 'gpu' } }), {
+    code: 'InvalidJobRequest',
+    message: /partitoin is unknown/,
+  });
+});
+
+test('directives are taken from the head of a script only', () => {
+  const script = '#!/bin/bash\n#SBATCH -p gpu\n# a comment\n\n#SBATCH --time=5\necho\n#SBATCH --mem=1\n';
+  assert.deepEqual(directives(SLURM, script), ['#SBATCH -p gpu', '#SBATCH --time=5']);
+  assert.deepEqual(directives(GRID_ENGINE, script), []);
+});
+
+test('the batch script exports, loads, runs in a container, and is good shell', () => {
+  const text = batchScript(
+    SLURM,
+    {
+      name: 'x',
+      script: '#!/bin/sh\n',
+      arguments: ["it's", 'b'],
+      environment: { A: '$HOME' },
+      modules: ['gcc'],
+      image: 'a.sif',
+    },
+    '/home/u/my jobs',
+  );
+  assert.ok(text.includes("export A='$HOME'\nmodule load gcc || exit 126\n"));
+  assert.ok(text.includes(`apptainer exec --bind "$folder" a.sif "$folder/script" 'it'\\''s' b &`));
+  execFileSync('bash', ['-n'], { input: text });
+});
+
+test('a job’s name holds its mark and suits every batch system', () => {
+  const mark = markOf('uid/0');
+  assert.match(mark, /^[0-9a-f]{12}$/);
+  assert.notEqual(mark, markOf('uid/1'));
+  assert.equal(jobNameOf('3 blind/mice', mark), `j3-blind-mice-${mark}`);
+});
+
+test('an array ends as the worst of its tasks: the program’s own failure before the site’s', () => {
+  assert.deepEqual(worstEnd([{ kind: 'Exited', exitCode: 0 }]), { kind: 'Exited', exitCode: 0 });
+  assert.deepEqual(
+    worstEnd([{ kind: 'Exited', exitCode: 0 }, { kind: 'NodeFailure' }, { kind: 'Exited', exitCode: 4 }]),
+    { kind: 'Exited', exitCode: 4 },
+  );
+});
+
+test('the reaper takes what its cluster no longer has, and nothing that was submitted by hand or elsewhere', () => {
+  const job = (id: string, jobUid?: string): KeptJob => ({
+    system: 'slurm',
+    mark: id,
+    jobName: id,
+    name: id,
+    owner: 'me',
+    id,
+    modified: 1000,
+    ...(jobUid === undefined ? {} : { jobUid }),
+  });
+  const kept = [job('1', 'gone'), job('2', 'there'), job('3'), job('4', 'gone')];
+  const listed = ['1', '2', '3'].map((id) => ({ id, phase: 'Running' as const, native: 'R' }));
+  const garbage = findGarbage(kept, listed, new Set(['there']), { now: 5000, olderThan: 4000 });
+  assert.deepEqual([garbage.orphans.map(({ id }) => id), garbage.stale.map(({ id }) => id)], [['1'], ['4']]);
+  assert.deepEqual(findGarbage(kept, listed, new Set(['there']), { now: 5000, olderThan: 4001 }).stale, []);
+});
