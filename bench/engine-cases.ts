@@ -359,6 +359,10 @@ export const CASES: Readonly<Record<string, EngineCase>> = {
   },
   ...EVENT_CASES,
   batching: { nodes: 20_000, pods: 10_000, pod: plain },
+  // With `basic` (5,000) and `batching` (20,000) a ladder: what a pod costs by the number of nodes.
+  'nodes-500': { nodes: 500, pods: 10_000, pod: plain },
+  'nodes-2000': { nodes: 2_000, pods: 10_000, pod: plain },
+  'nodes-10000': { nodes: 10_000, pods: 10_000, pod: plain },
   interruption: {
     nodes: 5_000,
     pods: 500,
