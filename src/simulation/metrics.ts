@@ -1,4 +1,5 @@
 import type { Amount, Outcome, Window } from './outcome.ts';
+import { followersOf } from './pool/pool.ts';
 import type { TraceJob } from './trace/trace-job.ts';
 
 /** Run times below count as this in slowdowns (Feitelson et al. 1997), seconds. */
@@ -144,7 +145,7 @@ interface Times {
   weightedResponse: number;
 }
 
-/** Of jobs that ended. The wait is until the first start. */
+/** Of jobs that ended. The wait is from submission, of a step of a pipeline from the end of the one before, to the first start. */
 function timesOf(jobs: readonly TraceJob[], { startSeconds, endSeconds }: Outcome): Times {
   const times: Times = {
     waits: [],
@@ -157,12 +158,13 @@ function timesOf(jobs: readonly TraceJob[], { startSeconds, endSeconds }: Outcom
     work: 0,
     weightedResponse: 0,
   };
+  const ready = readyTimes(jobs, endSeconds);
   for (const [index, job] of jobs.entries()) {
     const start = startSeconds[index] ?? Number.NaN;
     const end = endSeconds[index] ?? Number.NaN;
     if (Number.isNaN(start) || Number.isNaN(end)) continue;
-    const wait = start - job.submitSeconds;
-    const turnaround = end - job.submitSeconds;
+    const wait = start - (ready[index] ?? job.submitSeconds);
+    const turnaround = end - (ready[index] ?? job.submitSeconds);
     const slowdown = Math.max(1, turnaround / Math.max(job.runSeconds, SLOWDOWN_BOUND_SECONDS));
     const work = job.processors * job.runSeconds;
     times.waits.push(wait);
@@ -179,6 +181,14 @@ function timesOf(jobs: readonly TraceJob[], { startSeconds, endSeconds }: Outcom
     times.weightedResponse += work * turnaround;
   }
   return times;
+}
+
+function readyTimes(jobs: readonly TraceJob[], endSeconds: Float64Array): Float64Array {
+  const ready = Float64Array.from(jobs, ({ submitSeconds }) => submitSeconds);
+  for (const [before, followers] of followersOf(jobs)) {
+    for (const index of followers) ready[index] = Math.max(ready[index] ?? 0, endSeconds[before] ?? 0);
+  }
+  return ready;
 }
 
 function sum(amounts: readonly Amount[]): Amount {

@@ -40,11 +40,11 @@ const POOL_POLICIES: Readonly<Record<string, (pool: Pool) => PoolPolicy>> = {
 };
 
 const PRIORITY_POLICIES: Readonly<Record<string, Omit<PriorityRules, 'preemptsFrom'>>> = {
-  kube: { binding: 'pods', victims: 'kill', overtaking: 'any' },
-  'kube-gang': { binding: 'job', victims: 'kill', overtaking: 'any' },
-  'slurm-requeue': { binding: 'job', victims: 'kill', overtaking: 'easy' },
-  'slurm-suspend': { binding: 'job', victims: 'pause', overtaking: 'easy' },
-  li2015: { binding: 'job', victims: 'adaptive', overtaking: 'any' },
+  kube: { binding: 'pods', victims: 'kill', placing: 'spread', overtaking: 'any' },
+  'kube-gang': { binding: 'job', victims: 'kill', placing: 'spread', overtaking: 'any' },
+  'slurm-requeue': { binding: 'job', victims: 'kill', placing: 'first', overtaking: 'easy' },
+  'slurm-suspend': { binding: 'job', victims: 'pause', placing: 'first', overtaking: 'easy' },
+  li2015: { binding: 'job', victims: 'adaptive', placing: 'spread', overtaking: 'any' },
 };
 
 export function policyNames(): string[] {

@@ -21,7 +21,7 @@ const SERVICE = 200;
 const SESSION = 100;
 const BATCH = 0;
 /** Share of the processors that services ask for. */
-const SERVICES_SHARE = 0.35;
+const SERVICES_SHARE = 0.45;
 
 /**
  * A shared research cluster as such are described: services that ask for several times what they use, notebooks that mostly
@@ -111,7 +111,7 @@ function sessions(chance: Chance, nodes: number, end: number): TraceJob[] {
 
 /** Steps one after the other: many narrow, then one wide, then one that gathers. */
 function pipelines(chance: Chance, nodes: number, end: number): TraceJob[] {
-  return times(chance, nodes * 0.8, end).flatMap((submitSeconds, index) => {
+  return times(chance, nodes * 2, end).flatMap((submitSeconds, index) => {
     const user = `lab-${chance.integer(1, 12)}`;
     const steps = chance.integer(3, 8);
     return Array.from({ length: steps }, (_, step): TraceJob => {
@@ -136,7 +136,7 @@ function pipelines(chance: Chance, nodes: number, end: number): TraceJob[] {
 }
 
 function folding(chance: Chance, nodes: number, end: number): TraceJob[] {
-  return times(chance, nodes * 0.05, end).map((submitSeconds, index) => ({
+  return times(chance, nodes * 0.03, end).map((submitSeconds, index) => ({
     id: `folding-${index}`,
     submitSeconds,
     runSeconds: Math.round(Math.min(120 * DAY, Math.max(5 * DAY, chance.lognormal(15 * DAY, 0.7)))),

@@ -7,6 +7,8 @@ export interface PriorityRules {
   readonly binding: 'pods' | 'job';
   /** What becomes of victims. `adaptive`: killed or checkpointed, whichever loses less (Li et al. 2015). */
   readonly victims: 'kill' | 'pause' | 'adaptive';
+  /** Which of the nodes that have room. */
+  readonly placing: 'first' | 'spread';
   /** `any`: whoever fits starts; `easy`: the first that does not fit has a reservation. */
   readonly overtaking: 'any' | 'easy';
   /** Priority from which a job may interrupt others. */
@@ -94,10 +96,10 @@ export class PriorityPolicy implements WorldPolicy {
   }
 
   #tryToStart(work: Work, now: number): boolean {
-    if (this.#rules.binding === 'job') return this.#stage.start(work);
+    if (this.#rules.binding === 'job') return this.#stage.start(work, this.#rules.placing);
     const { shape } = work;
     let held = work.parts.reduce((sum, { tasks }) => sum + tasks, 0);
-    for (const { node, tasks } of this.#stage.room.place(shape, shape.tasks - held)) {
+    for (const { node, tasks } of this.#stage.room.place(shape, shape.tasks - held, this.#rules.placing)) {
       this.#stage.acquire(work, node, tasks);
       held += tasks;
     }

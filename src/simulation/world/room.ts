@@ -32,8 +32,12 @@ export class Room {
     return fitting;
   }
 
-  /** Where `tasks` of them would go, first fit; fewer than asked for when there is not enough. */
-  place(shape: TaskShape, tasks: number): { node: number; tasks: number }[] {
+  /**
+   * Where `tasks` of them would go; fewer than asked for when there is not enough. `first`: wherever they fit first; `spread`: one
+   * by one to the node with the largest free share, as kube-scheduler's default score (LeastAllocated) does.
+   */
+  place(shape: TaskShape, tasks: number, order: 'first' | 'spread' = 'first'): { node: number; tasks: number }[] {
+    if (order === 'spread' && this.cpu.length > 1) return this.#spread(shape, tasks);
     const places: { node: number; tasks: number }[] = [];
     let left = tasks;
     for (let node = 0; node < this.cpu.length && left > 0; node++) {
@@ -43,6 +47,28 @@ export class Room {
       left -= fitting;
     }
     return places;
+  }
+
+  #spread(shape: TaskShape, tasks: number): { node: number; tasks: number }[] {
+    const trial = this.copy();
+    const places: { node: number; tasks: number }[] = [];
+    for (let left = tasks; left > 0; left--) {
+      let best = -1;
+      let most = -1;
+      for (let node = 0; node < trial.cpu.length; node++) {
+        const share = trial.#freeShare(node);
+        if (share > most && trial.tasksFitting(node, shape) > 0) [best, most] = [node, share];
+      }
+      if (best === -1) break;
+      trial.take(shape, { node: best, tasks: 1 });
+      places.push({ node: best, tasks: 1 });
+    }
+    return places;
+  }
+
+  #freeShare(node: number): number {
+    const { cpuMillicores = 1, memoryBytes = 1 } = this.#world.nodes[node] ?? {};
+    return (this.cpu[node] ?? 0) / cpuMillicores + (this.memory[node] ?? 0) / memoryBytes;
   }
 
   fits(shape: TaskShape, tasks: number): boolean {

@@ -150,10 +150,10 @@ export class Stage {
     } else this.#compute(work);
   }
 
-  /** Places the whole job where it fits first and begins; false: it does not fit. */
-  start(work: Work): boolean {
+  /** Places the whole job and begins; false: it does not fit. */
+  start(work: Work, order: 'first' | 'spread'): boolean {
     const { shape } = work;
-    const places = this.room.place(shape, shape.tasks);
+    const places = this.room.place(shape, shape.tasks, order);
     if (places.reduce((sum, { tasks }) => sum + tasks, 0) < shape.tasks) return false;
     for (const { node, tasks } of places) this.acquire(work, node, tasks);
     this.begin(work);
