@@ -86,6 +86,11 @@ export class HpcGround {
 
   /** Starts `fermata hpc run` with these words, as a user would. */
   connect(...words: string[]): Connector {
+    return this.command('run', '--queue-interval', '1', ...words);
+  }
+
+  /** Starts `fermata hpc` with a subcommand of it. */
+  command(subcommand: string, ...words: string[]): Connector {
     const { command, arguments: own } = OWN_COMMAND;
     const flags = [
       '--scheduler',
@@ -95,7 +100,7 @@ export class HpcGround {
       '--ssh-config',
       join(this.folder, 'ssh', 'config'),
     ];
-    const child = spawn(command, [...own, 'hpc', 'run', ...flags, '--queue-interval', '1', ...words], {
+    const child = spawn(command, [...own, 'hpc', subcommand, ...flags, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TMPDIR: join(this.folder, 'tmp') },
     });

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { seededRandom } from '../../src/clock/index.ts';
 import { HPC_EXIT } from '../../src/hpc/index.ts';
+import { HttpStore, loadKubeconfig } from '../../src/kubernetes/index.ts';
+import { JOBS, SILENT_LOG } from '../../src/model/index.ts';
+import { SandboxApiServer } from '../../src/sandbox/index.ts';
 import { type Connector, HpcGround, jobIdOf, seen } from './ground.ts';
 
 /**
@@ -169,6 +173,69 @@ for (const name of ['slurm', 'gridengine'] as const) {
         job.stdout.trim().split('\n'),
         Array.from({ length: 40 }, (_, i) => `line ${i + 1}`),
       );
+    });
+
+    test('is listed, its log can be read, and it is cancelled by its id', async () => {
+      const job = ground.connect('--name', 'listed', '--', 'bash', '-c', 'echo begun; sleep 300');
+      await runs(/begun/, job);
+      const id = await jobIdOf(job);
+      const list = ground.command('ls', '--output', 'json');
+      assert.equal(await list.ended, 0, list.stderr);
+      const listed = (JSON.parse(list.stdout) as { id: string; name: string }[]).find((one) => one.id === id);
+      assert.equal(listed?.name, 'listed');
+      const logs = ground.command('logs', id);
+      assert.equal(await logs.ended, 0, logs.stderr);
+      assert.equal(logs.stdout, 'begun\n');
+      const description = ground.command('describe', id);
+      assert.equal(await description.ended, 0, description.stderr);
+      assert.match(description.stdout, /listed-[0-9a-f]{12}/);
+      assert.equal(await ground.command('cancel', id).ended, 0);
+      assert.notEqual(await job.ended, 0);
+    });
+
+    test('whose Kubernetes Job is gone is cancelled by the reaper, one whose Job is there is not', async () => {
+      const directory = join(ground.folder, 'api');
+      await mkdir(directory);
+      const parts = { clock: ground.clock, random: seededRandom(1), log: SILENT_LOG };
+      const server = new SandboxApiServer(parts, { directory, nodeSocket: join(directory, 'nodes.sock') });
+      try {
+        const { kubeconfigPath } = await server.start();
+        const store = new HttpStore(await loadKubeconfig({ path: kubeconfigPath }));
+        const there = await store.create(JOBS, { metadata: { namespace: 'default', name: 'there' } });
+        await store.close();
+        const started = [];
+        for (const [index, uid] of ['uid-of-a-job-that-is-gone', there.metadata.uid].entries()) {
+          const podinfo = join(ground.folder, `podinfo-${index}`);
+          await mkdir(podinfo);
+          const labels = `batch.kubernetes.io/controller-uid="${uid}"\nbatch.kubernetes.io/job-name="job-${index}"\n`;
+          await writeFile(join(podinfo, 'labels'), labels);
+          const job = ground.connect('--podinfo', podinfo, '--', 'bash', '-c', 'echo begun; sleep 300');
+          await runs(/begun/, job);
+          job.process.kill('SIGKILL');
+          await job.ended;
+          started.push(await jobIdOf(job));
+        }
+        const [gone = '', kept = ''] = started;
+        const dry = ground.command('gc', '--kubeconfig', kubeconfigPath, '--dry-run');
+        assert.equal(await dry.ended, 0, dry.stderr);
+        assert.equal(
+          dry.stdout,
+          `job ${gone} (job-0 of default/job-0) would be cancelled: the Job it stands for is gone\n`,
+        );
+        const gc = ground.command('gc', '--kubeconfig', kubeconfigPath);
+        assert.equal(await gc.ended, 0, gc.stderr);
+        const isActive = async (id: string) =>
+          (await ground.site().list()).some((report) => report.id === id && report.phase !== 'Ended');
+        await seen('that the orphan is gone', async () => !(await isActive(gone)));
+        assert.ok(await isActive(kept));
+        await server.stop();
+        const blind = ground.command('gc', '--kubeconfig', kubeconfigPath);
+        assert.equal(await blind.ended, 1, 'without an answer of the cluster nothing is an orphan');
+        assert.ok(await isActive(kept));
+        await ground.site().cancel([kept]);
+      } finally {
+        await server.stop();
+      }
     });
 
     if (name === 'slurm') testSlurmAlone(() => ground);
