@@ -44,8 +44,7 @@ function spread(figures: readonly number[]): Spread {
 async function simulate(work: 'barrier' | 'throughput', members: number): Promise<number[]> {
   const file = join(import.meta.dirname, 'coordination-members.ts');
   const child = fork(file, [work, String(server.port), String(members)], { execArgv: [NO_WARNING] });
-  const [figures] = (await once(child, 'message')) as [number[]];
-  await once(child, 'exit');
+  const [[figures]] = (await Promise.all([once(child, 'message'), once(child, 'exit')])) as [[number[]], unknown];
   return figures;
 }
 

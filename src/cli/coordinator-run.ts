@@ -38,6 +38,7 @@ export async function serveCoordinator(flags: ServeFlags): Promise<void> {
           ...(secret !== undefined && { secret }),
         },
         ...(flags.state !== undefined && { state: flags.state }),
+        ...(flags.images !== undefined && { images: flags.images }),
         logLevel: flags.logLevel,
         logFormat: flags.logFormat,
       }),

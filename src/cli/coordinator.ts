@@ -8,6 +8,7 @@ export interface ServeFlags {
   waitTimeout: string;
   hookTimeout: string[];
   state?: string;
+  images?: string;
   tlsCert?: string;
   tlsKey?: string;
   tlsCa?: string;
@@ -39,6 +40,7 @@ export function register(program: Command): void {
     .option('-w, --wait-timeout <seconds>', 'how long a barrier waits for the last member', '30')
     .option('--hook-timeout <hook=seconds>', 'another time for one hook of groups, e.g. post-dump=300', collect, [])
     .option('--state <file>', 'keep what is decided here, so that a restarted server goes on')
+    .option('--images <folder>', 'take the images that members stream (pre-stream), one folder each')
     .option('--tls-cert <file>', 'certificate, PEM')
     .option('--tls-key <file>', 'its key, PEM')
     .option('--tls-ca <file>', 'clients need a certificate of this authority, PEM')

@@ -2,14 +2,25 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock/index.ts';
 import { type Log, reasonOf } from '../model/index.ts';
 import type { Coordinator } from './coordinator.ts';
-import { MAX_REQUEST_BYTES, REPLY_MILLISECONDS, REQUEST_MILLISECONDS } from './defaults.ts';
-import { parseRequest } from './protocol.ts';
+import { KEEP_ALIVE_MILLISECONDS, MAX_REQUEST_BYTES, REPLY_MILLISECONDS, REQUEST_MILLISECONDS } from './defaults.ts';
+import type { ImageStore, ImageStream } from './image-folder.ts';
+import { ImageReceiver } from './image-receiver.ts';
+import { ACK, type HookRequest, parseRequest } from './protocol.ts';
 import { RequestSplitter } from './request-splitter.ts';
 
 /** Longest head of an HTTP request. */
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Requests of one connection waiting for the one before. */
 const MAX_QUEUED = 64;
+
+export interface ConnectionParts {
+  clock: Clock;
+  log: Log;
+  coordinator: Coordinator;
+  http: (head: string) => string;
+  /** Takes the images of members that stream them; absent: nobody's. */
+  images?: ImageStore;
+}
 
 /** One for all: the default reason takes a stack trace each time, which costs more than all else of a request. */
 const GONE = new Error('whoever asked is gone');
@@ -20,7 +31,7 @@ const GONE = new Error('whoever asked is gone');
  */
 export class Connection {
   readonly #socket: Socket;
-  readonly #parts: { clock: Clock; log: Log; coordinator: Coordinator; http: (head: string) => string };
+  readonly #parts: ConnectionParts;
   readonly #splitter = new RequestSplitter();
   readonly #gone = new AbortController();
   readonly #queue: string[] = [];
@@ -28,15 +39,13 @@ export class Connection {
   #isHttp: boolean | undefined;
   #working = false;
   #closing = false;
+  #streaming = false;
 
-  constructor(
-    socket: Socket,
-    parts: { clock: Clock; log: Log; coordinator: Coordinator; http: (head: string) => string },
-  ) {
+  constructor(socket: Socket, parts: ConnectionParts) {
     this.#socket = socket;
     this.#parts = parts;
     const impatience = parts.clock.setTimer(REQUEST_MILLISECONDS, () => {
-      if (!this.#working) socket.destroy();
+      if (!this.#working && !this.#streaming) socket.destroy();
     });
     socket.on('error', () => undefined); // the close that follows says all that matters
     // A hook that was killed ends its side like one that politely closes: either way nobody reads the reply.
@@ -84,12 +93,42 @@ export class Connection {
         return;
       }
       if (this.#queue.length === 0 && this.#splitter.pending === 0) {
-        this.#finish(reply);
+        const { images } = this.#parts;
+        const streams = request?.kind === 'hook' && request.action === 'pre-stream' && reply === ACK;
+        if (streams && images !== undefined) await this.#receive(images, request);
+        else this.#finish(reply);
         return;
       }
       this.#socket.write(reply);
     }
     this.#working = false;
+  }
+
+  /** Answers a `pre-stream`, then takes the images that come over the same connection. */
+  async #receive(images: ImageStore, { session, id }: HookRequest): Promise<void> {
+    const { log } = this.#parts;
+    this.#streaming = true;
+    this.#socket.removeAllListeners('data').setKeepAlive(true, KEEP_ALIVE_MILLISECONDS);
+    let stream: ImageStream | undefined;
+    let receiver: ImageReceiver | undefined;
+    try {
+      this.#socket.write(ACK);
+      for await (const bytes of this.#socket as AsyncIterable<Buffer>) {
+        stream ??= await images.begin({ session, id });
+        receiver ??= new ImageReceiver(stream);
+        const replies = await receiver.push(bytes);
+        if (receiver.isOver) this.#finish(replies);
+        else if (replies !== '') this.#socket.write(replies);
+      }
+      // A hook that takes part in the barrier and streams nothing: our own.
+      if (receiver === undefined) this.#socket.destroy();
+      else if (!receiver.isOver) throw new Error('the connection ended in the middle');
+    } catch (error) {
+      this.#socket.destroy();
+      await stream?.abort();
+      if (receiver?.isOver === true) return; // closed by force after its end
+      log.warn({ session, member: id, reason: reasonOf(error) }, 'streamed images were refused');
+    }
   }
 
   #finish(reply: string): void {

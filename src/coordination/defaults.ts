@@ -13,3 +13,5 @@ export const REQUEST_MILLISECONDS = 10_000;
 export const REPLY_MILLISECONDS = 5_000;
 /** Connections at once; one more is closed unread. */
 export const MAX_CONNECTIONS = 20_000;
+/** A member that streams may say nothing for as long as its dump takes; whether it still lives the kernel asks this often. */
+export const KEEP_ALIVE_MILLISECONDS = 30_000;

@@ -86,7 +86,13 @@ ask() {
   { exec 3<>"/dev/tcp/$address/$port"; } 2>/dev/null || return 1
   trap '' PIPE
   printf %s "$request" 2>/dev/null >&3
-  read -r -d '' reply <&3
+  # Behind a granted pre-stream the connection stays open, for a client that streams its images over it.
+  [[ $action == pre-stream ]] && read -r -N 3 reply <&3
+  if [[ $reply != ACK ]]; then
+    local start=$reply
+    read -r -d '' reply <&3
+    reply=$start$reply
+  fi
   exec 3>&-
 }
 # A group's coordinator remembers: one that was cut off asks again, and after post-dump must, since the others may have gone on.

@@ -1,9 +1,7 @@
 import { createServer, isIP, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import type { Clock } from '../clock/index.ts';
-import { FermataError, type Log, reasonOf } from '../model/index.ts';
-import { Connection } from './connection.ts';
-import type { Coordinator } from './coordinator.ts';
+import { FermataError, reasonOf } from '../model/index.ts';
+import { Connection, type ConnectionParts } from './connection.ts';
 import { MAX_CONNECTIONS } from './defaults.ts';
 import { metricsText } from './metrics.ts';
 
@@ -23,12 +21,12 @@ export interface CoordinationServerOptions {
 /** The coordinator on TCP: criu-coordinator's wire, and `GET /metrics`, `/status`, `/healthz`, `/readyz`
  * for people, Prometheus and kubelets. */
 export class CoordinationServer {
-  readonly #parts: { clock: Clock; log: Log; coordinator: Coordinator };
+  readonly #parts: Omit<ConnectionParts, 'http'>;
   readonly #options: CoordinationServerOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor(parts: { clock: Clock; log: Log; coordinator: Coordinator }, options: CoordinationServerOptions) {
+  constructor(parts: Omit<ConnectionParts, 'http'>, options: CoordinationServerOptions) {
     this.#parts = parts;
     this.#options = options;
     const { tls } = options;

@@ -7,6 +7,7 @@ import {
   type CoordinationServerOptions,
   Coordinator,
   type CoordinatorOptions,
+  ImageFolder,
   MemoryState,
   SqliteState,
 } from '../coordination/index.ts';
@@ -18,6 +19,8 @@ export interface CoordinatorRoleOptions {
   coordinator: CoordinatorOptions;
   /** File of the state; absent: what was decided is forgotten when the process ends. */
   state?: string;
+  /** Folder for images that members stream; absent: they are not taken. */
+  images?: string;
   logLevel?: LogLevel;
   logFormat?: LogFormat;
 }
@@ -29,7 +32,11 @@ export async function startCoordinator(options: CoordinatorRoleOptions): Promise
   if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const state = file === undefined ? new MemoryState() : new SqliteState(file);
   const coordinator = new Coordinator({ ...parts, state }, options.coordinator);
-  const server = new CoordinationServer({ ...parts, coordinator }, options.server);
+  const images = options.images === undefined ? undefined : new ImageFolder(resolve(options.images));
+  const server = new CoordinationServer(
+    { ...parts, coordinator, ...(images !== undefined && { images }) },
+    options.server,
+  );
   await server.start();
   parts.log.info({ address: options.server.address, port: server.port }, 'the coordinator listens');
   return {
