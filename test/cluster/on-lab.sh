@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# test/cluster/on-lab.sh FOLDER: brings up the cluster whose scripts lie in FOLDER (two nodes on this machine; built into its cache
+# on the first run), runs the cluster tests on it, and brings all of it down again, whatever happens. Exit status: the tests'.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+scripts=$(cd -- "$1" && pwd)
+export LAB=${LAB:-$HOME/.cache/fermata-k8s-lab}
+export PATH=$PATH:/usr/sbin:/sbin
+
+if [ ! -e "$LAB/built" ]; then
+  "$scripts/install-build.sh"
+  touch "$LAB/built"
+fi
+
+down() {
+  "$scripts/down-all.sh" >/dev/null 2>&1 || echo "the cluster did not come down in peace; see $LAB/run/log" >&2
+}
+down
+trap down EXIT
+trap 'exit 130' INT TERM
+"$scripts/up.sh" 2
+export KUBECONFIG=$LAB/run/kc/admin.conf
+root() { echo "/proc/$(cat "$LAB/run/pid/containerd-$1")/root"; }
+FERMATA_TEST_NODES=$(printf '{"roots":{"node1":"%s","node2":"%s"},"image":"127.0.0.1:5000/counter:1","shared":"%s"}' \
+  "$(root node1)" "$(root node2)" "$LAB")
+export FERMATA_TEST_NODES
+cd "$here"
+./fermata test --cluster
