@@ -33,10 +33,17 @@ const everything: Profile = {
   args: { Backfill: { reservations: 3 } },
 };
 
+const emptying: Profile = {
+  ...DEFAULT_PROFILE,
+  plugins: [...DEFAULT_PROFILE.plugins, { name: 'Consolidation' }],
+  args: { Consolidation: { emptyNodeSeconds: 600, emptyIntervalSeconds: 0.1, emptyRestSeconds: 0 } },
+};
+
 const WORLDS: Readonly<Record<string, WorldOptions>> = {
   gangs: { gangs: true },
   'gangs, fair share, backfill and consolidation': { gangs: true, walltimes: true, engine: { profile: everything } },
   'backfill and consolidation alone': { walltimes: true, engine: { profile: everything } },
+  'nodes emptied now and then': { engine: { profile: emptying } },
 };
 
 for (const [name, options] of Object.entries(WORLDS)) {

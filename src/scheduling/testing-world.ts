@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isConditionTrue, type Node, POD_GROUP_LABEL, type Pod, type PodCheckpoint } from '../model/index.ts';
-import type { ClusterEvent, Decision } from './contract.ts';
+import type { ClusterEvent, Decision, PodRef } from './contract.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { groupIs } from './gang/testing-group.ts';
 import { stopPhaseOf } from './interruption/checkpoint-ledger.ts';
@@ -274,7 +274,9 @@ export class World {
             decision,
             target: victim.pod.uid,
             run: () =>
-              victim.action === 'Checkpoint' ? this.#order(decision, victim.pod.uid) : this.#terminate(victim.pod.uid),
+              victim.action === 'Checkpoint'
+                ? this.#order(victim.pod.uid, decision.pod)
+                : this.#terminate(victim.pod.uid),
             refuse: () => ({
               type: 'InterruptionFailed',
               preemptorUID: uid,
@@ -291,7 +293,17 @@ export class World {
         assert.fail('nothing here is opportunistic');
         break;
       case 'Move':
-        assert.fail('no node is emptied here');
+        this.#writes.push({
+          decision,
+          target: uid,
+          run: () => this.#order(uid),
+          refuse: () => ({
+            type: 'InterruptionFailed',
+            preemptorUID: decision.orderedBy,
+            victimUID: uid,
+            reason: 'refused',
+          }),
+        });
         break;
       case 'Unschedulable':
         if (decision.clearNomination) promise(undefined);
@@ -342,15 +354,16 @@ export class World {
     this.#objects.check();
   }
 
-  #order(decision: Extract<Decision, { type: 'Interrupt' }>, victimUID: string): void {
+  /** @param preemptor undefined: it goes for nobody in particular */
+  #order(victimUID: string, preemptor?: PodRef): void {
     const victim = this.pods.get(victimUID);
-    const preemptor = { ...decision.pod };
     if (victim === undefined || isFinished(victim)) this.#objects.endedBefore.add(victimUID);
     const source = victim ?? pod('gone').uid(victimUID).build();
     const built = checkpoint(source, `${source.metadata.name}-c${this.checkpoints.size}`)
       .created(this.now - EPOCH)
       .build();
-    this.#objects.putCheckpoint({ ...built, spec: { ...built.spec, preemptor } });
+    const spec = preemptor === undefined ? built.spec : { ...built.spec, preemptor: { ...preemptor } };
+    this.#objects.putCheckpoint({ ...built, spec });
   }
 
   #terminate(uid: string): void {
