@@ -13,6 +13,7 @@ import {
   reasonOf,
 } from '../model/index.ts';
 import type { CheckpointRuntime } from '../runtime/index.ts';
+import type { Archive } from './archive.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { failed, hasFailed, isReady, type RestoreImage, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
@@ -26,6 +27,7 @@ import {
 } from './defaults.ts';
 import { diskStorage } from './disk-storage.ts';
 import { Dumper } from './dumper.ts';
+import type { EncryptionDemand } from './encryption-demand.ts';
 import { GroupVotes, groupOf } from './group-votes.ts';
 import type { Journal } from './journal.ts';
 import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';
@@ -34,6 +36,7 @@ import { RestoreBallot } from './restore-ballot.ts';
 import { Slots } from './slots.ts';
 import { sourceOf } from './source-pod.ts';
 import type { CheckpointStorage } from './storage.ts';
+import { Storer } from './storer.ts';
 import { UnsettledPods } from './unsettled-pods.ts';
 
 export interface AgentParts {
@@ -45,6 +48,10 @@ export interface AgentParts {
   journal: Journal;
   /** Default: this machine's disk. */
   storage?: CheckpointStorage;
+  /** Default: none; checkpoints stay on the node. */
+  archive?: Archive | undefined;
+  /** Why a pod may not be checkpointed here, by what its owner demands of the store; default: nothing is demanded. */
+  demand?: EncryptionDemand | undefined;
 }
 
 export interface AgentOptions {
@@ -82,6 +89,7 @@ export class Agent {
   readonly #dumper: Dumper;
   readonly #opener: Opener;
   readonly #keeper: Keeper;
+  readonly #storer: Storer | undefined;
   readonly #checkpoints: Reflector<PodCheckpoint>;
   readonly #groups: Reflector<PodGroupCheckpoint>;
   readonly #votes: GroupVotes;
@@ -122,7 +130,15 @@ export class Agent {
       },
       { nodeName, directory, volumeFolder: options.volumeFolder, restoreImage: options.restoreImage },
     );
-    this.#keeper = new Keeper({ ...shared, writer: this.#writer }, { nodeName, directory });
+    if (parts.archive !== undefined) {
+      const known = (): readonly PodCheckpoint[] => this.#checkpoints.items();
+      const { archive } = parts;
+      this.#storer = new Storer(
+        { ...shared, archive, writer: this.#writer, checkpoints: known },
+        { nodeName, directory },
+      );
+    }
+    this.#keeper = new Keeper({ ...shared, writer: this.#writer, storer: this.#storer }, { nodeName, directory });
     this.#ballot = new RestoreBallot({ ...parts, writer: this.#writer, votes });
     this.#opener = new Opener(
       { ...shared, ballot: this.#ballot },
@@ -171,6 +187,7 @@ export class Agent {
     await Promise.all([this.#checkpoints.stop(), this.#groups.stop(), this.#pods.stop(), this.#loop.stop()]);
     await this.#background;
     await this.#keeper.stop();
+    await this.#storer?.stop();
     await this.#events.flush();
   }
 
@@ -253,6 +270,7 @@ export class Agent {
     if (deletionTimestamp !== undefined) this.#dumper.cancel(uid, 'its PodCheckpoint is being deleted');
     const { nodeName } = checkpoint.status ?? {};
     if (nodeName === undefined || nodeName === this.#nodeName) this.#loop.enqueue(keyOf(checkpoint));
+    this.#storer?.consider(checkpoint);
   }
 
   #onPod(pod: Pod, previous: Pod | undefined): void {

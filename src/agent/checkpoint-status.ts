@@ -142,3 +142,31 @@ export function restored(
     conditions: withCondition(current.status?.conditions, condition, rfc3339(now)),
   };
 }
+
+/** A copy off the node exists and was read back. The node's own stays, and is what this node restores from. */
+export function stored(
+  current: PodCheckpoint,
+  archive: { url: string; digest: string; sizeBytes: number; encrypted: boolean },
+  now: number,
+): PodCheckpointStatus {
+  const { url, digest, sizeBytes, encrypted } = archive;
+  const nodeLocal = current.status?.checkpointLocation?.nodeLocal;
+  const how = encrypted ? 'encrypted' : 'not encrypted';
+  const message = `${sizeBytes} bytes in ${url}, ${how}, read back and verified`;
+  const condition = { type: 'Stored', status: 'True', reason: 'Verified', message } as const;
+  return {
+    ...current.status,
+    checkpointLocation: {
+      type: 'Store',
+      ...(nodeLocal && { nodeLocal }),
+      store: { url, digest, sizeBytes, encrypted },
+    },
+    conditions: withCondition(current.status?.conditions, condition, rfc3339(now)),
+  };
+}
+
+/** It is tried again. */
+export function notStored(current: PodCheckpoint, message: string, now: number): PodCheckpointStatus {
+  const condition = { type: 'Stored', status: 'False', reason: 'UploadFailed', message } as const;
+  return { ...current.status, conditions: withCondition(current.status?.conditions, condition, rfc3339(now)) };
+}

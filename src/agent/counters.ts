@@ -12,8 +12,11 @@ export interface AgentCounters {
   restoreMilliseconds: number;
   /** Checkpoints opened for a restore that turned out altered or incomplete. */
   corruptCheckpoints: number;
-  /** Checkpoints brought from another local node. */
+  /** Checkpoints brought from a store or from another local node. */
   fetches: number;
+  /** Checkpoints brought to a store and verified there, and the bytes sent for them. */
+  stored: number;
+  bytesStored: number;
   released: number;
   removed: number;
 }
@@ -30,6 +33,8 @@ export function newCounters(): AgentCounters {
     restoreMilliseconds: 0,
     corruptCheckpoints: 0,
     fetches: 0,
+    stored: 0,
+    bytesStored: 0,
     released: 0,
     removed: 0,
   };

@@ -28,3 +28,7 @@ export const CHANGES_RETRY_MILLISECONDS = 1_000;
 export const RESTORE_POLL_MILLISECONDS = 5_000;
 /** Longest a pod that is back stands still for the rest of its group: it holds room that others could use. */
 export const RESTORE_HOLD_MILLISECONDS = 120_000;
+/** How soon a checkpoint that could not be stored is tried again, at the next look at everything. */
+export const UPLOAD_RETRY_MILLISECONDS = 20_000;
+/** Archives looked at for what need not be sent again; usually the first is it. */
+export const BASE_CANDIDATES = 4;

@@ -59,6 +59,7 @@ export class Dumper {
     const present = (await runtime.list(signal)).find(({ uid }) => uid === podUid);
     const refusal =
       refusalFor(pod, present) ??
+      (await this.#parts.demand?.refusal(pod, signal)) ??
       (await this.#parts.votes.decidedWithout(checkpoint, signal)) ??
       (await lackOfSpace(pod, present, storage, this.#options));
     if (refusal !== undefined) return this.#clearance.fail(checkpoint, refusal, signal);

@@ -20,6 +20,7 @@ import type { Journal } from './journal.ts';
 import { reasonToKeep } from './need.ts';
 import { sourceOf } from './source-pod.ts';
 import type { CheckpointStorage } from './storage.ts';
+import type { Storer } from './storer.ts';
 
 export type Requeue = { requeueAfterMilliseconds: number } | undefined;
 
@@ -33,6 +34,8 @@ export interface KeeperParts {
   storage: CheckpointStorage;
   writer: CheckpointWriter;
   counters: AgentCounters;
+  /** Who removes it from the store; absent: there is none. */
+  storer?: Pick<Storer, 'remove'> | undefined;
 }
 
 /** What becomes of a checkpoint after it is `Ready`: its pod's room is confirmed free, and one day its data goes. */
@@ -90,6 +93,7 @@ export class Keeper {
       this.#parts.events.record(checkpoint, 'Warning', 'DeletionHeld', `The data is kept: ${reason}`);
       return { requeueAfterMilliseconds: NEED_RETRY_MILLISECONDS };
     }
+    await this.#parts.storer?.remove(checkpoint, signal);
     await this.#parts.storage.files.remove(join(this.#directory, folderOf(checkpoint)));
     await this.#parts.writer.removeFinalizer(checkpoint, signal);
     this.#parts.counters.removed++;

@@ -2,6 +2,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import { verifyCheckpoint } from '../checkpoint/index.ts';
 import { type EventRecorder, isApiError, type ObjectStore } from '../kubernetes/index.ts';
 import {
+  adviceOf,
   FermataError,
   INCARNATION_ANNOTATION,
   isConditionTrue,
@@ -12,6 +13,8 @@ import {
   type PodCheckpoint,
   reasonOf,
 } from '../model/index.ts';
+import { type Archive, archiveOf } from './archive.ts';
+import { folderOf } from './checkpoint-folder.ts';
 import { isReady } from './checkpoint-status.ts';
 import type { AgentCounters } from './counters.ts';
 import type { RestoreBallot } from './restore-ballot.ts';
@@ -34,6 +37,8 @@ export interface OpenerParts {
   log: Log;
   counters: AgentCounters;
   ballot: RestoreBallot;
+  /** Absent: nothing comes from a store. */
+  archive?: Archive | undefined;
 }
 
 export interface OpenerOptions {
@@ -45,7 +50,7 @@ export interface OpenerOptions {
 /** What says that the data is not what was sealed. */
 const CORRUPTION = new Set(['CheckpointCorrupt', 'CheckpointIncomplete', 'ManifestUnreadable']);
 
-/** Finds a checkpoint's data, brings it to this node when another local node made it, and lets nothing unverified through. */
+/** Finds a checkpoint's data, brings it to this node from a store or another local node, and lets nothing unverified through. */
 export class Opener {
   readonly #parts: OpenerParts;
   readonly #options: OpenerOptions;
@@ -118,24 +123,54 @@ export class Opener {
     const { nodeName, directory, peers } = this.#options;
     const key = keyOf(checkpoint);
     const location = checkpoint.status?.checkpointLocation;
-    const path = location?.nodeLocal?.path;
-    if (location?.type !== 'NodeLocal' || path === undefined) throw missing(key, 'its data is on no node');
+    const path = location?.nodeLocal?.path ?? (location?.store === undefined ? undefined : folderOf(checkpoint));
+    if (path === undefined) throw missing(key, 'its data is on no node');
     const here = inside(directory, path, key);
     const origin = checkpoint.status?.nodeName ?? '';
-    if (origin === nodeName || (await storage.files.list(here)) !== undefined) return here;
+    if ((await storage.files.list(here)) !== undefined) return here;
+    const failure = await this.#fetch(checkpoint, here, signal);
+    if (failure === undefined) return here;
+    if (origin === nodeName) {
+      if (failure === 'no store') return here;
+      throw missing(key, failure);
+    }
     const peer = peers(origin);
-    if (peer === undefined) throw missing(key, `its data is on node ${origin}, out of reach of node ${nodeName}`);
+    const why = failure === 'no store' ? '' : `; ${failure}`;
+    if (peer === undefined) throw missing(key, `its data is on node ${origin}, out of reach of node ${nodeName}${why}`);
     const there = inside(peer, path, key);
-    if ((await storage.files.list(there)) === undefined) throw missing(key, `node ${origin} does not have its data`);
+    if ((await storage.files.list(there)) === undefined)
+      throw missing(key, `node ${origin} does not have its data${why}`);
     await storage.ensure(directory);
     try {
       await storage.copy(there, here, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      throw missing(key, `its data could not be copied from node ${origin}: ${reasonOf(error)}`, error);
+      throw missing(key, `its data could not be copied from node ${origin}: ${reasonOf(error)}${why}`, error);
     }
     counters.fetches++;
     return here;
+  }
+
+  /** From the store, when the checkpoint is in one; else, or when that fails, why not. */
+  async #fetch(checkpoint: PodCheckpoint, here: string, signal: AbortSignal): Promise<string | undefined> {
+    const { archive, storage, counters, events, log } = this.#parts;
+    const stored = checkpoint.status?.checkpointLocation?.store;
+    if (stored === undefined) return 'no store';
+    if (archive === undefined)
+      return `it is in ${stored.url}, and this node has no store: start its agent with --store`;
+    if (archive.url !== stored.url) return `it is in ${stored.url}, and the store of this node is ${archive.url}`;
+    await storage.ensure(this.#options.directory);
+    try {
+      await archive.download({ ...archiveOf(checkpoint), digest: stored.digest, directory: here, signal });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const reason = adviceOf(error);
+      events.record(checkpoint, 'Warning', 'FetchFailed', reason);
+      log.error({ checkpoint: keyOf(checkpoint), reason }, 'a checkpoint could not be fetched from the store');
+      return reason;
+    }
+    counters.fetches++;
+    return undefined;
   }
 }
 

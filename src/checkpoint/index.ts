@@ -1,3 +1,6 @@
+export type { ArchiveKeys } from './archive/archive-keys.ts';
+export { CheckpointArchive } from './archive/checkpoint-archive.ts';
+export type { StoredArchive } from './archive/upload.ts';
 export type { CheckpointEntry, CheckpointFiles } from './checkpoint-files.ts';
 export { type DumpOptions, verifyCriuImages, verifyDump } from './criu-images.ts';
 export { type AheadOptions, DigestsAhead } from './digests-ahead.ts';
@@ -8,8 +11,12 @@ export {
   readDumpStatistics,
   STATISTICS_FILE,
 } from './dump-statistics.ts';
+export { type CollectOptions, type CollectReport, collectGarbage } from './garbage/collect.ts';
+export { inventoryOf, type ListedBlob, readManifestHeader, type TenantInventory } from './garbage/inventory.ts';
+export { DEFAULT_GARBAGE_GRACES, type Garbage, type GarbageGraces } from './garbage/mark.ts';
 export { decodeDataKey, encodeDataKey } from './keys/data-key-file.ts';
 export { ageTexts, type Identity, identityOf, newAgeIdentity, parseIdentities } from './keys/identity.ts';
+export { createKeyFolder, readKeyFolder } from './keys/key-folder.ts';
 export { parseRecipients, type Recipient } from './keys/recipient.ts';
 export {
   type ImageReference,

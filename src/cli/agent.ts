@@ -25,6 +25,15 @@ export function register(program: Command): void {
       'how the container runtime reaches it, where it does otherwise; the same on all nodes',
     )
     .option(
+      '--store <url>',
+      'copy checkpoints there: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY; needs --keys',
+    )
+    .option('--keys <folder>', 'made by `fermata keys create`, the same on all nodes')
+    .option(
+      '--encrypt-to <file...>',
+      'encrypt what is stored for who is named there (certificates, age recipients), and for the nodes',
+    )
+    .option(
       '--kubelet-url <url>',
       'ask the kubelet there, e.g. https://127.0.0.1:10250 (default: through the API server)',
     )
@@ -33,6 +42,9 @@ export function register(program: Command): void {
     .option('--kubelet-client-key <file>', 'of that certificate')
     .option('--kubelet-token-file <file>', 'token to show to the kubelet instead')
     .action(async (flags: AgentRoleOptions & { supervised?: boolean }) => {
+      if (flags.store !== undefined && flags.keys === undefined) {
+        throw new UsageError('--store needs --keys', 'make a folder of keys: fermata keys create FOLDER');
+      }
       const { startAgent } = await import('../roles/agent.ts');
       await runRole(() => startAgent(flags), flags);
     });

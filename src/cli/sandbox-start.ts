@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { createKeyFolder, parseStoreUrl, readKeyFolder } from '../checkpoint/index.ts';
 import { canonicalQuantity, FermataError, reasonOf } from '../model/index.ts';
 import {
   createLog,
@@ -28,6 +29,8 @@ export interface UpFlags {
   nodePods: string;
   network: 'none' | 'bridge';
   config?: string;
+  store?: string;
+  encryptTo?: string[];
 }
 
 const MAX_NODES = 100;
@@ -48,7 +51,13 @@ export async function up(flags: UpFlags, given: (flag: keyof UpFlags) => boolean
     ...kept,
     ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', LAST_PORT) }),
     ...(schedulerConfig === undefined ? {} : { schedulerConfig }),
+    ...(flags.store === undefined ? {} : { store: storeUrl(flags.store) }),
+    ...(flags.encryptTo === undefined ? {} : { encryptTo: flags.encryptTo.map((file) => resolve(file)) }),
   };
+  if (configuration.encryptTo !== undefined && configuration.store === undefined) {
+    throw new UsageError('--encrypt-to says for whom --store encrypts; there is no --store');
+  }
+  if (configuration.store !== undefined) await prepareKeys(directory, configuration.encryptTo);
   if (flags.detach === true) return detach(directory, configuration);
   const progress = new Progress();
   let sandbox: RunningSandbox;
@@ -92,6 +101,20 @@ export async function sandboxConfiguration(
     nodes: Array.from({ length: count }, (_, index) => ({ name: `node-${index + 1}`, ...node })),
     ...(tools === undefined || runtime !== 'podman' ? {} : { tools }),
   };
+}
+
+/** A folder as an absolute path: the nodes run elsewhere. */
+function storeUrl(text: string): string {
+  const url = text.includes('://') ? text : resolve(text);
+  parseStoreUrl(url);
+  return url;
+}
+
+/** What is wrong with a file of recipients is said here, too. */
+async function prepareKeys(directory: SandboxDirectory, encryptTo: readonly string[] | undefined): Promise<void> {
+  directory.create();
+  if (!existsSync(directory.keys)) await createKeyFolder(directory.keys);
+  await readKeyFolder(directory.keys, encryptTo);
 }
 
 function refuseChange(

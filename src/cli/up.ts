@@ -25,6 +25,11 @@ export function register(program: Command): void {
         .choices(['none', 'bridge'])
         .default('none'),
     )
+    .option('--store <url>', 'copy checkpoints there: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .option(
+      '--encrypt-to <file...>',
+      'encrypt what is stored for who is named there (certificates, age recipients), and for the nodes',
+    )
     .option('--config <file>', 'KubeSchedulerConfiguration in YAML for its scheduler; may change at each start')
     .action(async (flags: UpFlags, command: Command) => {
       const { up } = await import('./sandbox-start.ts');

@@ -58,11 +58,13 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   const directory = new SandboxDirectory(options.directory);
   directory.create();
   claim(directory);
-  const { port, schedulerConfig } = options.configuration;
+  const { port, schedulerConfig, store: storeUrl, encryptTo } = options.configuration;
   const configuration = {
     ...(directory.readConfiguration() ?? options.configuration),
     ...(port === undefined ? {} : { port }),
     ...(schedulerConfig === undefined ? {} : { schedulerConfig }),
+    ...(storeUrl === undefined ? {} : { store: storeUrl }),
+    ...(encryptTo === undefined ? {} : { encryptTo }),
   };
   directory.writeConfiguration(configuration);
   const clock = new SystemClock();

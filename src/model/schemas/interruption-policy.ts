@@ -31,6 +31,19 @@ export const InterruptionPolicySpecSchema = Type.Object(
     minimumRunSeconds: Type.Optional(
       Type.Integer({ minimum: 0, description: 'An incarnation younger than this is not interrupted.' }),
     ),
+    encryption: Type.Optional(
+      Type.Object(
+        {
+          required: Type.Optional(
+            Type.Boolean({
+              default: false,
+              description: 'A pod is not checkpointed where its checkpoint would be stored unencrypted, or not at all.',
+            }),
+          ),
+        },
+        { additionalProperties: false, description: 'What is demanded of the store of the checkpoints.' },
+      ),
+    ),
     maxInterruptionsPerDay: Type.Optional(
       Type.Integer({ minimum: 0, description: 'A workload interrupted this often in 24 hours is left alone.' }),
     ),

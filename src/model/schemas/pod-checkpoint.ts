@@ -101,7 +101,7 @@ export const CheckpointedContainerSchema = Type.Object(
 export const CheckpointLocationSchema = Type.Object(
   {
     type: Type.Union([Type.Literal('NodeLocal'), Type.Literal('Store')], {
-      description: 'Which member of the union is set.',
+      description: 'NodeLocal: on the node only. Store: in a store, and while nodeLocal is set, on the node too.',
     }),
     nodeLocal: Type.Optional(
       Type.Object(

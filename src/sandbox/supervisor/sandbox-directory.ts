@@ -11,6 +11,10 @@ export interface SandboxConfiguration {
   network: 'none' | 'bridge';
   /** Of the API server; absent: the one used before, else a free one. */
   port?: number;
+  /** Where copies of checkpoints are kept; absent: they stay in the folders of the nodes. */
+  store?: string;
+  /** Absolute paths of files that name who may read them; absent: they are not encrypted. */
+  encryptTo?: string[];
   /** Absolute path of the scheduler's configuration. */
   schedulerConfig?: string;
   /** For the podman runtime: where its programs are. */
@@ -43,6 +47,10 @@ export class SandboxDirectory {
 
   get configurationFile(): string {
     return join(this.root, 'sandbox.json');
+  }
+  /** With which its nodes write and read archives. */
+  get keys(): string {
+    return join(this.root, 'keys');
   }
   get kubeconfig(): string {
     return join(this.root, 'kubeconfig');

@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import type { Clock } from '../clock/index.ts';
+import type { EventRecorder } from '../kubernetes/index.ts';
+import {
+  adviceOf,
+  isConditionTrue,
+  keyOf,
+  type Log,
+  type PodCheckpoint,
+  workloadOfCheckpoint,
+} from '../model/index.ts';
+import { type Archive, archiveOf } from './archive.ts';
+import { folderOf } from './checkpoint-folder.ts';
+import { isReady, notStored, stored } from './checkpoint-status.ts';
+import type { CheckpointWriter } from './checkpoint-writer.ts';
+import type { AgentCounters } from './counters.ts';
+import { BASE_CANDIDATES, UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
+
+export interface StorerParts {
+  archive: Archive;
+  clock: Clock;
+  log: Log;
+  events: EventRecorder;
+  writer: CheckpointWriter;
+  counters: AgentCounters;
+  /** All PodCheckpoints that are known. */
+  checkpoints: () => readonly PodCheckpoint[];
+}
+
+/**
+ * Brings checkpoints that are `Ready` to the store, one after the other and behind everything else: nobody waits for it. An upload that
+ * a dead agent left goes on where it was.
+ */
+export class Storer {
+  readonly #parts: StorerParts;
+  readonly #nodeName: string;
+  readonly #directory: string;
+  readonly #stopping = new AbortController();
+  /** By UID: waiting or under way. */
+  readonly #uploads = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  /** By UID: one that failed is left alone until then, by the monotonic clock. */
+  readonly #notBefore = new Map<string, number>();
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(parts: StorerParts, options: { nodeName: string; directory: string }) {
+    this.#parts = parts;
+    this.#nodeName = options.nodeName;
+    this.#directory = options.directory;
+  }
+
+  /** What is under way is given up; the next start goes on with it. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error(`the agent of node ${this.#nodeName} stops`));
+    await this.#last;
+  }
+
+  /** Has the checkpoint uploaded, unless it is stored, under way, another node's, or failed a moment ago. */
+  consider(checkpoint: PodCheckpoint): void {
+    const { uid } = checkpoint.metadata;
+    if (!isReady(checkpoint) || checkpoint.status?.nodeName !== this.#nodeName || this.#stopping.signal.aborted) return;
+    if (isConditionTrue(checkpoint.status.conditions, 'Stored') || this.#uploads.has(uid)) return;
+    if (this.#parts.clock.monotonic() < (this.#notBefore.get(uid) ?? Number.NEGATIVE_INFINITY)) return;
+    const controller = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, controller.signal]);
+    this.#last = this.#last.then(() => this.#store(checkpoint, signal));
+    this.#uploads.set(uid, { controller, done: this.#last });
+  }
+
+  /** The checkpoint is to go: nothing of it is in the store afterwards. Throws what the store throws. */
+  async remove(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
+    const upload = this.#uploads.get(checkpoint.metadata.uid);
+    upload?.controller.abort(new Error('its PodCheckpoint is being deleted'));
+    await upload?.done;
+    await this.#parts.archive.remove(archiveOf(checkpoint), signal);
+  }
+
+  /** Never rejects. */
+  async #store(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
+    const { uid } = checkpoint.metadata;
+    try {
+      if (!signal.aborted) await this.#upload(checkpoint, signal);
+      this.#notBefore.delete(uid);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#notBefore.set(uid, this.#parts.clock.monotonic() + UPLOAD_RETRY_MILLISECONDS);
+      await this.#tellFailure(checkpoint, adviceOf(error), signal);
+    } finally {
+      this.#uploads.delete(uid);
+    }
+  }
+
+  async #upload(seen: PodCheckpoint, signal: AbortSignal): Promise<void> {
+    const { archive, clock, writer, events, counters, log } = this.#parts;
+    const checkpoint = await writer.current(seen, signal);
+    if (checkpoint === undefined || checkpoint.metadata.deletionTimestamp !== undefined) return;
+    if (isConditionTrue(checkpoint.status?.conditions, 'Stored')) return;
+    const begin = clock.monotonic();
+    const result = await archive.upload({
+      ...archiveOf(checkpoint),
+      directory: join(this.#directory, folderOf(checkpoint)),
+      createdAt: checkpoint.status?.completionTime ?? checkpoint.metadata.creationTimestamp,
+      metadata: { checkpoint: keyOf(checkpoint), pod: checkpoint.spec.sourcePod.name },
+      basedOn: this.#basesOf(checkpoint),
+      signal,
+      onSkipped: (base, reason) =>
+        log.info({ checkpoint: keyOf(checkpoint), base, reason }, 'archive not based on another'),
+    });
+    const milliseconds = Math.round(clock.monotonic() - begin);
+    const facts = { url: archive.url, ...result };
+    const written = await writer.status(checkpoint, (current) => stored(current, facts, clock.now()), signal);
+    if (written === undefined) return;
+    counters.stored++;
+    counters.bytesStored += result.sentBytes;
+    const what = `${result.sentBytes} of ${result.sizeBytes} bytes sent to ${archive.url} in ${milliseconds} ms`;
+    events.record(written, 'Normal', 'Stored', `The checkpoint has a verified copy off its node: ${what}`);
+    log.info({ checkpoint: keyOf(written), ...facts, milliseconds }, 'checkpoint stored');
+  }
+
+  async #tellFailure(checkpoint: PodCheckpoint, reason: string, signal: AbortSignal): Promise<void> {
+    const { clock, writer, events, log } = this.#parts;
+    log.warn({ checkpoint: keyOf(checkpoint), reason }, 'a checkpoint could not be stored');
+    events.record(checkpoint, 'Warning', 'StoreFailed', `It is on its node only, and is tried again: ${reason}`);
+    try {
+      await writer.status(checkpoint, (current) => notStored(current, reason, clock.now()), signal);
+    } catch (error) {
+      if (!signal.aborted) log.warn({ checkpoint: keyOf(checkpoint), reason: adviceOf(error) }, 'that was not written');
+    }
+  }
+
+  /** Archives of the same workload in the same store, the newest first. */
+  #basesOf(checkpoint: PodCheckpoint): string[] {
+    const workload = workloadOfCheckpoint(checkpoint);
+    const { namespace, uid } = checkpoint.metadata;
+    const bases = this.#parts
+      .checkpoints()
+      .filter(
+        (other) =>
+          other.metadata.namespace === namespace &&
+          other.metadata.uid !== uid &&
+          isConditionTrue(other.status?.conditions, 'Stored') &&
+          other.status?.checkpointLocation?.store?.url === this.#parts.archive.url &&
+          workloadOfCheckpoint(other) === workload,
+      );
+    const timeOf = ({ status }: PodCheckpoint): string => status?.completionTime ?? '';
+    bases.sort((one, other) => timeOf(other).localeCompare(timeOf(one)));
+    return bases.slice(0, BASE_CANDIDATES).map(({ metadata }) => metadata.uid);
+  }
+}
