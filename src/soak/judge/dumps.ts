@@ -74,7 +74,7 @@ function judgeFailed({ key }: ApiEntry, dump: DumpFact | undefined, source: PodF
     if (process.checkpointUid !== dump?.checkpointUid || dump === undefined) continue;
     if (process.state === 'frozen') {
       report(7, key, `checkpoint ${key} failed, and container ${process.container} of its victim is still frozen`);
-    } else if (process.state === 'dumped' && dump.spoilt === undefined) {
+    } else if (process.state === 'dumped' && dump.spoilt === undefined && dump.damaged.size === 0) {
       report(
         7,
         key,

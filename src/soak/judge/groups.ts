@@ -22,7 +22,7 @@ interface GroupFact {
  * Invariant 8: a group is checkpointed and restored whole or not at all. Judged by what the decision, written once, makes of each member:
  * at the instant of `Committed` every member's processes stand still behind a whole dump; only then is one `Ready`, and only after
  * `Aborted` has one failed; and nobody comes back before the last one's room is free, nor runs before the group's restore is `Committed`. A node that failed in between, with the
- * processes that were to be held there, excuses.
+ * processes that were to be held there, excuses, and so does a disk that spoilt a dump after the vote.
  */
 export function groupRule(): Rule {
   const groups = new Map<string, GroupFact>();
@@ -96,7 +96,9 @@ function judgeMember(entry: ApiEntry, groups: ReadonlyMap<string, GroupFact>, fa
   const { nodeName = '', sourcePodUID = '' } = checkpoint.status ?? {};
   const source = facts.pods.get(sourcePodUID);
   const diedAt = facts.node(nodeName).diedAt;
-  const isExcused = facts.lethal.has(sourcePodUID) || source?.deletedBy !== undefined || diedAt !== undefined;
+  const isDamaged = (facts.dumps.get(checkpoint.metadata.uid)?.damaged.size ?? 0) > 0;
+  const isExcused =
+    facts.lethal.has(sourcePodUID) || source?.deletedBy !== undefined || diedAt !== undefined || isDamaged;
   if (!isExcused) report(8, entry.key, `member ${entry.key} failed and its group ${group.key} is ${verdict}`);
 }
 

@@ -17,6 +17,27 @@ const cases: Record<string, { tell: () => HistoryStory; broken: (number | 'liven
         .pass(2_000),
     broken: [],
   },
+  'a dump that fails although it is whole takes its victim with it': {
+    tell: () =>
+      story()
+        .running(0)
+        .checkpoint('c1', { conditions: [IN_PROGRESS] })
+        .process('frozen', 10, { checkpoint: 'c1' })
+        .process('dumped', 10, { checkpoint: 'c1' })
+        .checkpoint('c1', { conditions: [FAILED] }),
+    broken: [7],
+  },
+  'one that fails because its disk has spoilt it does no wrong': {
+    tell: () =>
+      story()
+        .running(0)
+        .checkpoint('c1', { conditions: [IN_PROGRESS] })
+        .process('frozen', 10, { checkpoint: 'c1' })
+        .process('dumped', 10, { checkpoint: 'c1' })
+        .fault('disk/rot', { checkpoint: 'c1' })
+        .checkpoint('c1', { conditions: [FAILED] }),
+    broken: [],
+  },
   'a second pod on a full node over-commits it': {
     tell: () => story().running(0).pod('other', { node: 'n1' }, 'scheduler#1'),
     broken: [1],
