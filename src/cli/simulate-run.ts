@@ -7,6 +7,7 @@ import {
   Judge,
   type Metrics,
   measure,
+  type Outcome,
   type Scenario,
   simulate,
   submissionWindow,
@@ -39,7 +40,7 @@ export async function runSimulate(flags: SimulateFlags): Promise<void> {
     const world = await worldOf(flags, trace);
     const window = flags.window === undefined ? submissionWindow(jobs) : windowOf(flags.window);
     const seed = wholeNumber('--seed', flags.seed);
-    const results: Metrics[] = [];
+    const runs: { metrics: Metrics; outcome: Outcome }[] = [];
     for (const { policy, label, without } of variantsOf(flags)) {
       progress.step(`simulating ${label}`);
       const judge = flags.judge === true ? new Judge() : undefined;
@@ -51,28 +52,38 @@ export async function runSimulate(flags: SimulateFlags): Promise<void> {
         random: seededRandom(seed),
         preemptsFrom: number('--preempts-from', flags.preemptsFrom),
         perfectEstimates: flags.perfectEstimates === true,
+        keepSegments: flags.report !== undefined,
         ...(judge === undefined ? {} : { judge }),
       };
       const began = performance.now();
       const outcome = simulate(policy, scenario);
       const elapsedSeconds = (performance.now() - began) / 1_000;
       violations.push(...(judge?.violations ?? []));
-      results.push(
-        measure({
-          policy: label,
-          jobs,
-          outcome,
-          window,
-          capacityProcessors: capacityOf(world),
-          rejectedLines: trace.rejected.count,
-          seed,
-          elapsedSeconds,
-        }),
-      );
+      const metrics = measure({
+        policy: label,
+        jobs,
+        outcome,
+        window,
+        capacityProcessors: capacityOf(world),
+        rejectedLines: trace.rejected.count,
+        seed,
+        elapsedSeconds,
+      });
+      runs.push({ metrics, outcome });
+    }
+    if (flags.report !== undefined) {
+      progress.step(`writing ${flags.report}`);
+      const { writeReport } = await import('./simulate-report.ts');
+      await writeReport(flags.report, flags, { jobs, world, window, runs });
     }
     progress.stop();
     process.stderr.write(remarks(trace));
-    process.stdout.write(renderMetrics(results, flags.output));
+    process.stdout.write(
+      renderMetrics(
+        runs.map(({ metrics }) => metrics),
+        flags.output,
+      ),
+    );
   } finally {
     progress.stop();
   }

@@ -22,6 +22,8 @@ export interface SimulateFlags {
   without?: string;
   ablate?: boolean;
   judge?: boolean;
+  report?: string;
+  sweep?: string;
   dumpSeconds: string;
   restoreSeconds: string;
   memoryGib: string;
@@ -36,9 +38,17 @@ export interface SimulateFlags {
   output?: 'json' | 'csv';
 }
 
+export interface SweepFlags {
+  vary: string[];
+  seeds: string;
+  out: string;
+  threads?: string;
+  output?: 'json' | 'csv';
+}
+
 export function register(program: Command): void {
-  program
-    .command('simulate')
+  const simulate = program.command('simulate');
+  simulate
     .description('what a scheduling policy would have made of a trace: utilisation, waits, lost work')
     .option('--trace <file>', 'what jobs there were: a log of a batch system, a trace of a cluster, plain or gzip')
     .option('--format <name>', 'swf, openb, philly, google, kubernetes or recording (default: by the name of the file)')
@@ -70,6 +80,8 @@ export function register(program: Command): void {
     .option('--application-checkpoint-seconds <seconds>', 'programs save their work themselves so often')
     .option('--mtbf-days <days>', 'mean time between failures of a node (of a processor, with --processors)')
     .option('--judge', 'check the invariants after every event; exit 1 when one is broken')
+    .option('--report <file.html>', 'write a page with charts, which needs nothing beside itself')
+    .option('--sweep <file.jsonl>', 'what fermata simulate sweep wrote: becomes sliders of the page')
     .option('--rejected <file>', 'where every line of the trace that became no job is written, with its reason')
     .option('--seed <number>', 'of everything that is left to chance', '1')
     .addOption(new Option('-o, --output <format>', 'print the result in this format').choices(['json', 'csv']))
@@ -77,4 +89,21 @@ export function register(program: Command): void {
       const { runSimulate } = await import('./simulate-run.ts');
       await runSimulate(flags);
     });
+  simulate
+    .command('sweep')
+    .description('simulate with every combination of some settings, on all processors; goes on where it was broken off')
+    .requiredOption('--vary <option=value,…>', 'an option of simulate and its values; may be repeated', collect, [])
+    .option('--seeds <A..B>', 'seeds of each combination', '1..1')
+    .requiredOption('--out <file.jsonl>', 'where results go, and where those are that need not be run again')
+    .option('--threads <number>', 'runs at once (default: one a processor)')
+    .addOption(new Option('-o, --output <format>', 'print the result in this format').choices(['json', 'csv']))
+    .argument('<options...>', 'after --: the options of simulate that all runs share')
+    .action(async (shared: string[], flags: SweepFlags) => {
+      const { sweep } = await import('./simulate-sweep.ts');
+      await sweep(shared, flags);
+    });
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
 }

@@ -4,6 +4,7 @@ export { generateResearch } from './generate/research.ts';
 export { type Distribution, type MeasureInput, type Metrics, measure, URGENT_PRIORITY } from './metrics.ts';
 export { type Outcome, type Segment, submissionWindow, type Window } from './outcome.ts';
 export { policyNames, type Scenario, simulate } from './policies.ts';
+export { type ReportInput, reportPage, type SweepPoint } from './report/page.ts';
 export { type Adaptation, adapt } from './trace/adapt.ts';
 export { formatOf, TRACE_FORMATS, type TraceFormat } from './trace/formats.ts';
 export type { RecordedLine } from './trace/kubernetes.ts';
