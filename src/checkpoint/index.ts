@@ -18,6 +18,7 @@ export { decodeDataKey, encodeDataKey } from './keys/data-key-file.ts';
 export { ageTexts, type Identity, identityOf, newAgeIdentity, parseIdentities } from './keys/identity.ts';
 export { createKeyFolder, readKeyFolder } from './keys/key-folder.ts';
 export { parseRecipients, type Recipient } from './keys/recipient.ts';
+export { type Rotated, rotateKeys } from './keys/rotate.ts';
 export {
   type ImageReference,
   imageAnnotations,

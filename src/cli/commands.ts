@@ -61,6 +61,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'record', summary: 'write what happens in a cluster, to be simulated', load: () => import('./record.ts') },
   { name: 'bench', summary: 'measure: preemption, engine', load: () => import('./bench.ts') },
   {
+    name: 'keys',
+    summary: 'keys with which checkpoints are stored: make them, change who may read',
+    load: () => import('./keys.ts'),
+  },
+  {
     name: 'coordinator',
     summary: "barriers for CRIU's hooks: serve, relay, status, token, hook",
     load: () => import('./coordinator.ts'),
