@@ -62,6 +62,7 @@ export class KubeletRestores implements ImageSource {
   readonly #opened = new Map<string, Promise<OpenedCheckpoint>>();
   /** By pod UID: when its data was asked for first. */
   readonly #askedAt = new Map<string, number>();
+  readonly #stopping = new AbortController();
 
   constructor(parts: KubeletRestoresParts, options: KubeletRestoresOptions) {
     this.#parts = parts;
@@ -91,6 +92,7 @@ export class KubeletRestores implements ImageSource {
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort(new Error(`the restores of node ${this.#options.nodeName} stop`));
     await Promise.all([this.#server.stop(), this.#pods.stop(), this.#loop.stop()]);
   }
 
@@ -107,15 +109,13 @@ export class KubeletRestores implements ImageSource {
     const { metadata } = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
     if (metadata.uid !== request.checkpointUid) return undefined;
     if (!this.#askedAt.has(uid)) this.#askedAt.set(uid, this.#parts.clock.now());
-    const opened = await once(this.#opened, uid, () =>
-      this.#parts.agent.open(pod, checkpoint, new AbortController().signal),
-    );
+    const opened = await once(this.#opened, uid, () => this.#parts.agent.open(pod, checkpoint, this.#stopping.signal));
     if (starting) await this.#fillVolumes(pod, opened, signal);
     const ofPod = this.#images.get(uid) ?? new Map();
     this.#images.set(uid, ofPod);
     const directory = join(opened.directory, request.container);
     return once(ofPod, request.container, async () => {
-      const layer = await describeLayer(directory, new AbortController().signal);
+      const layer = await describeLayer(directory, this.#stopping.signal);
       return { image: checkpointImage(request.container, layer), directory };
     });
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { VOLATILE_FOLDER } from './hold-hook.ts';
 import type { HostProcesses } from './host-processes.ts';
+import { thaw } from './pause.ts';
 
 /** How soon to look again whether a dump that nobody waits for any more has ended. */
 const ORPHAN_POLL_MILLISECONDS = 50;
@@ -17,11 +18,13 @@ export interface HoldsParts {
 /** Pods that stand still behind their dump, or will as soon as it is complete; see the hook. Survives this process, not a boot. */
 export class Holds {
   readonly #parts: HoldsParts;
+  readonly #root: string;
   readonly #folder: string;
 
   /** @param root the node's `/` as seen here */
   constructor(parts: HoldsParts, root: string) {
     this.#parts = parts;
+    this.#root = root;
     this.#folder = join(root, VOLATILE_FOLDER, 'holds');
   }
 
@@ -63,7 +66,9 @@ export class Holds {
     const ids = new Set(files.map((file) => file.split('.')[0] ?? '').filter((id) => id.length === 64));
     for (const id of ids) await this.dumpEnded(id);
     for (const { pid, containerId } of this.#parts.processes.ofPods()) {
-      if (containerId !== undefined && ids.has(containerId)) this.#parts.signal(pid, 'SIGCONT');
+      if (containerId === undefined || !ids.has(containerId)) continue;
+      thaw(this.#root, this.#parts.processes.cgroupOf(pid) ?? '');
+      this.#parts.signal(pid, 'SIGCONT');
     }
     await this.forget(podUid);
   }

@@ -29,7 +29,7 @@ export class HostProcesses {
 
   ofPods(): HostProcess[] {
     return this.#pids().flatMap((pid) => {
-      const cgroup = this.#read(pid, 'cgroup');
+      const cgroup = this.cgroupOf(pid);
       if (cgroup === undefined) return [];
       const found = podProcess(pid, cgroup);
       return found === undefined || this.#state(pid) === 'Z' ? [] : [found];
@@ -56,6 +56,11 @@ export class HostProcesses {
       const words = (this.#read(pid, 'cmdline') ?? '').split('\0');
       return words.includes('checkpoint') && words.includes(containerId);
     });
+  }
+
+  /** `/proc/<pid>/cgroup`; undefined when it is gone. */
+  cgroupOf(pid: number): string | undefined {
+    return this.#read(pid, 'cgroup');
   }
 
   #state(pid: number): string | undefined {

@@ -18,6 +18,9 @@ import { observe } from './observation.ts';
 const ANSWER_GRACE_MILLISECONDS = 15_000;
 /** How soon to look again whether a pod that is held is gone. */
 const GONE_POLL_MILLISECONDS = 200;
+/** A signal is sent before it is acted on; until then its process does nothing else, but may not look stopped yet. */
+const STOP_MILLISECONDS = 2_000;
+const STOP_POLL_MILLISECONDS = 10;
 /** Written last: its presence means that the dump is complete. */
 const RECORD = 'pod.dump';
 
@@ -233,11 +236,17 @@ export class KubeletRuntime implements CheckpointRuntime {
       );
     }
     const ids = new Set(targets.map(({ id }) => id));
-    const runner = this.#containersOf(uid).find(
-      ({ pid, containerId = '' }) => ids.has(containerId) && !this.#processes.standsStill(pid),
-    );
-    if (runner !== undefined)
-      throw new FermataError('DumpFailed', `process ${runner.pid} does not stand still behind its dump`);
+    const deadline = this.#parts.clock.now() + STOP_MILLISECONDS;
+    for (;;) {
+      const runner = this.#containersOf(uid).find(
+        ({ pid, containerId = '' }) => ids.has(containerId) && !this.#processes.standsStill(pid),
+      );
+      if (runner === undefined) return;
+      if (this.#parts.clock.now() > deadline) {
+        throw new FermataError('DumpFailed', `process ${runner.pid} does not stand still behind its dump`);
+      }
+      await this.#parts.clock.sleep(STOP_POLL_MILLISECONDS);
+    }
   }
 
   /** Throws `DumpRefused`. What is returned stays held. */
