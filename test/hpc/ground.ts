@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SystemClock } from '../../src/clock/index.ts';
@@ -169,4 +171,46 @@ export async function seen<T>(
 /** The id in what a connector said. */
 export async function jobIdOf(connector: Connector): Promise<string> {
   return seen('the id of the job', () => / job (\d+) on /.exec(connector.stderr)?.[1]);
+}
+
+/** An API server that knows one Job, which is all that the reaper asks for; the sandbox's has no Jobs. */
+export async function clusterWithJob(
+  ground: HpcGround,
+  uid: string,
+): Promise<{ kubeconfig: string; stop(): Promise<void> }> {
+  const list = {
+    kind: 'JobList',
+    apiVersion: 'batch/v1',
+    metadata: { resourceVersion: '1' },
+    items: [{ metadata: { namespace: 'default', name: 'there', uid, resourceVersion: '1' } }],
+  };
+  const server = createServer((request, response) => {
+    const isJobs = request.url?.startsWith('/apis/batch/v1/jobs') === true;
+    response.writeHead(isJobs ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(isJobs ? list : { kind: 'Status', status: 'Failure', code: 404, reason: 'NotFound' }));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const kubeconfig = join(ground.folder, 'kubeconfig');
+  const context = { cluster: 'c', user: 'u' };
+  await writeFile(
+    kubeconfig,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'c',
+      contexts: [{ name: 'c', context }],
+      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }],
+      users: [{ name: 'u', user: {} }],
+    }),
+  );
+  return {
+    kubeconfig,
+    stop: async () => {
+      if (!server.listening) return;
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
 }

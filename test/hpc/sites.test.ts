@@ -2,12 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { seededRandom } from '../../src/clock/index.ts';
 import { HPC_EXIT } from '../../src/hpc/index.ts';
-import { HttpStore, loadKubeconfig } from '../../src/kubernetes/index.ts';
-import { JOBS, SILENT_LOG } from '../../src/model/index.ts';
-import { SandboxApiServer } from '../../src/sandbox/index.ts';
-import { type Connector, HpcGround, jobIdOf, seen } from './ground.ts';
+import { type Connector, clusterWithJob, HpcGround, jobIdOf, seen } from './ground.ts';
 
 /**
  * The connector on real batch systems, reached by a real ssh as an ordinary user. Tests of one system run side by side: most of
@@ -194,17 +190,11 @@ for (const name of ['slurm', 'gridengine'] as const) {
     });
 
     test('whose Kubernetes Job is gone is cancelled by the reaper, one whose Job is there is not', async () => {
-      const directory = join(ground.folder, 'api');
-      await mkdir(directory);
-      const parts = { clock: ground.clock, random: seededRandom(1), log: SILENT_LOG };
-      const server = new SandboxApiServer(parts, { directory, nodeSocket: join(directory, 'nodes.sock') });
+      const there = 'uid-of-a-job-that-is-there';
+      const cluster = await clusterWithJob(ground, there);
       try {
-        const { kubeconfigPath } = await server.start();
-        const store = new HttpStore(await loadKubeconfig({ path: kubeconfigPath }));
-        const there = await store.create(JOBS, { metadata: { namespace: 'default', name: 'there' } });
-        await store.close();
         const started = [];
-        for (const [index, uid] of ['uid-of-a-job-that-is-gone', there.metadata.uid].entries()) {
+        for (const [index, uid] of ['uid-of-a-job-that-is-gone', there].entries()) {
           const podinfo = join(ground.folder, `podinfo-${index}`);
           await mkdir(podinfo);
           const labels = `batch.kubernetes.io/controller-uid="${uid}"\nbatch.kubernetes.io/job-name="job-${index}"\n`;
@@ -216,25 +206,25 @@ for (const name of ['slurm', 'gridengine'] as const) {
           started.push(await jobIdOf(job));
         }
         const [gone = '', kept = ''] = started;
-        const dry = ground.command('gc', '--kubeconfig', kubeconfigPath, '--dry-run');
+        const dry = ground.command('gc', '--kubeconfig', cluster.kubeconfig, '--dry-run');
         assert.equal(await dry.ended, 0, dry.stderr);
         assert.equal(
           dry.stdout,
           `job ${gone} (job-0 of default/job-0) would be cancelled: the Job it stands for is gone\n`,
         );
-        const gc = ground.command('gc', '--kubeconfig', kubeconfigPath);
+        const gc = ground.command('gc', '--kubeconfig', cluster.kubeconfig);
         assert.equal(await gc.ended, 0, gc.stderr);
         const isActive = async (id: string) =>
           (await ground.site().list()).some((report) => report.id === id && report.phase !== 'Ended');
         await seen('that the orphan is gone', async () => !(await isActive(gone)));
         assert.ok(await isActive(kept));
-        await server.stop();
-        const blind = ground.command('gc', '--kubeconfig', kubeconfigPath);
+        await cluster.stop();
+        const blind = ground.command('gc', '--kubeconfig', cluster.kubeconfig);
         assert.equal(await blind.ended, 1, 'without an answer of the cluster nothing is an orphan');
         assert.ok(await isActive(kept));
         await ground.site().cancel([kept]);
       } finally {
-        await server.stop();
+        await cluster.stop();
       }
     });
 
