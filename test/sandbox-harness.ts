@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ageTexts, newAgeIdentity } from '../src/checkpoint/index.ts';
 import { sandboxConfiguration } from '../src/cli/index.ts';
 import { SystemClock } from '../src/clock/index.ts';
 import { ClusterObserver, priorityClasses } from '../src/demo/index.ts';
@@ -36,6 +37,8 @@ export async function startTestSandbox(options: {
   memory?: string;
   /** Folder in which the runtime looks for `criu`. Default: where the machine has it. */
   criuDirectory?: string;
+  /** Copies of checkpoints go to `store` in the folder, encrypted. Default: there are none. */
+  store?: boolean;
 }): Promise<TestSandbox> {
   const folder = await mkdtemp(join(tmpdir(), 'fermata-test-'));
   const configuration = await sandboxConfiguration({
@@ -51,6 +54,7 @@ export async function startTestSandbox(options: {
     directory: join(folder, 'sandbox'),
     configuration: {
       ...configuration,
+      ...(options.store === true && (await prepareStore(folder))),
       ...(tools && { tools: { ...tools, criuDirectory: options.criuDirectory ?? tools.criuDirectory } }),
     },
     own: OWN_COMMAND,
@@ -80,4 +84,11 @@ export async function startTestSandbox(options: {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** For somebody beside the nodes, which may read what they store anyway. */
+async function prepareStore(folder: string): Promise<{ store: string; encryptTo: string[] }> {
+  const recipients = join(folder, 'recipients.txt');
+  await writeFile(recipients, `${ageTexts(newAgeIdentity()).recipient}\n`);
+  return { store: join(folder, 'store'), encryptTo: [recipients] };
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createKeyFolder, parseStoreUrl, readKeyFolder } from '../checkpoint/index.ts';
+import { parseRecipients, parseStoreUrl } from '../checkpoint/index.ts';
 import { canonicalQuantity, FermataError, reasonOf } from '../model/index.ts';
 import {
   createLog,
@@ -52,12 +53,11 @@ export async function up(flags: UpFlags, given: (flag: keyof UpFlags) => boolean
     ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', LAST_PORT) }),
     ...(schedulerConfig === undefined ? {} : { schedulerConfig }),
     ...(flags.store === undefined ? {} : { store: storeUrl(flags.store) }),
-    ...(flags.encryptTo === undefined ? {} : { encryptTo: flags.encryptTo.map((file) => resolve(file)) }),
+    ...(flags.encryptTo === undefined ? {} : { encryptTo: await recipientFiles(flags.encryptTo) }),
   };
   if (configuration.encryptTo !== undefined && configuration.store === undefined) {
     throw new UsageError('--encrypt-to says for whom --store encrypts; there is no --store');
   }
-  if (configuration.store !== undefined) await prepareKeys(directory, configuration.encryptTo);
   if (flags.detach === true) return detach(directory, configuration);
   const progress = new Progress();
   let sandbox: RunningSandbox;
@@ -110,11 +110,18 @@ function storeUrl(text: string): string {
   return url;
 }
 
-/** What is wrong with a file of recipients is said here, too. */
-async function prepareKeys(directory: SandboxDirectory, encryptTo: readonly string[] | undefined): Promise<void> {
-  directory.create();
-  if (!existsSync(directory.keys)) await createKeyFolder(directory.keys);
-  await readKeyFolder(directory.keys, encryptTo);
+/** What is wrong with a file of recipients is said here, not by a node that starts again and again. */
+async function recipientFiles(files: readonly string[]): Promise<string[]> {
+  for (const file of files) parseRecipients(await contentOf(file), file);
+  return files.map((file) => resolve(file));
+}
+
+async function contentOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--encrypt-to: ${file} cannot be read: ${reasonOf(error)}`);
+  }
 }
 
 function refuseChange(

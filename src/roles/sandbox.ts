@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { createKeyFolder } from '../checkpoint/index.ts';
 import { type Clock, SystemClock } from '../clock/index.ts';
 import { customResourceDefinitions, HttpStore, isApiError, loadKubeconfig } from '../kubernetes/index.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, FermataError, isConditionTrue, type Log, NODES } from '../model/index.ts';
@@ -67,6 +69,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
     ...(encryptTo === undefined ? {} : { encryptTo }),
   };
   directory.writeConfiguration(configuration);
+  if (configuration.store !== undefined && !existsSync(directory.keys)) await createKeyFolder(directory.keys);
   const clock = new SystemClock();
   const podman = podmanServiceOf({ clock, log: options.log }, directory, configuration);
   await podman?.prepare();
