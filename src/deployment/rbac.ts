@@ -125,6 +125,7 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
       'patch',
     ]),
     rule('votes and decides in groups', 'fermata.dev', 'podgroupcheckpoints', READ),
+    rule('whether checkpoints must be encrypted', 'fermata.dev', 'interruptionpolicies', ['list']),
     rule('whether checkpoints are to be encrypted', 'fermata.dev', 'interruptionpolicies', READ),
     rule(
       'what it did, with its measures',

@@ -1,11 +1,20 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Agent, EncryptionDemand, imageReference, KubeletRestores, SqliteJournal } from '../agent/index.ts';
+import {
+  Agent,
+  type AgentCounters,
+  EncryptionDemand,
+  imageReference,
+  KubeletRestores,
+  SqliteJournal,
+} from '../agent/index.ts';
 import { SystemClock } from '../clock/index.ts';
 import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig } from '../kubernetes/index.ts';
+import type { Metrics } from '../metrics/index.ts';
 import { FermataError, PODS, reasonOf } from '../model/index.ts';
 import { KubeletRuntime } from '../runtime/index.ts';
+import { agentMetrics } from './agent-metrics.ts';
 import { archiveOf } from './archive.ts';
 import { type ClusterOptions, connect, type Running } from './role.ts';
 
@@ -46,7 +55,7 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
   const clock = new SystemClock();
   const archive =
     store === undefined || keys === undefined ? undefined : await archiveOf({ clock }, { store, keys, encryptTo });
-  const parts = await connect('agent', options);
+  const { vitals, ...parts } = await connect('agent', options);
   const kubelet = await kubeletOf(nodeName, options);
   const pods = async (signal?: AbortSignal) =>
     (await parts.store.list(PODS, { fieldSelector: `spec.nodeName=${nodeName}`, ...(signal && { signal }) })).items;
@@ -73,13 +82,16 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
     { ...parts, agent, runtime },
     { nodeName, port: restorePort, registry, volumeFolder },
   );
+  agentMetrics(vitals.metrics, agent.counters);
   const close = async (): Promise<void> => {
+    await vitals.stop();
     journal.close();
     await archive?.close();
     await kubelet.close();
     await parts.store.close();
   };
   try {
+    await vitals.start();
     await restores.start();
   } catch (error) {
     await close();
@@ -90,9 +102,25 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
     stop: async () => {
       await restores.stop();
       await agent.stop();
+      await parts.vitals.stop();
       await close();
     },
   };
+}
+
+/** `dumpsStarted` is `fermata_agent_dumps_started_total`. */
+function exportCounters(metrics: Metrics, counters: Readonly<AgentCounters>): void {
+  const names = Object.keys(counters) as (keyof AgentCounters)[];
+  const gauges = names.map((name) => {
+    const words = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return [
+      name,
+      metrics.gauge(`fermata_agent_${words}_total`, `${words.replaceAll('_', ' ')}, since the start.`),
+    ] as const;
+  });
+  metrics.onCollect(() => {
+    for (const [name, gauge] of gauges) gauge.set(counters[name]);
+  });
 }
 
 async function kubeletOf(nodeName: string, options: AgentRoleOptions): Promise<KubeletCheckpoints> {
