@@ -8,9 +8,19 @@ import { Progress } from './progress.ts';
 export function register(program: Command): void {
   program
     .command('doctor')
-    .description('Show what this machine has, what works, and how to fix what does not.')
+    .description('Show what this machine has, or a cluster, what works, and how to fix what does not.')
+    .option('--cluster', 'look at the cluster instead: what its server, nodes and container runtimes offer')
+    .option(
+      '--kubeconfig <file>',
+      'with --cluster: kubeconfig to use (default: $KUBECONFIG, ~/.kube/config, in-cluster)',
+    )
+    .option('--context <name>', 'with --cluster: context of the kubeconfig')
     .addOption(outputOption())
-    .action(async (options: { output?: OutputFormat }) => {
+    .action(async (options: { output?: OutputFormat; cluster?: boolean; kubeconfig?: string; context?: string }) => {
+      if (options.cluster === true) {
+        const { doctorCluster } = await import('./doctor-cluster.ts');
+        return doctorCluster(options);
+      }
       const progress = new Progress();
       progress.step('looking at this machine');
       try {

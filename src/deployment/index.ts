@@ -1,3 +1,5 @@
+export { type Capability, type ClusterFacts, capabilities } from './capabilities.ts';
+export { clusterFacts } from './cluster-facts.ts';
 export { type Applied, existing, install, manifestsFor, serverAbilities } from './installer.ts';
 export { type ManifestFile, manifestFiles, type ServerAbilities } from './manifests.ts';
 export { DEFAULT_OPTIONS, type DeploymentOptions, type Manifest, ROLES, type RoleName } from './options.ts';
