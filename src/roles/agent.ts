@@ -11,7 +11,6 @@ import {
 } from '../agent/index.ts';
 import { SystemClock } from '../clock/index.ts';
 import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig } from '../kubernetes/index.ts';
-import type { Metrics } from '../metrics/index.ts';
 import { FermataError, PODS, reasonOf } from '../model/index.ts';
 import { KubeletRuntime } from '../runtime/index.ts';
 import { agentMetrics } from './agent-metrics.ts';
@@ -102,25 +101,9 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
     stop: async () => {
       await restores.stop();
       await agent.stop();
-      await parts.vitals.stop();
       await close();
     },
   };
-}
-
-/** `dumpsStarted` is `fermata_agent_dumps_started_total`. */
-function exportCounters(metrics: Metrics, counters: Readonly<AgentCounters>): void {
-  const names = Object.keys(counters) as (keyof AgentCounters)[];
-  const gauges = names.map((name) => {
-    const words = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    return [
-      name,
-      metrics.gauge(`fermata_agent_${words}_total`, `${words.replaceAll('_', ' ')}, since the start.`),
-    ] as const;
-  });
-  metrics.onCollect(() => {
-    for (const [name, gauge] of gauges) gauge.set(counters[name]);
-  });
 }
 
 async function kubeletOf(nodeName: string, options: AgentRoleOptions): Promise<KubeletCheckpoints> {
