@@ -40,6 +40,7 @@ export function gangHostOf(state: EngineState, observer: Observer, ways: SingleP
         if (!state.strategies.isLeaving(pod) && !pod.finished) present += 1;
       return present;
     },
+    succeededMembers: ({ key }) => groups.succeededOf(key),
     seek: (entry, now) => ways.seek(ways.begin(entry, now)),
     fitting: (entry, now) => {
       const { cycle, filters, rejectedByAll } = ways.begin(entry, now);

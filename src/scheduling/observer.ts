@@ -137,6 +137,7 @@ export class Observer {
     if (before?.assumed === true && before.nodeName === nodeName) {
       this.#state.profileOf(info).framework.postBind(info, nodeName);
     }
+    if (info.pod.status?.phase === 'Succeeded') this.#state.strategies.groups.seenSucceeded(info);
     if (info.finished && !this.#state.isHeld(uid)) {
       this.#free(uid, now);
       this.#forget(uid, now);
@@ -173,8 +174,9 @@ export class Observer {
   }
 
   #podGone(uid: string, now: number): void {
-    const { cluster, queue, waiting } = this.#state;
+    const { cluster, queue, waiting, strategies } = this.#state;
     waiting.forget(uid);
+    strategies.groups.forgetPod(uid);
     const pod = cluster.placed(uid) ?? queue.get(uid)?.info;
     if (pod !== undefined) {
       if (this.#uids.get(pod.key) === uid) this.#uids.delete(pod.key);

@@ -499,8 +499,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: 'src/scheduling/gang/gang-cycle.ts',
-        take: 'const needed = Math.max(0, minMember - present);',
-        put: 'const needed = Math.min(0, present);',
+        take: 'const needed = Math.max(0, minMember - present - done);',
+        put: 'const needed = Math.min(0, present - done);',
       },
     ],
     finds: { invariants: [8], message: /was bound although gang/ },

@@ -76,7 +76,10 @@ export class GangCycle {
     }
     if (this.#isWaitingForRoom(members, now)) return this.#goOnWaiting(gang, members, now);
     const present = host.presentMembers(gang, now);
-    const needed = Math.max(0, minMember - present);
+    // What was suspended alone does not wait for ranks that have done their part; a gang that begins anew has none yet.
+    const comesBack = members.every(({ info }) => info.restoreFrom !== undefined);
+    const done = comesBack ? host.succeededMembers(gang) : 0;
+    const needed = Math.max(0, minMember - present - done);
     if (members.length < needed) {
       const there = present + members.length;
       const note = `pod group ${gang.key} has ${there} of the ${minMember} pods that must run at once.`;

@@ -89,6 +89,33 @@ test('members on their way out do not count as running', () => {
   assert.deepEqual(world.brief(), ['Unschedulable b: pod group default/g has 1 of the 2 pods that must run at once.']);
 });
 
+test('what comes back from a checkpoint does not wait for siblings that have succeeded', () => {
+  const world = story(2, 2)
+    .tell(groupIs('g', 2))
+    .pods(member('a', 'g', 2).on('n1').phase('Running'), member('b', 'g', 2).on('n2').phase('Running'));
+  world.pods(member('a', 'g', 2).on('n1').phase('Succeeded')).gone(member('b', 'g', 2));
+  world.pods(member('b', 'g', 2).uid('b2').restoreFrom('c', 0));
+  assert.deepEqual(world.brief(), ['Bind b → n1']);
+});
+
+test('it does once their objects are gone, or have failed', () => {
+  for (const phase of ['Succeeded', 'Failed'] as const) {
+    const world = story(2, 2)
+      .tell(groupIs('g', 2))
+      .pods(member('a', 'g', 2).on('n1').phase(phase));
+    if (phase === 'Succeeded') world.gone(member('a', 'g', 2));
+    world.pods(member('b', 'g', 2).restoreFrom('c', 0));
+    assert.match(world.brief()[0] ?? '', /^Unschedulable b: pod group default\/g has 1 of the 2 pods/, phase);
+  }
+});
+
+test('a gang that begins anew is not made up by pods of an earlier one', () => {
+  const world = story(2, 2)
+    .tell(groupIs('g', 2))
+    .pods(member('a', 'g', 2).on('n1').phase('Succeeded'), member('b', 'g', 2));
+  assert.match(world.brief()[0] ?? '', /^Unschedulable b: pod group default\/g has 1 of the 2 pods/);
+});
+
 test('spread out they would stand in their own way: they are packed', () => {
   const world = story(4, 4).tell(groupIs('g', 3));
   world.pods(member('a', 'g', 2), member('b', 'g', 2), member('c', 'g', 4));

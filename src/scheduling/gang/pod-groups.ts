@@ -20,6 +20,8 @@ export class PodGroups implements SnapshotListener {
   readonly #objects: ClusterObjects;
   readonly #placed = new Map<string, Map<string, PodInfo>>();
   readonly #waiting = new Map<string, Set<string>>();
+  /** UID → group, of members that have succeeded and whose object is still there. */
+  readonly #succeeded = new Map<string, string>();
 
   constructor(objects: ClusterObjects) {
     this.#objects = objects;
@@ -54,6 +56,24 @@ export class PodGroups implements SnapshotListener {
     for (const uid of seen) if (!isWaiting(uid)) seen.delete(uid);
     if (seen.size === 0) this.#waiting.delete(key);
     return [...seen];
+  }
+
+  /** Takes note of a pod that has ended well. */
+  seenSucceeded(pod: PodInfo): void {
+    const key = podGroupOf(pod.pod);
+    if (key !== undefined) this.#succeeded.set(pod.uid, key);
+  }
+
+  /** The pod's object is gone. */
+  forgetPod(uid: string): void {
+    this.#succeeded.delete(uid);
+  }
+
+  /** How many members have ended well, as long as their objects are there. */
+  succeededOf(key: string): number {
+    let count = 0;
+    for (const group of this.#succeeded.values()) if (group === key) count += 1;
+    return count;
   }
 
   /** Members that have room, by UID. */

@@ -19,6 +19,16 @@ const starts = (story: HistoryStory, pod: string, node: string, by = 'scheduler#
 /** Something happens, so that the judge looks. */
 const later = (story: HistoryStory): HistoryStory => story.pass(11 * MINUTE).pod('other');
 
+/** One rank has succeeded; the other one was suspended, long ago. */
+const halfDone = (): HistoryStory =>
+  starts(starts(ring(2), 'rank-0', 'n1'), 'rank-1', 'n2')
+    .process('ended', 5, { pod: 'rank-0', workload: 'team/rank-0', reason: 'finished', exitCode: 0 })
+    .pod('rank-0', { phase: 'Succeeded' })
+    .process('removed', 0, { pod: 'rank-1', node: 'n2', workload: 'team/rank-1' })
+    .gone('/pods', 'uid-rank-1')
+    .pass(60 * MINUTE)
+    .pod('rank-1', { uid: 'again', ...RANK, annotations: { 'fermata.dev/restore-from': 'c1' } });
+
 const cases: Record<string, { tell: () => HistoryStory; broken: (number | 'liveness')[] }> = {
   'ranks that are bound one after the other started together': {
     tell: () => later(starts(starts(ring(2), 'rank-0', 'n1'), 'rank-1', 'n2')),
@@ -64,6 +74,14 @@ const cases: Record<string, { tell: () => HistoryStory; broken: (number | 'liven
         ),
       ),
     broken: [],
+  },
+  'a rank comes back alone, as its sibling has succeeded': {
+    tell: () => halfDone().pod('rank-1', { uid: 'again', node: 'n2' }, 'scheduler#1'),
+    broken: [],
+  },
+  'at rest it waits although it could come back': {
+    tell: () => halfDone().end([{}, { node: 'n2' }]),
+    broken: ['liveness'],
   },
   'at rest a gang waits that fits': {
     tell: () => ring(2).end([{}, { node: 'n2' }]),

@@ -1,4 +1,4 @@
-import { NOT_BEFORE_ANNOTATION, POD_GROUP_LABEL, type Pod } from '../../model/index.ts';
+import { NOT_BEFORE_ANNOTATION, POD_GROUP_LABEL, type Pod, RESTORE_FROM_ANNOTATION } from '../../model/index.ts';
 import type { ApiEntry } from '../history.ts';
 import { type Amounts, addTo, exceeded } from './amounts.ts';
 import { type Facts, isTerminal, type NodeFact, type PodFact } from './facts.ts';
@@ -41,10 +41,11 @@ export function gangRule(): Rule {
     if (group === undefined) return;
     if (isLoss(entry)) losses.set(group, [...(losses.get(group) ?? []), entry.at]);
     if (!isBinding(entry) || facts.dead.has(entry.by)) return;
-    const { minMember, living } = membersOf(group, facts);
+    const { minMember, living, succeeded } = membersOf(group, facts);
     const since = entry.at - STALE_MILLISECONDS;
     const lately = (losses.get(group) ?? []).filter((at) => at > since).length;
-    if (living.length + lately < minMember) {
+    const done = comesBack(entry.object as Pod) ? succeeded : 0;
+    if (living.length + Math.max(lately, done) < minMember) {
       const there = `only ${living.length} of the ${minMember} pods that must run at once`;
       report(8, entry.key, `pod ${entry.key} was bound although gang ${group} has ${there}`);
     }
@@ -59,9 +60,9 @@ function judgeStart(
   report: Report,
 ): void {
   if (facts.dead.has(by) || (losses.get(group) ?? []).some((lost) => lost >= at)) return;
-  const { minMember, living } = membersOf(group, facts);
+  const { minMember, living, succeeded } = membersOf(group, facts);
   const bound = living.filter(({ node }) => node !== undefined).length;
-  if (living.length < minMember || bound >= minMember) return;
+  if (living.length < minMember || bound + succeeded >= minMember) return;
   report(
     8,
     group,
@@ -72,9 +73,10 @@ function judgeStart(
 /** Nothing waits that fits: not a gang of which enough wait and all that are needed would find room, each on some node. */
 export function judgeGangsAtRest(at: number, facts: Facts, report: Report): void {
   for (const [group] of facts.podGroups) {
-    const { minMember, living } = membersOf(group, facts);
+    const { minMember, living, succeeded } = membersOf(group, facts);
     const waiting = living.filter(({ node }) => node === undefined);
-    const needed = minMember - (living.length - waiting.length);
+    const done = waiting.every(({ pod }) => comesBack(pod)) ? succeeded : 0;
+    const needed = minMember - done - (living.length - waiting.length);
     if (minMember < 2 || needed < 1 || needed > MOST_TRIED || waiting.length < needed) continue;
     if (waiting.some(({ pod }) => (pod.spec.schedulingGates ?? []).length > 0 || isPaused(pod, at))) continue;
     const chosen = waiting.toSorted((one, other) => cpuOf(one) - cpuOf(other)).slice(0, needed);
@@ -91,14 +93,20 @@ export function waitsForGang(fact: PodFact, facts: Facts): boolean {
   return living.filter(({ node }) => node !== undefined).length < minMember;
 }
 
-function membersOf(group: string, facts: Facts): { minMember: number; living: PodFact[] } {
+function membersOf(group: string, facts: Facts): { minMember: number; living: PodFact[]; succeeded: number } {
   const living: PodFact[] = [];
+  let succeeded = 0;
   for (const fact of facts.pods.values()) {
     const { pod, gone } = fact;
-    if (gone || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
-    if (gangOf(pod, facts) === group) living.push(fact);
+    if (gone || gangOf(pod, facts) !== group) continue;
+    if (pod.status?.phase === 'Succeeded') succeeded++;
+    else if (!isTerminal(pod) && pod.metadata.deletionTimestamp === undefined) living.push(fact);
   }
-  return { minMember: facts.podGroups.get(group)?.spec.minMember ?? 1, living };
+  return { minMember: facts.podGroups.get(group)?.spec.minMember ?? 1, living, succeeded };
+}
+
+function comesBack({ metadata }: Pod): boolean {
+  return metadata.annotations?.[RESTORE_FROM_ANNOTATION] !== undefined;
 }
 
 /** `namespace/name` of the PodGroup, if more than one of its pods must run at once. */
