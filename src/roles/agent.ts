@@ -1,14 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import {
-  Agent,
-  type AgentCounters,
-  EncryptionDemand,
-  imageReference,
-  KubeletRestores,
-  SqliteJournal,
-} from '../agent/index.ts';
+import { Agent, EncryptionDemand, imageReference, KubeletRestores, SqliteJournal } from '../agent/index.ts';
 import { SystemClock } from '../clock/index.ts';
 import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig } from '../kubernetes/index.ts';
 import { FermataError, PODS, reasonOf } from '../model/index.ts';
