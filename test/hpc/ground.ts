@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -143,7 +143,19 @@ export class HpcGround {
   }
 
   async script(name: string, what: 'up' | 'down'): Promise<void> {
-    await run('bash', [join(SCRIPTS, `${name}.sh`), what, this.folder, USER], { timeout: 120_000 });
+    // The daemons keep what they were started with: a pipe would not close before they end.
+    const log = await open(join(this.folder, `${name}-${what}.log`), 'a');
+    try {
+      const script = spawn('bash', [join(SCRIPTS, `${name}.sh`), what, this.folder, USER], {
+        stdio: ['ignore', log.fd, log.fd],
+        timeout: 120_000,
+      });
+      const [status] = await once(script, 'exit');
+      if (status !== 0)
+        assert.fail(`${name}.sh ${what} failed:\n${await readFile(join(this.folder, `${name}-${what}.log`), 'utf8')}`);
+    } finally {
+      await log.close();
+    }
   }
 
   #environment(): string {
