@@ -7,17 +7,24 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { serverAbilities, webhookConfiguration } from '../../src/deployment/index.ts';
 import { customResourceDefinitions, type HttpStore, isApiError } from '../../src/kubernetes/index.ts';
 import {
   CUSTOM_RESOURCE_DEFINITIONS,
   type Draft,
   isConditionTrue,
+  JOBS,
+  type KubeObject,
+  MUTATING_WEBHOOK_CONFIGURATIONS,
+  NAMESPACES,
   NODES,
   POD_CHECKPOINTS,
   PODS,
   type Pod,
   type PodCheckpoint,
   PRIORITY_CLASSES,
+  type ResourceType,
+  STATEFUL_SETS,
 } from '../../src/model/index.ts';
 import { OWN_COMMAND } from '../sandbox-harness.ts';
 import { withNamespace } from './cluster.ts';
@@ -27,6 +34,8 @@ import { startImageFront } from './image-front.ts';
 interface NodesHere {
   /** By name: where the node's `/` is seen from here. */
   roots: Record<string, string>;
+  /** Kubelets that are asked directly, by node: flags of `fermata agent`. The others are asked through the API server. */
+  kubelets?: Record<string, string[]>;
   /** Image with `sh`, `/bin/busybox`, and `/counter MIB`, which counts in memory and prints `n=1`, `n=2`, then every fifth. */
   image: string;
   /** Folder that is the same here and on all nodes. */
@@ -57,6 +66,10 @@ export interface Ground {
   /** Ends the agent of the node at once, and starts it again. */
   killAgent(node: string): Promise<void>;
   cordon(node: string, unschedulable: boolean): Promise<void>;
+  /** Creates a Job or StatefulSet with one such pod at a time. */
+  controlled(type: ResourceType<KubeObject>, name: string, options: PodOptions): Promise<KubeObject>;
+  /** The pod of that controller that is not on its way out, by its label `app`. */
+  podOf(controller: string): Promise<Pod | undefined>;
 }
 
 export interface PodOptions {
@@ -100,9 +113,18 @@ export async function withFermata(use: (ground: Ground) => Promise<void>): Promi
         '--directory',
         join(shared, 'agents'),
       ];
-      start(node, ['agent', ...flags, '--restore-port', `${port}`, '--restore-registry', `127.0.0.1:${front.port}`]);
+      start(node, [
+        'agent',
+        ...flags,
+        ...(here.kubelets?.[node] ?? []),
+        '--restore-port',
+        `${port}`,
+        '--restore-registry',
+        `127.0.0.1:${front.port}`,
+      ]);
     };
     const election = ['--leader-elect-resource-namespace', namespace];
+    const removeWebhook = await startWebhook(store, namespace, (args) => start('webhook', args));
     start('scheduler', ['scheduler', '--scheduler-name', namespace, ...election]);
     start('controller', ['controller', ...election]);
     for (const node of nodes) startAgent(node);
@@ -125,6 +147,7 @@ export async function withFermata(use: (ground: Ground) => Promise<void>): Promi
     } finally {
       for (const node of nodes) await ground.cordon(node, false);
       await removeAll(ground);
+      await removeWebhook();
       const statuses = await Promise.all(
         [...processes.keys()].map(async (name) => [name, await stop(name, 'SIGTERM')]),
       );
@@ -139,6 +162,35 @@ export async function withFermata(use: (ground: Ground) => Promise<void>): Promi
       );
     }
   });
+}
+
+/** For this namespace alone, reached on this machine. What it gives undoes it. */
+async function startWebhook(
+  store: HttpStore,
+  namespace: string,
+  start: (args: readonly string[]) => void,
+): Promise<() => Promise<void>> {
+  await store.patch(NAMESPACES, { name: namespace }, { metadata: { labels: { 'fermata.dev/test': namespace } } });
+  const [port = 0] = await freePorts(1);
+  const { matchConditions } = await serverAbilities(store);
+  const configuration = webhookConfiguration({
+    client: { url: `https://127.0.0.1:${port}/pods` },
+    knowsMatchConditions: matchConditions,
+    name: namespace,
+  });
+  const own = { key: 'fermata.dev/test', operator: 'In', values: [namespace] };
+  const webhooks = (configuration.webhooks as { namespaceSelector: { matchExpressions?: object[] } }[]).map(
+    (webhook) => ({
+      ...webhook,
+      namespaceSelector: { matchExpressions: [...(webhook.namespaceSelector.matchExpressions ?? []), own] },
+    }),
+  );
+  await store.create(MUTATING_WEBHOOK_CONFIGURATIONS, { metadata: { name: namespace }, webhooks } as Draft<KubeObject>);
+  const names = ['--configuration-name', namespace, '--server-name', '127.0.0.1', '--scheduler-name', namespace];
+  start(['webhook', '--port', `${port}`, '-n', namespace, ...names]);
+  return async () => {
+    await store.delete(MUTATING_WEBHOOK_CONFIGURATIONS, { name: namespace });
+  };
 }
 
 async function prepare(store: HttpStore, namespace: string): Promise<void> {
@@ -189,6 +241,21 @@ function groundOf(
     pod: async (name, options) => {
       await mkdir(join(shared, name), { recursive: true });
       return store.create(PODS, draftOf(name, options, { namespace, image: here.image, folder: join(shared, name) }));
+    },
+    controlled: async (type, name, options) => {
+      await mkdir(join(shared, name), { recursive: true });
+      const app = { app: name };
+      const draft = draftOf(name, options, { namespace, image: here.image, folder: join(shared, name) });
+      const template = { metadata: { labels: app }, spec: draft.spec };
+      const spec =
+        type.kind === 'Job'
+          ? { template, backoffLimit: 0 }
+          : { template, replicas: 1, serviceName: name, selector: { matchLabels: app } };
+      return store.create(type, { metadata: { namespace, name }, spec } as Draft<KubeObject>);
+    },
+    podOf: async (controller) => {
+      const { items } = await store.list(PODS, { namespace, labelSelector: `app=${controller}` });
+      return items.find(({ metadata }) => metadata.deletionTimestamp === undefined);
     },
     running: (name, not) =>
       until(`pod ${name} runs`, async () => {
@@ -249,6 +316,9 @@ function draftOf(
 /** Pods, then checkpoints while the agents are there to remove their data. */
 async function removeAll({ store, namespace, until, checkpoints }: Ground): Promise<void> {
   const pods = async () => (await store.list(PODS, { namespace })).items;
+  for (const type of [JOBS, STATEFUL_SETS]) {
+    for (const { metadata } of (await store.list(type, { namespace })).items) await store.delete(type, metadata);
+  }
   await until('all pods are gone', async () => {
     const left = await pods();
     for (const { metadata } of left) {

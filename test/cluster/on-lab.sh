@@ -14,6 +14,7 @@ fi
 
 down() {
   "$scripts/down-all.sh" >/dev/null 2>&1 || echo "the cluster did not come down in peace; see $LAB/run/log" >&2
+  rm -rf "$LAB"/fermata-*
 }
 down
 trap down EXIT
@@ -21,8 +22,12 @@ trap 'exit 130' INT TERM
 "$scripts/up.sh" 2
 export KUBECONFIG=$LAB/run/kc/admin.conf
 root() { echo "/proc/$(cat "$LAB/run/pid/containerd-$1")/root"; }
-FERMATA_TEST_NODES=$(printf '{"roots":{"node1":"%s","node2":"%s"},"image":"127.0.0.1:5000/counter:1","shared":"%s"}' \
-  "$(root node1)" "$(root node2)" "$LAB")
+# The one kubelet is asked directly, the other through the API server.
+keys=$LAB/run/pki
+kubelet1=$(printf '"--kubelet-url","https://127.0.0.1:10250","--kubelet-ca","%s","--kubelet-client-certificate","%s","--kubelet-client-key","%s"' \
+  "$keys/ca.crt" "$keys/kubelet-client.crt" "$keys/kubelet-client.key")
+FERMATA_TEST_NODES=$(printf '{"roots":{"node1":"%s","node2":"%s"},"kubelets":{"node1":[%s]},"image":"127.0.0.1:5000/counter:1","shared":"%s"}' \
+  "$(root node1)" "$(root node2)" "$kubelet1" "$LAB")
 export FERMATA_TEST_NODES
 cd "$here"
 ./fermata test --cluster
