@@ -19,6 +19,12 @@ test('natural ends: the cheapest wait is taken, and the summary says what it cos
   );
 });
 
+test('natural ends: who should have ended this very instant is not waited for', () => {
+  const story = new Story().nodes(n1()).pods(low('a').walltime('10m'));
+  story.after(10 * MINUTE).pods(urgent());
+  assert.deepEqual(story.brief(), ['Interrupt Checkpoint a for p → n1']);
+});
+
 test('natural ends: a wait that came to nothing is not begun anew', () => {
   const story = new Story().nodes(n1()).pods(low('a').walltime('601s'));
   assert.deepEqual(

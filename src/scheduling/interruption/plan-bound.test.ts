@@ -141,6 +141,18 @@ test('by what must be freed, not by their number: the continuous knapsack', () =
   near(bound.cost, cost(2, 0.001) + (3 / 4) * cost(4, 4));
 });
 
+test('of those of the highest priority so many must go as the lower ones leave open: the one that ran longest of them counts', () => {
+  const started = (name: string, cpu: number, priority: number, minutes: number) =>
+    pod(name)
+      .priority(priority)
+      .requests({ cpu: String(cpu) })
+      .on('n1', minutes * 60_000);
+  const residents = [started('low', 2, 1, 0), started('early', 3, 5, 10), started('late', 2, 5, 20)];
+  residents.push(started('higher', 1, 7, 30));
+  assert.equal(ranked({ residents, preemptor: wants(7) }).earliestStart, EPOCH + 10 * 60_000);
+  assert.equal(ranked({ residents, preemptor: wants(4) }).earliestStart, EPOCH + 20 * 60_000);
+});
+
 test('priorities are taken from below until there is room', () => {
   const residents = [resident('a', 2, 1), resident('b', 2, 3), resident('c', 4, 7)];
   assert.equal(ranked({ residents, preemptor: wants(2) }).highestVictimPriority, 1);

@@ -239,7 +239,7 @@ export class PlanBounds {
       const term = isDumped(table, row, now)
         ? table.checkpointCost(row) + table.perFurtherDump(row) * furtherDumps
         : terminationCost(table.terminationShare(row), table.savedAt(row), now);
-      if (term !== terms[0] && terms.length > 0) alike = false;
+      if (term !== terms[0] && terms.length > 0) alike = false; // speed
       terms.push(term);
     }
     let cost = 0;
