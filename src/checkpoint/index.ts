@@ -1,5 +1,6 @@
 export type { ArchiveKeys } from './archive/archive-keys.ts';
 export { CheckpointArchive } from './archive/checkpoint-archive.ts';
+export { removeArchive } from './archive/discard.ts';
 export type { StoredArchive } from './archive/upload.ts';
 export type { CheckpointEntry, CheckpointFiles } from './checkpoint-files.ts';
 export { type DumpOptions, verifyCriuImages, verifyDump } from './criu-images.ts';
@@ -28,7 +29,7 @@ export {
 } from './layout/checkpoint-image.ts';
 export type { ContainerConfiguration, PodIdentity } from './layout/container-files.ts';
 export { type ExportedContainer, exportContainer } from './layout/export-container.ts';
-export { type ImportedContainer, importContainer } from './layout/import-container.ts';
+export { type ImportedContainer, importContainer, readPodIdentity } from './layout/import-container.ts';
 export { readTar, type TarEntry } from './layout/tar-reader.ts';
 export { type TarSource, tarBytes, writeTar } from './layout/tar-writer.ts';
 export {

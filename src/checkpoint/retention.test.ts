@@ -21,6 +21,7 @@ function checkpoint(id: string, changes: Partial<RetainedCheckpoint> = {}): Reta
     reason: 'Preemption',
     suspends: false,
     awaited: false,
+    pinned: false,
     ...changes,
   };
 }
@@ -48,6 +49,11 @@ const cases: Record<string, Case> = {
       { id: 'a', why: 'Superseded' },
       { id: 'c', why: 'Superseded' },
     ],
+  },
+  'keeps what is pinned, whatever became of its workload': {
+    checkpoints: [checkpoint('a', { takenAt: 1, pinned: true })],
+    workloads: [{ workload: 'w', state: 'ended', since: 1 }],
+    want: [],
   },
   'keeps the older one while the newer is not Ready': {
     checkpoints: [checkpoint('a', { takenAt: 1 }), checkpoint('b', { takenAt: 2, state: 'pending' })],
@@ -140,6 +146,7 @@ const world = fc
         takenAt: fc.integer({ min: 0, max: 5 }),
         reason: fc.constantFrom<RetainedCheckpoint['reason']>('Preemption', 'Periodic', 'Manual'),
         suspends: fc.boolean(),
+        pinned: fc.boolean(),
         awaited: fc.boolean(),
       }),
       { maxLength: 8 },
@@ -160,6 +167,7 @@ test('retention never gives up the only copy of a suspended workload, nor anythi
         const latest = Math.max(...ready.map(({ takenAt }) => takenAt));
         assert.ok(ready.some(({ id, takenAt }) => takenAt === latest && !gone.has(id)));
         for (const { id, suspends } of ready) if (suspends) assert.ok(!gone.has(id));
+        for (const { id, pinned } of checkpoints) if (pinned) assert.ok(!gone.has(id));
       }
       for (const { id, reason, awaited, state } of checkpoints) {
         if (reason === 'Manual' || awaited || state === 'pending') assert.ok(!gone.has(id));

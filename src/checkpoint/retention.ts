@@ -11,6 +11,8 @@ export interface RetainedCheckpoint {
   reason: 'Preemption' | 'Idle' | 'Drain' | 'Migration' | 'Periodic' | 'Manual';
   /** The dump stopped the pod, and nobody has gone on from it yet. */
   suspends: boolean;
+  /** Somebody said that no rule removes it. */
+  pinned: boolean;
   /** A living pod goes on from it: it waits to be restored, or would be restored again after a crash. */
   awaited: boolean;
 }
@@ -71,9 +73,9 @@ export function planRetention(
   };
 
   for (const checkpoint of checkpoints) {
-    const { id, reason, state, takenAt, awaited, suspends } = checkpoint;
+    const { id, reason, state, takenAt, awaited, pinned, suspends } = checkpoint;
     const workload = byKey.get(checkpoint.workload);
-    if (reason === 'Manual' || awaited || state === 'pending') continue;
+    if (reason === 'Manual' || pinned || awaited || state === 'pending') continue;
     if (state === 'failed') {
       goes(id, 'Failed', takenAt + graces.failedMilliseconds);
       continue;

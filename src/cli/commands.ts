@@ -35,6 +35,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'resume', summary: 'let a suspended pod go on', load: () => import('./resume.ts') },
   { name: 'explain', summary: 'say why a pod waits, or why it was interrupted', load: () => import('./explain.ts') },
   { name: 'timeline', summary: 'draw what ran where and when', load: () => import('./timeline.ts') },
+  {
+    name: 'checkpoints',
+    summary: 'look at checkpoints, move them, keep them, let them go',
+    load: () => import('./checkpoints.ts'),
+  },
   { name: 'get', summary: 'list checkpoints', load: () => import('./get.ts') },
   {
     name: 'doctor',

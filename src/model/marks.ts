@@ -6,6 +6,8 @@ export const VERSION = 'v1alpha1';
 export const PREEMPTION_POLICY_ANNOTATION = 'fermata.dev/preemption-policy';
 /** On a pod: name of the PodCheckpoint (same namespace) this incarnation starts from. */
 export const RESTORE_FROM_ANNOTATION = 'fermata.dev/restore-from';
+/** On a checkpoint that no rule of retention removes: since when, RFC 3339. */
+export const PINNED_ANNOTATION = 'fermata.dev/pinned';
 /** On a pod: the identity that outlives its incarnations; absent means the pod's own name. */
 export const WORKLOAD_ANNOTATION = 'fermata.dev/workload';
 /** On a pod: 1 for the first incarnation, one more at each restore. */

@@ -64,6 +64,12 @@ export async function importContainer(
   }
 }
 
+/** Whose container it was, as `spec.dump` of its folder tells. */
+export async function readPodIdentity(folder: string): Promise<PodIdentity | undefined> {
+  const specification = await description<{ annotations?: Record<string, string> }>(folder, 'spec.dump');
+  return podOf(specification.annotations ?? {});
+}
+
 async function unpack(folder: string, entry: TarEntry, signal: AbortSignal | undefined): Promise<void> {
   const path = join(folder, entry.path);
   if (entry.kind === 'directory') {

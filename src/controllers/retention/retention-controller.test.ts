@@ -159,3 +159,20 @@ test('what a pod goes on from stays although the watch has not told of that pod'
   await clock.advance(24 * 60 * MINUTE);
   assert.deepEqual(await names(), ['base', 'copy']);
 });
+
+test('a pinned checkpoint stays though its workload ended, and goes once it is unpinned', async () => {
+  await pod('thesis', 'Succeeded');
+  await checkpoint('pinned', { conditions: [...ready(), is('Restored', 'True')] });
+  const pin = (value: string | null) =>
+    registry.patch(
+      POD_CHECKPOINTS,
+      { namespace: NAMESPACE, name: 'pinned' },
+      { metadata: { annotations: { 'fermata.dev/pinned': value } } },
+    );
+  await pin('2026-01-01T00:00:00Z');
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['pinned']);
+  await pin(null);
+  await clock.advance(MINUTE);
+  assert.deepEqual(await names(), []);
+});

@@ -4,6 +4,7 @@ import {
   isOnlyState,
   isTerminal,
   keyOf,
+  PINNED_ANNOTATION,
   type Pod,
   type PodCheckpoint,
   RESTORE_FROM_ANNOTATION,
@@ -22,6 +23,7 @@ export function retainedCheckpoint(checkpoint: PodCheckpoint, pods: readonly Pod
     takenAt: Date.parse(status?.startTime ?? metadata.creationTimestamp),
     reason: spec.reason ?? 'Manual',
     suspends: isOnlyState(checkpoint),
+    pinned: metadata.annotations?.[PINNED_ANNOTATION] !== undefined,
     awaited: pods.some((pod) => goesOnFrom(pod, metadata.name)),
   };
 }

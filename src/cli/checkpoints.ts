@@ -1,0 +1,123 @@
+import type { Command } from 'commander';
+import { type ClusterFlags, clusterOptions } from './cluster.ts';
+import { type OutputFormat, outputOption } from './output.ts';
+
+export interface SourceFlags {
+  store?: string;
+  keys?: string;
+  container?: string;
+  output?: OutputFormat;
+}
+
+export interface StoreFlags {
+  store: string;
+  keys?: string;
+  dryRun?: boolean;
+  grace?: string;
+  output?: OutputFormat;
+}
+
+export type ListFlags = ClusterFlags & { allNamespaces?: boolean; store?: string; output?: OutputFormat };
+export type ObjectFlags = ClusterFlags & { store?: string; force?: boolean; unpin?: boolean };
+
+const SOURCE = 'a folder, a .tar (Podman, kubelet, checkpointctl), or with --store NAMESPACE/ARCHIVE';
+
+export function register(program: Command): void {
+  const checkpoints = program
+    .command('checkpoints')
+    .description('look at checkpoints, move them, keep them, let them go: in a cluster, a store or a file');
+
+  clusterOptions(checkpoints.command('ls'))
+    .description('list the checkpoints of a cluster, or of a store')
+    .option('-A, --all-namespaces', 'of all namespaces')
+    .option('--store <url>', 'of this store: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .addOption(outputOption())
+    .action(async (flags: ListFlags) => (await import('./checkpoints-list.ts')).list(flags));
+
+  onSource(checkpoints.command('show'), 'say what a checkpoint is of: containers, image, times, sizes').action(
+    async (source: string, flags: SourceFlags) => (await import('./checkpoints-show.ts')).show(source, flags),
+  );
+  onSource(checkpoints.command('verify'), 'check every byte of a checkpoint').action(
+    async (source: string, flags: SourceFlags) => (await import('./checkpoints-show.ts')).verify(source, flags),
+  );
+
+  onSource(
+    checkpoints.command('export'),
+    'write a container as a .tar for `podman container restore --import`, checkpointctl, CRI-O, containerd. Not encrypted',
+  )
+    .requiredOption('-f, --file <file>', 'to be written; only its owner may read it')
+    .action(async (source: string, flags: SourceFlags & { file: string }) =>
+      (await import('./checkpoints-move.ts')).exportTo(source, flags),
+    );
+  checkpoints
+    .command('import')
+    .description('take in a .tar of Podman, a kubelet or checkpointctl: into a folder, or a store')
+    .argument('<file>', 'the archive: plain, zstd or gzip')
+    .argument('[folder]', 'to be made; not with --store')
+    .option('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .option('--keys <folder>', 'keys of the cluster (fermata keys create)')
+    .option('--encrypt-to <file...>', 'who may read it besides')
+    .option('--as <namespace/archive>', 'its name in the store')
+    .action(
+      async (
+        file: string,
+        folder: string | undefined,
+        flags: { store?: string; keys?: string; encryptTo?: string[]; as?: string },
+      ) => (await import('./checkpoints-move.ts')).importFrom(file, folder, flags),
+    );
+  checkpoints
+    .command('push')
+    .description('push a container as an image that CRI-O and containerd 2.1 restore from. Not encrypted')
+    .argument('<source>', SOURCE)
+    .argument('<image>', 'REGISTRY/REPOSITORY:TAG')
+    .option('--store <url>', 'the store the source is in')
+    .option('--keys <folder>', 'keys of the cluster (fermata keys create)')
+    .option('--container <name>', 'which container; needed when there are several')
+    .addOption(outputOption())
+    .action(async (source: string, image: string, flags: SourceFlags) =>
+      (await import('./checkpoints-move.ts')).push(source, image, flags),
+    );
+  checkpoints
+    .command('pull')
+    .description('bring a checkpoint image back into a folder')
+    .argument('<image>', 'REGISTRY/REPOSITORY:TAG')
+    .argument('<folder>', 'to be made')
+    .action(async (image: string, folder: string) => (await import('./checkpoints-move.ts')).pull(image, folder));
+
+  clusterOptions(checkpoints.command('pin'))
+    .description('keep a checkpoint whatever the rules say, or with --unpin no longer')
+    .argument('<name>', 'of a PodCheckpoint')
+    .option('--unpin', 'let the rules decide again')
+    .action(async (name: string, flags: ObjectFlags) => (await import('./checkpoints-let-go.ts')).pin(name, flags));
+  clusterOptions(checkpoints.command('rm'))
+    .description('let a checkpoint go')
+    .argument('<name>', 'of a PodCheckpoint, or with --store NAMESPACE/ARCHIVE')
+    .option('--store <url>', 'from this store')
+    .option('--force', 'though it is pinned, or the only copy of what a suspended workload computed')
+    .action(async (name: string, flags: ObjectFlags) => (await import('./checkpoints-let-go.ts')).remove(name, flags));
+
+  checkpoints
+    .command('gc')
+    .description('remove from a store what no archive and no upload needs; may run beside them')
+    .requiredOption('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .option('--grace <duration>', 'what was written later stays, and what is found goes so much later', '1h')
+    .option('--dry-run', 'only say what would go, and why')
+    .addOption(outputOption())
+    .action(async (flags: StoreFlags) => (await import('./checkpoints-let-go.ts')).collect(flags));
+  checkpoints
+    .command('du')
+    .description('say how much room the archives of each namespace take in a store')
+    .requiredOption('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .addOption(outputOption())
+    .action(async (flags: StoreFlags) => (await import('./checkpoints-list.ts')).usage(flags));
+}
+
+function onSource(command: Command, description: string): Command {
+  return command
+    .description(description)
+    .argument('<source>', SOURCE)
+    .option('--store <url>', 'the store it is in: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .option('--keys <folder>', 'keys of the cluster (fermata keys create)')
+    .option('--container <name>', 'this container alone; needed where one is meant and there are several')
+    .addOption(outputOption());
+}
