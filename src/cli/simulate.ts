@@ -47,7 +47,8 @@ export interface SweepFlags {
 }
 
 export function register(program: Command): void {
-  const simulate = program.command('simulate');
+  // What stands behind `sweep` is sweep's, though simulate has options of the same names.
+  const simulate = program.enablePositionalOptions().command('simulate').enablePositionalOptions();
   simulate
     .description('what a scheduling policy would have made of a trace: utilisation, waits, lost work')
     .option('--trace <file>', 'what jobs there were: a log of a batch system, a trace of a cluster, plain or gzip')
