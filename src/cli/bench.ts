@@ -44,6 +44,19 @@ export function register(program: Command): void {
       await benchScript('coordination', { ...flags });
     });
   bench
+    .command('archive')
+    .description(
+      'a dump to a store and back: plain, compressed, encrypted, second with 5 % changed; beside cp, tar, zstd, age',
+    )
+    .option('--size <quantity>', 'of the dump', '1GiB')
+    .option('--runs <number>', 'runs, of which medians are told', '3')
+    .option('--directory <folder>', 'where it all lies meanwhile: five times the size (default: the temporary folder)')
+    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .action(async (flags: { size: string; runs: string; directory?: string; output: string }) => {
+      const { benchScript } = await import('./bench-script.ts');
+      await benchScript('archive', { ...flags });
+    });
+  bench
     .command('registry')
     .description('calls a second of the API server’s store, in process')
     .action(async () => {

@@ -1,0 +1,137 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { ageTexts, createKeyFolder, newAgeIdentity } from '../src/checkpoint/index.ts';
+import { quantityUnits } from '../src/model/index.ts';
+import { writeChanged, writeDump } from './archive-dump.ts';
+import type { StepResult } from './archive-step.ts';
+
+/**
+ * A dump's directory to a store and verified, and back to a directory: `node bench/archive.ts [--size 1GiB] [--runs 3]`. Each step is a
+ * process of its own, whose largest memory is told. Beside it, in the same run, what the machine's own programs take. Printed, never asserted.
+ */
+const CHANGED = 0.05;
+const STEP = new URL('./archive-step.ts', import.meta.url).pathname;
+const run = promisify(execFile);
+
+const { values } = parseArgs({
+  options: {
+    size: { type: 'string', default: '1GiB' },
+    runs: { type: 'string', default: '3' },
+    output: { type: 'string', default: 'text' },
+    /** Where everything lies meanwhile; five times the size must fit. */
+    directory: { type: 'string', default: tmpdir() },
+  },
+});
+const bytes = quantityUnits(values.size.replace(/B$/, ''));
+const runs = Number(values.runs);
+const root = mkdtempSync(join(values.directory, 'fermata-bench-archive-'));
+const at = (...parts: string[]): string => join(root, ...parts);
+
+interface Measured {
+  name: string;
+  seconds: number[];
+  peakMebibytes: number[];
+  sentBytes: number | undefined;
+}
+const measured = new Map<string, Measured>();
+
+function note(name: string, seconds: number, peakMebibytes?: number, sentBytes?: number): void {
+  const entry = measured.get(name) ?? { name, seconds: [], peakMebibytes: [], sentBytes: undefined };
+  measured.set(name, entry);
+  entry.seconds.push(seconds);
+  if (peakMebibytes !== undefined) entry.peakMebibytes.push(peakMebibytes);
+  if (sentBytes !== undefined) entry.sentBytes = sentBytes;
+}
+
+async function step(name: string, parameters: Record<string, string>): Promise<void> {
+  const flags = Object.entries(parameters).flatMap(([flag, value]) => [`--${flag}`, value]);
+  const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', STEP, ...flags]);
+  const { seconds, peakMebibytes, sentBytes } = JSON.parse(stdout) as StepResult;
+  note(name, seconds, peakMebibytes, sentBytes);
+}
+
+/** With everything on stable storage at its end, as a stored archive is. */
+async function shell(name: string, command: string): Promise<void> {
+  const began = performance.now();
+  await run('bash', ['-o', 'pipefail', '-c', command], { cwd: root });
+  note(name, (performance.now() - began) / 1000);
+}
+
+function isThere(program: string): boolean {
+  try {
+    execFileSync('bash', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function round(): Promise<void> {
+  for (const kind of ['plain', 'zstd', 'encrypted']) {
+    const shared = { keys: at('keys'), store: at(`store-${kind}`), kind, recipients: at('recipients') };
+    await step(`${kind}: stored`, { ...shared, do: 'upload', archive: 'one', directory: at('dump') });
+    await step(`${kind}: back`, { ...shared, do: 'download', archive: 'one', directory: at('back') });
+    rmSync(at('back'), { recursive: true });
+    if (kind === 'encrypted') {
+      const second = { ...shared, archive: 'two', 'based-on': 'one' };
+      await step('encrypted: second, 5 % changed', { ...second, do: 'upload', directory: at('changed') });
+      await step('encrypted: second, back', { ...shared, do: 'download', archive: 'two', directory: at('back') });
+      rmSync(at('back'), { recursive: true });
+    }
+    rmSync(at(`store-${kind}`), { recursive: true });
+  }
+  await shell('cp, fsync', 'cp dump/pages-1.img copy && sync copy && rm copy');
+  if (isThere('zstd')) {
+    await shell('tar | zstd -1 -T0', 'tar -c dump | zstd -q -1 -T0 > out && sync out && rm out');
+    if (existsSync(AGE)) {
+      await shell(
+        'tar | zstd -1 -T0 | age',
+        `tar -c dump | zstd -q -1 -T0 | ${AGE} -R recipients > out && sync out && rm out`,
+      );
+    }
+  }
+}
+
+/** Where the tests keep Debian's. */
+const AGE = new URL('../node_modules/.cache/age/age', import.meta.url).pathname;
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((one, other) => one - other)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+}
+
+try {
+  await createKeyFolder(at('keys'));
+  writeFileSync(at('recipients'), `${ageTexts(newAgeIdentity()).recipient}\n`);
+  mkdirSync(at('dump'));
+  writeDump(at('dump'), bytes);
+  writeChanged(at('dump'), at('changed'), bytes, CHANGED);
+  const loadBefore = loadavg()[0] ?? 0;
+  for (let number = 0; number < runs; number++) await round();
+  const steps = [...measured.values()].map(({ name, seconds, peakMebibytes, sentBytes }) => ({
+    name,
+    mebibytesPerSecond: Math.round(bytes / 2 ** 20 / median(seconds)),
+    peakMebibytes: peakMebibytes.length === 0 ? undefined : Math.max(...peakMebibytes),
+    sentBytes,
+  }));
+  const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${loadBefore.toFixed(1)} before and ${(loadavg()[0] ?? 0).toFixed(1)} after, Node ${process.version}`;
+  if (values.output === 'json') {
+    process.stdout.write(`${JSON.stringify({ machine, sizeBytes: bytes, runs, steps }, undefined, 2)}\n`);
+  } else {
+    process.stdout.write(`${machine}\n${values.size}, medians of ${runs}\n`);
+    process.stdout.write(`${'step'.padEnd(34)}  MiB/s  peak MiB  sent MiB\n`);
+    for (const { name, mebibytesPerSecond, peakMebibytes, sentBytes } of steps) {
+      const sent = sentBytes === undefined ? '' : (sentBytes / 2 ** 20).toFixed(0);
+      const figures = [
+        String(mebibytesPerSecond).padStart(5),
+        String(peakMebibytes ?? '').padStart(8),
+        sent.padStart(8),
+      ];
+      process.stdout.write(`${[name.padEnd(34), ...figures].join('  ').trimEnd()}\n`);
+    }
+  }
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}
