@@ -52,6 +52,9 @@ export async function runHpcJob(script: string | undefined, words: readonly stri
           request,
           identity,
           owner: pod.owner ?? process.env.USER ?? 'unknown',
+          ...(flags.stageIn.length + flags.stageOut.length === 0
+            ? {}
+            : { staging: { folder: process.cwd(), in: flags.stageIn, out: flags.stageOut } }),
           ...(pod.jobUid === undefined ? {} : { jobUid: pod.jobUid }),
           onLog: printLog(),
           onNotice: say,
@@ -69,7 +72,8 @@ export async function runHpcJob(script: string | undefined, words: readonly stri
     });
     if (status !== 0) throw new ExitStatus(status);
   } catch (error) {
-    if (!(error instanceof FermataError) || !['SubmitRefused', 'SiteRefused'].includes(error.code)) throw error;
+    if (!(error instanceof FermataError) || !['SubmitRefused', 'SiteRefused', 'StagingFailed'].includes(error.code))
+      throw error;
     say(error.nextStep === undefined ? error.message : `${error.message}\n  ${error.nextStep}`);
     await explainEnd(error.message);
     throw new ExitStatus(HPC_EXIT.refused);

@@ -31,6 +31,8 @@ export interface RunFlags extends SiteFlags {
   image?: string;
   requeue?: boolean;
   submitOption: string[];
+  stageIn: string[];
+  stageOut: string[];
   podinfo: string;
   onTermination: 'cancel' | 'leave';
   queueInterval: string;
@@ -70,6 +72,8 @@ export function register(program: Command): void {
     .option('--env <name=value>', 'environment variable; may be repeated', collect, [])
     .option('--module <name>', 'environment module to load; may be repeated', collect, [])
     .option('--image <image>', 'container image, run by Apptainer there')
+    .option('--stage-in <path>', 'file or folder to bring there first; may be repeated', collect, [])
+    .option('--stage-out <pattern>', 'files to bring back at the end, e.g. "results/*"; may be repeated', collect, [])
     .option('--requeue', 'let the site start it anew after a node failure')
     .option('--no-requeue', 'never start it anew')
     .option('--submit-option <word>', 'further word for the submit command; may be repeated', collect, [])

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../clock/index.ts';
 import { FermataError } from '../model/index.ts';
 import { quoteWord, quoteWords } from './shell-words.ts';
@@ -13,7 +14,9 @@ export interface RunOptions {
   /** `$1`, `$2`, … of the script. */
   arguments?: readonly string[];
   /** Its standard input; default: none. */
-  input?: string;
+  input?: string | Readable;
+  /** Takes its standard output as it comes, which the answer is then without. */
+  output?: Writable;
   /** Default 120,000. */
   timeoutMilliseconds?: number;
   signal?: AbortSignal;
@@ -118,7 +121,7 @@ function runProgram(
   options: RunOptions,
   environment?: NodeJS.ProcessEnv,
 ): Promise<Answer> {
-  const { input, signal, timeoutMilliseconds = TIMEOUT_MILLISECONDS } = options;
+  const { input, output, signal, timeoutMilliseconds = TIMEOUT_MILLISECONDS } = options;
   const [program = '', ...rest] = words;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -141,11 +144,13 @@ function runProgram(
     );
     const onAbort = (): void => stop(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    if (output === undefined) child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    else child.stdout?.pipe(output);
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     // It may end without reading its input; what it says then is the answer.
     child.stdin?.on('error', () => undefined);
-    child.stdin?.end(input);
+    if (input === undefined || typeof input === 'string') child.stdin?.end(input);
+    else if (child.stdin !== null) input.pipe(child.stdin);
     child.on('error', (error) => {
       failure ??= new FermataError('SiteRefused', `${program} cannot be started: ${error.message}`, {
         nextStep: `install ${program}, or leave --host out to use the commands of this machine`,

@@ -23,3 +23,4 @@ export {
 export { type JobOutcome, type RunJobOptions, runJob } from './run-job.ts';
 export { DEFAULT_DIRECTORY, type JobCard, Site, type SiteOptions, type Submission } from './site.ts';
 export { SLURM } from './slurm.ts';
+export type { Staging } from './staging.ts';

@@ -6,6 +6,7 @@ import type { JobEnd, JobRequest } from './job.ts';
 import { jobNameOf, markOf } from './mark.ts';
 import type { LogPiece } from './poll.ts';
 import type { Site, Submission } from './site.ts';
+import { type Staging, stageIn, stageOut } from './staging.ts';
 
 export interface RunJobOptions {
   site: Site;
@@ -20,6 +21,7 @@ export interface RunJobOptions {
   /** How long an unreachable site is tried before the job is first submitted. Default 300,000. */
   connectMilliseconds?: number;
   pollMilliseconds?: number;
+  staging?: Staging;
   onLog(piece: LogPiece): void;
   onNotice(text: string): void;
 }
@@ -44,10 +46,10 @@ const CANCEL_AGAIN_MILLISECONDS = 20_000;
  * @throws FermataError `SubmitRefused`, `SiteRefused`, `SiteUnreachable` (before the submit only), `InvalidJobRequest`
  */
 export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal: AbortSignal): Promise<JobOutcome> {
-  const { site, clock, request, identity, onLog, onNotice, pollMilliseconds } = options;
+  const { site, clock, request, identity, onLog, onNotice, pollMilliseconds, staging } = options;
   const tasks = request.array === undefined ? undefined : arrayTasks(request.array);
   const mark = markOf(identity);
-  const submission = await submit(options, mark, cancel, signal);
+  const submission = await patiently(options, cancel, signal, () => submit(options, mark, signal));
   const { id, adopted } = submission;
   onNotice(`${adopted ? 'took up' : 'submitted'} ${site.system.name} job ${id} on ${site.host}`);
 
@@ -67,6 +69,10 @@ export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal
       },
       signal,
     );
+    if (staging !== undefined && staging.out.length > 0 && !cancel.aborted) {
+      onNotice(`bringing back ${staging.out.join(' ')}`);
+      await patiently(options, cancel, signal, () => stageOut(site, mark, staging, signal));
+    }
     return { id, ends };
   } finally {
     over.abort();
@@ -74,17 +80,14 @@ export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal
   }
 }
 
-/**
- * Tries again while the site cannot be reached: every try is the same submit. A cancel waits for the answer of the try under
- * way, since the job may be there by then.
- */
-async function submit(
-  options: RunJobOptions,
-  mark: string,
-  cancel: AbortSignal,
-  signal: AbortSignal,
-): Promise<Submission> {
-  const { site, clock, request, owner, jobUid, connectMilliseconds = CONNECT_MILLISECONDS, onNotice } = options;
+/** Brings the files and submits; both are done once, however often this is called. */
+async function submit(options: RunJobOptions, mark: string, signal: AbortSignal): Promise<Submission> {
+  const { site, owner, jobUid, staging } = options;
+  let { request } = options;
+  if (staging !== undefined) {
+    await stageIn(site, mark, staging, signal);
+    request = { workingDirectory: await site.workFolderOf(mark, signal), ...request };
+  }
   const card = {
     system: site.system.name,
     mark,
@@ -94,11 +97,24 @@ async function submit(
     ...(jobUid === undefined ? {} : { jobUid }),
     ...(request.array === undefined ? {} : { array: request.array }),
   };
+  return await site.submit(request, card, signal);
+}
+
+/**
+ * Tries again while the site cannot be reached. A cancel waits for the answer of the try under way, since the job may be there
+ * by then.
+ */
+async function patiently<T>(
+  { clock, connectMilliseconds = CONNECT_MILLISECONDS, onNotice }: RunJobOptions,
+  cancel: AbortSignal,
+  signal: AbortSignal,
+  act: () => Promise<T>,
+): Promise<T> {
   const begun = clock.monotonic();
   for (;;) {
     cancel.throwIfAborted();
     try {
-      return await site.submit(request, card, signal);
+      return await act();
     } catch (error) {
       signal.throwIfAborted();
       const isTemporary = error instanceof FermataError && error.code === 'SiteUnreachable';

@@ -1,5 +1,6 @@
+import type { Readable, Writable } from 'node:stream';
 import { FermataError } from '../model/index.ts';
-import type { Access } from './access.ts';
+import type { Access, Answer, RunOptions } from './access.ts';
 import { batchScript } from './batch-script.ts';
 import type { BatchSystem } from './batch-system.ts';
 import type { KeptJob } from './garbage.ts';
@@ -98,6 +99,42 @@ export class Site {
     });
   }
 
+  /** The job's own folder for files that are brought there; where it runs when files are staged. */
+  async workFolderOf(mark: string, signal?: AbortSignal): Promise<string> {
+    return `${await this.folderOf(mark, signal)}/work`;
+  }
+
+  /** Were files brought there for this job? Then it may have begun to change them. */
+  async isStaged(mark: string, signal?: AbortSignal): Promise<boolean> {
+    const answer = await this.#run('[ -d "$1" ]', [await this.workFolderOf(mark, signal)], { signal });
+    return answer.status === 0;
+  }
+
+  /** Unpacks a tar aside; {@link acceptFiles} puts it into its place once it is known to be whole. */
+  async receiveFiles(mark: string, archive: Readable, signal?: AbortSignal): Promise<void> {
+    const answer = await this.#run(RECEIVE, [await this.folderOf(mark, signal)], {
+      input: archive,
+      timeoutMilliseconds: TRANSFER_MILLISECONDS,
+      signal,
+    });
+    if (answer.status !== 0) throw this.#unreachable('the files could not be unpacked', answer.stderr);
+  }
+
+  async acceptFiles(mark: string, signal?: AbortSignal): Promise<void> {
+    const answer = await this.#run('cd -- "$1" && mv work.new work', [await this.folderOf(mark, signal)], { signal });
+    if (answer.status !== 0) throw this.#unreachable('the files could not be put into their place', answer.stderr);
+  }
+
+  /** Packs what the patterns match in the job's work folder into a tar; a pattern that matches nothing is left out. */
+  async sendFiles(mark: string, patterns: readonly string[], archive: Writable, signal?: AbortSignal): Promise<void> {
+    const answer = await this.#run(SEND, [await this.workFolderOf(mark, signal), ...patterns], {
+      output: archive,
+      timeoutMilliseconds: TRANSFER_MILLISECONDS,
+      signal,
+    });
+    if (answer.status !== 0) throw this.#unreachable('the files could not be packed', answer.stderr);
+  }
+
   /** The state of the job as the batch system's list has it, status files, and what is new in its logs. */
   async poll(
     id: string,
@@ -186,6 +223,22 @@ export class Site {
     return this.#options.access.close();
   }
 
+  #run(
+    script: string,
+    words: readonly string[],
+    { signal, ...options }: Omit<RunOptions, 'arguments' | 'signal'> & { signal: AbortSignal | undefined },
+  ): Promise<Answer> {
+    return this.#options.access.run(script, {
+      ...options,
+      arguments: words,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  #unreachable(what: string, said: string): FermataError {
+    return new FermataError('SiteUnreachable', `${this.host}: ${what}: ${said.trim()}`);
+  }
+
   async #root(signal?: AbortSignal): Promise<string> {
     if (this.#directory === undefined) {
       const { access, directory = DEFAULT_DIRECTORY } = this.#options;
@@ -204,6 +257,20 @@ export class Site {
 
 /** As sysexits has it: EX_TEMPFAIL. */
 const TRY_AGAIN = 75;
+
+/** A transfer's own limit; a dead connection is noticed by ssh within half a minute. */
+const TRANSFER_MILLISECONDS = 24 * 3600_000;
+
+const RECEIVE = `umask 077; mkdir -p -- "$1" && cd -- "$1" && rm -rf work.new && mkdir work.new && tar -x -f - -C work.new`;
+
+const SEND = `cd -- "$1" && shift || exit
+shopt -s nullglob
+files=()
+for pattern in "$@"; do
+  # Blanks in a pattern are blanks of a name.
+  IFS= ; for file in $pattern; do [ -e "$file" ] && files+=("./$file"); done; unset IFS
+done
+tar -c -f - -- "\${files[@]}"`;
 
 const ROOT = `umask 077; cd && mkdir -p -- "$1" && cd -- "$1" && pwd`;
 

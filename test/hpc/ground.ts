@@ -91,8 +91,17 @@ export class HpcGround {
     return this.command('run', '--queue-interval', '1', ...words);
   }
 
+  /** As {@link connect}, from a working directory of its own. */
+  connectIn(folder: string, ...words: string[]): Connector {
+    return this.#start('run', ['--queue-interval', '1', ...words], folder);
+  }
+
   /** Starts `fermata hpc` with a subcommand of it. */
   command(subcommand: string, ...words: string[]): Connector {
+    return this.#start(subcommand, words, process.cwd());
+  }
+
+  #start(subcommand: string, words: readonly string[], folder: string): Connector {
     const { command, arguments: own } = OWN_COMMAND;
     const flags = [
       '--scheduler',
@@ -103,6 +112,7 @@ export class HpcGround {
       join(this.folder, 'ssh', 'config'),
     ];
     const child = spawn(command, [...own, 'hpc', subcommand, ...flags, ...words], {
+      cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TMPDIR: join(this.folder, 'tmp') },
     });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { HPC_EXIT } from '../../src/hpc/index.ts';
@@ -169,6 +169,21 @@ for (const name of ['slurm', 'gridengine'] as const) {
         job.stdout.trim().split('\n'),
         Array.from({ length: 40 }, (_, i) => `line ${i + 1}`),
       );
+    });
+
+    test('is given files, and its results come back', async () => {
+      const folder = join(ground.folder, 'staging');
+      await mkdir(join(folder, 'in put'), { recursive: true });
+      await writeFile(join(folder, 'in put', 'a.txt'), 'two words\n');
+      const words = ['--stage-in', 'in put', '--stage-out', 'res/*.txt', '--stage-out', 'nothing*'];
+      const program = 'mkdir res; tr a-z A-Z < "in put/a.txt" > "res/b 1.txt"; echo no > res/c.log; exit 3';
+      const job = ground.connectIn(folder, ...words, '--', 'bash', '-c', program);
+      assert.equal(await job.ended, 3, job.stderr);
+      assert.equal(await readFile(join(folder, 'res', 'b 1.txt'), 'utf8'), 'TWO WORDS\n');
+      assert.deepEqual(await readdir(join(folder, 'res')), ['b 1.txt']);
+      const refused = ground.connectIn(folder, '--stage-in', 'missing', '--', 'true');
+      assert.equal(await refused.ended, HPC_EXIT.refused);
+      assert.match(refused.stderr, /missing: Cannot stat/);
     });
 
     test('is listed, its log can be read, and it is cancelled by its id', async () => {
