@@ -64,6 +64,17 @@ export function register(program: Command): void {
       await benchScript('registry', {});
     });
   bench
+    .command('simulate')
+    .description('the simulator: seconds and memory over a ladder of generated jobs, one thread')
+    .option('--trace <file>', 'a log to run as well, on its own machine')
+    .option('--most <jobs>', 'the highest rung of easy', '1000000')
+    .option('--most-fermata <jobs>', 'the highest rung of fermata', '100000')
+    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .action(async ({ mostFermata, ...flags }: { mostFermata: string; most: string; trace?: string; output: string }) => {
+      const { benchScript } = await import('./bench-script.ts');
+      await benchScript('simulate', { ...flags, 'most-fermata': mostFermata });
+    });
+  bench
     .command('soak')
     .description('virtual days a second of the soak, one thread, at several sizes')
     .option('--seeds <number>', 'seeds of each size', '3')

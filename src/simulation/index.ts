@@ -1,5 +1,5 @@
 export { CAPABILITIES, CAPABILITY_NAMES, type Capability } from './fermata/capabilities.ts';
-export { generateLublin } from './generate/lublin.ts';
+export { atLoad, generateLublin } from './generate/lublin.ts';
 export { generateResearch } from './generate/research.ts';
 export { type Distribution, type MeasureInput, type Metrics, measure, URGENT_PRIORITY } from './metrics.ts';
 export { type Outcome, type Segment, submissionWindow, type Window } from './outcome.ts';

@@ -86,6 +86,7 @@ export function ganttChart(
     else known.push(segment);
   }
   const shown = [...pieces]
+    .filter(([, own]) => own.length > 1)
     .sort(([one, ones], [other, others]) => others.length - ones.length || one - other)
     .slice(0, rows)
     .sort(([one], [other]) => one - other);

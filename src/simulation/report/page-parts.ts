@@ -14,7 +14,7 @@ svg text.left{text-anchor:end}svg text.below{text-anchor:middle}svg text.small{f
 .policy6{stroke:#8c7a00;background:#8c7a00}.policy7{stroke:#000;background:#000}
 svg polyline.line{background:none}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.3rem .5rem;text-align:right;border-bottom:1px solid #e1e4e8}
-th:first-child,td:first-child{text-align:left}.assumptions{width:auto}.assumptions th,.assumptions td{text-align:left;font-weight:normal}
+td{white-space:nowrap}th:first-child,td:first-child{text-align:left}.assumptions td{white-space:normal}.assumptions{width:auto}.assumptions th,.assumptions td{text-align:left;font-weight:normal}
 .bar{display:inline-block;height:.8em;background:var(--used)}td:last-child .bar{min-width:1px}
 pre{background:#f6f8fa;padding:.8rem;white-space:pre-wrap;word-break:break-all}
 #what-if input{width:16rem;vertical-align:middle}

@@ -97,7 +97,9 @@ function policyTable(all: readonly Metrics[]): string {
 /** Sliders over what a sweep varied; the points are part of the page. */
 function whatIf(sweep: readonly SweepPoint[]): string {
   if (sweep.length === 0) return '';
-  const names = [...new Set(sweep.flatMap(({ settings }) => Object.keys(settings)))];
+  const all = [...new Set(sweep.flatMap(({ settings }) => Object.keys(settings)))];
+  // What has one value has nothing to slide.
+  const names = all.filter((name) => new Set(sweep.map(({ settings }) => settings[name])).size > 1);
   const values = names.map((name) => [...new Set(sweep.map(({ settings }) => settings[name] ?? ''))].sort(byNumber));
   const points = sweep.map(({ settings, policy, metrics }) => ({
     at: names.map((name) => settings[name] ?? ''),
