@@ -50,6 +50,13 @@ export {
   type RetentionGraces,
   type RetentionPlan,
 } from './retention.ts';
+export {
+  type LimitedCheckpoint,
+  type LimitPlan,
+  type OverLimit,
+  planLimits,
+  type RetentionLimits,
+} from './retention-limits.ts';
 export type { BlobStore, Sweepable } from './stores/blob-store.ts';
 export { DirectoryStore } from './stores/directory-store.ts';
 export { MemoryStore } from './stores/memory-store.ts';

@@ -94,6 +94,7 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
     rule('makes pods that go on from a checkpoint: the webhook asks for this right', 'fermata.dev', 'podcheckpoints', [
       'restore',
     ]),
+    rule('how many checkpoints are kept', 'fermata.dev', 'interruptionpolicies', MIRROR),
     rule('members, verdict and end of a group', 'fermata.dev', 'podgroupcheckpoints', [...READ, 'patch', 'delete']),
     rule('what became of them', 'fermata.dev', ['podcheckpoints/status', 'podgroupcheckpoints/status'], ['patch']),
     EVENTS,

@@ -4,6 +4,8 @@ import { rfc3339, seededRandom, VirtualClock } from '../../clock/index.ts';
 import { EventRecorder, MemoryBacking, Registry, type WatchEvent, type WatchOptions } from '../../kubernetes/index.ts';
 import {
   type Condition,
+  INTERRUPTION_POLICIES,
+  type InterruptionPolicy,
   type KubeObject,
   POD_CHECKPOINTS,
   PODS,
@@ -175,4 +177,57 @@ test('a pinned checkpoint stays though its workload ended, and goes once it is u
   await pin(null);
   await clock.advance(MINUTE);
   assert.deepEqual(await names(), []);
+});
+
+const policy = (name: string, spec: InterruptionPolicy['spec']): Promise<unknown> =>
+  registry.create(INTERRUPTION_POLICIES, { metadata: { name, namespace: NAMESPACE }, spec });
+
+test('of those made by hand as many stay as the policy allows, the latest, once there is a policy', async () => {
+  await pod('thesis', 'Running');
+  for (const name of ['a', 'b', 'c']) {
+    await checkpoint(name, { stopped: false, reason: 'Manual', conditions: ready() });
+    await clock.advance(MINUTE);
+  }
+  assert.deepEqual(await names(), ['a', 'b', 'c']);
+  await policy('keep', { retention: { maxCheckpoints: 2 } });
+  await clock.advance(MINUTE);
+  assert.deepEqual(await names(), ['b', 'c']);
+});
+
+test('what is older than the policy allows goes in time, the latest of a living workload excepted', async () => {
+  await policy('keep', { retention: { maxAgeSeconds: 3600 } });
+  await pod('thesis', 'Running');
+  await checkpoint('old', { stopped: false, reason: 'Manual', conditions: ready() });
+  await clock.advance(MINUTE);
+  await checkpoint('latest', { stopped: false, reason: 'Manual', conditions: ready() });
+  await clock.advance(50 * MINUTE);
+  assert.deepEqual(await names(), ['latest', 'old']);
+  await clock.advance(10 * MINUTE);
+  assert.deepEqual(await names(), ['latest']);
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['latest']);
+});
+
+test('the only copy of a suspended workload stays, whatever the policies of workload and namespace say', async () => {
+  await policy('keep', { retention: { maxAgeSeconds: 1, maxTotalSize: '1', namespace: { maxTotalSize: '1' } } });
+  await checkpoint('only', { conditions: [...ready(), is('Restored', 'False', 'Suspended')] });
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['only']);
+});
+
+test('checkpoints of a workload that ended are kept where the policy says so', async () => {
+  await policy('keep', { retention: { orphans: 'Keep' } });
+  await pod('thesis', 'Succeeded');
+  await checkpoint('kept', { conditions: [...ready(), is('Restored', 'True')] });
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['kept']);
+});
+
+test('a policy with a selector holds before one without, whatever their names', async () => {
+  await policy('a-for-all', { retention: { maxCheckpoints: 1 } });
+  await policy('b-for-some', { selector: {}, retention: { maxCheckpoints: 3 } });
+  await pod('thesis', 'Running');
+  for (const name of ['a', 'b']) await checkpoint(name, { stopped: false, reason: 'Manual', conditions: ready() });
+  await clock.advance(10 * MINUTE);
+  assert.deepEqual(await names(), ['a', 'b']);
 });

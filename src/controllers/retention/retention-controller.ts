@@ -1,7 +1,14 @@
-import { planRetention, type RetentionPlan } from '../../checkpoint/index.ts';
+import {
+  type ExpendableCheckpoint,
+  type OverLimit,
+  planRetention,
+  type RetentionPlan,
+} from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { type EventRecorder, isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
 import {
+  INTERRUPTION_POLICIES,
+  type InterruptionPolicy,
   isTerminal,
   keyOf,
   type Log,
@@ -14,8 +21,13 @@ import {
   workloadOfPod,
 } from '../../model/index.ts';
 import type { ControllerDependencies } from '../interruption/interruption-controller.ts';
+import { labelsOf, overLimits } from './limits-view.ts';
+import { RetentionPolicies } from './retention-policies.ts';
 import { WorkloadIndex } from './workload-index.ts';
 import { retainedCheckpoint, retainedWorkload } from './workload-view.ts';
+
+/** Why checkpoints go of workloads that are no more. */
+const ORPHANED: ReadonlySet<string> = new Set(['WorkloadEnded', 'WorkloadDeleted']);
 
 /**
  * Lets checkpoints go that nobody needs any more, by the rules of the checkpoint room. It only asks for the deletion of
@@ -28,6 +40,7 @@ export class RetentionController {
   readonly #events: EventRecorder;
   readonly #checkpoints: Reflector<PodCheckpoint>;
   readonly #pods: Reflector<Pod>;
+  readonly #policies: Reflector<InterruptionPolicy>;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   /** Since when no living pod of a workload has been seen; starts anew with the process, which only keeps data longer. */
@@ -62,12 +75,21 @@ export class RetentionController {
       });
     this.#checkpoints = mirror(POD_CHECKPOINTS, workloadOfCheckpoint, this.#checkpointsOf);
     this.#pods = mirror(PODS, workloadOfPod, this.#podsOf);
+    const judgeAnew = (): void => {
+      for (const checkpoint of this.#checkpoints.items()) this.#loop.enqueue(workloadOfCheckpoint(checkpoint));
+    };
+    this.#policies = new Reflector<InterruptionPolicy>(dependencies, INTERRUPTION_POLICIES, {
+      onChange: judgeAnew,
+      onDelete: judgeAnew,
+    });
   }
 
   start(): void {
     this.#checkpoints.start();
     this.#pods.start();
-    Promise.all([this.#checkpoints.synced(this.#stopping.signal), this.#pods.synced(this.#stopping.signal)]).then(
+    this.#policies.start();
+    const { signal } = this.#stopping;
+    Promise.all([this.#checkpoints.synced(signal), this.#pods.synced(signal), this.#policies.synced(signal)]).then(
       () => this.#loop.start(),
       () => undefined, // only when stopped before the first list came
     );
@@ -75,7 +97,7 @@ export class RetentionController {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('the retention controller stops'));
-    await Promise.all([this.#checkpoints.stop(), this.#pods.stop(), this.#loop.stop()]);
+    await Promise.all([this.#checkpoints.stop(), this.#pods.stop(), this.#policies.stop(), this.#loop.stop()]);
   }
 
   async #reconcile(workload: string, signal: AbortSignal): Promise<{ requeueAfterMilliseconds?: number } | undefined> {
@@ -89,9 +111,9 @@ export class RetentionController {
     if (plan.expendable.length > 0) {
       // A stalled watch may not have told of the pod that goes on from one of them: what the server holds now decides.
       const current = await this.#current(workload, checkpoints, signal);
-      for (const { id, why } of this.#plan(workload, checkpoints, current).expendable) {
-        const checkpoint = checkpoints.find((candidate) => keyOf(candidate) === id);
-        if (checkpoint !== undefined) await this.#delete(checkpoint, why, signal);
+      for (const expendable of this.#plan(workload, checkpoints, current).expendable) {
+        const checkpoint = checkpoints.find((candidate) => keyOf(candidate) === expendable.id);
+        if (checkpoint !== undefined) await this.#delete(checkpoint, expendable, signal);
       }
     }
     return plan.lookAgainAt === undefined
@@ -99,7 +121,43 @@ export class RetentionController {
       : { requeueAfterMilliseconds: plan.lookAgainAt - this.#clock.now() };
   }
 
-  #plan(workload: string, checkpoints: readonly PodCheckpoint[], pods: readonly Pod[]): RetentionPlan {
+  /** What the rules let go, then what is more than the policies allow. */
+  #plan(
+    workload: string,
+    checkpoints: readonly PodCheckpoint[],
+    pods: readonly Pod[],
+  ): Omit<RetentionPlan, 'expendable'> & { expendable: (ExpendableCheckpoint | OverLimit)[] } {
+    const rules = this.#rules(workload, checkpoints, pods);
+    const policies = new RetentionPolicies(this.#policies.items());
+    const [newest] = checkpoints.toSorted((one, other) => (keyOf(one) < keyOf(other) ? 1 : -1));
+    if (policies.none || newest === undefined) return rules;
+    const { namespace = '' } = newest.metadata;
+    const keepsOrphans = policies.ofWorkload(namespace, labelsOf(newest))?.orphans === 'Keep';
+    const byRules = rules.expendable.filter(({ why }) => !keepsOrphans || !ORPHANED.has(why));
+    const gone = new Set(byRules.map(({ id }) => id));
+    const others = this.#checkpoints
+      .items()
+      .filter(
+        (one) =>
+          one.metadata.namespace === namespace && one.metadata.deletionTimestamp === undefined && !gone.has(keyOf(one)),
+      );
+    const podsOf = (other: string): readonly Pod[] =>
+      other === workload ? pods : this.#podsOf.select(other, this.#pods);
+    const limits = overLimits(namespace, others, podsOf, policies, this.#clock.now());
+    const own = new Set(checkpoints.map(keyOf));
+    for (const { id } of limits.expendable) {
+      if (own.has(id)) continue;
+      const other = this.#checkpoints.get(id);
+      if (other !== undefined) this.#loop.enqueue(workloadOfCheckpoint(other)); // looked at once more, with its pods
+    }
+    const lookAgainAt = Math.min(rules.lookAgainAt ?? Infinity, limits.lookAgainAt ?? Infinity);
+    return {
+      expendable: [...byRules, ...limits.expendable.filter(({ id }) => own.has(id))],
+      ...(lookAgainAt === Infinity ? {} : { lookAgainAt }),
+    };
+  }
+
+  #rules(workload: string, checkpoints: readonly PodCheckpoint[], pods: readonly Pod[]): RetentionPlan {
     const now = this.#clock.now();
     if (pods.some((pod) => !isTerminal(pod))) this.#goneSince.delete(workload);
     else if (!this.#goneSince.has(workload)) this.#goneSince.set(workload, now);
@@ -132,10 +190,16 @@ export class RetentionController {
     return pods;
   }
 
-  async #delete(checkpoint: PodCheckpoint, why: string, signal: AbortSignal): Promise<void> {
+  async #delete(
+    checkpoint: PodCheckpoint,
+    expendable: ExpendableCheckpoint | OverLimit,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { why } = expendable;
+    const because = 'because' in expendable ? expendable.because : 'it is no longer needed';
     const { namespace, name, uid, resourceVersion, deletionTimestamp } = checkpoint.metadata;
     if (deletionTimestamp !== undefined) return;
-    this.#events.record(checkpoint, 'Normal', why, 'No longer needed: its data is removed');
+    this.#events.record(checkpoint, 'Normal', why, `Its data is removed: ${because}`);
     this.#log.info({ checkpoint: keyOf(checkpoint), why }, 'a checkpoint is let go');
     try {
       // Only as it was judged: a change since, for instance a restore that now waits for it, is judged anew.

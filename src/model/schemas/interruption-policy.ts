@@ -44,6 +44,47 @@ export const InterruptionPolicySpecSchema = Type.Object(
         { additionalProperties: false, description: 'What is demanded of the store of the checkpoints.' },
       ),
     ),
+    retention: Type.Optional(
+      Type.Object(
+        {
+          maxCheckpoints: Type.Optional(
+            Type.Integer({ minimum: 1, description: 'Checkpoints of a workload; the oldest go.' }),
+          ),
+          maxCheckpointSize: Type.Optional(
+            Type.String({ format: 'quantity', description: 'Quantity, e.g. 20Gi; a larger checkpoint goes.' }),
+          ),
+          maxTotalSize: Type.Optional(
+            Type.String({ format: 'quantity', description: 'Quantity; all checkpoints of a workload; the oldest go.' }),
+          ),
+          maxAgeSeconds: Type.Optional(Type.Integer({ minimum: 1, description: 'An older checkpoint goes.' })),
+          orphans: Type.Optional(
+            Type.Union([Type.Literal('Remove'), Type.Literal('Keep')], {
+              default: 'Remove',
+              description: 'What becomes of the checkpoints of a workload that ended or was deleted, after a grace.',
+            }),
+          ),
+          namespace: Type.Optional(
+            Type.Object(
+              {
+                maxCheckpoints: Type.Optional(Type.Integer({ minimum: 1, description: 'Checkpoints; the oldest go.' })),
+                maxTotalSize: Type.Optional(
+                  Type.String({ format: 'quantity', description: 'Quantity; all checkpoints; the oldest go.' }),
+                ),
+              },
+              {
+                additionalProperties: false,
+                description: 'All checkpoints of the namespace together; heeded in a policy without a selector.',
+              },
+            ),
+          ),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'What is kept. A pinned checkpoint, the only copy of a suspended workload and the latest of a living one count and never go.',
+        },
+      ),
+    ),
     maxInterruptionsPerDay: Type.Optional(
       Type.Integer({ minimum: 0, description: 'A workload interrupted this often in 24 hours is left alone.' }),
     ),
