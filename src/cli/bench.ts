@@ -70,9 +70,19 @@ export function register(program: Command): void {
     .option('--most <jobs>', 'the highest rung of easy', '1000000')
     .option('--most-fermata <jobs>', 'the highest rung of fermata', '100000')
     .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
-    .action(async ({ mostFermata, ...flags }: { mostFermata: string; most: string; trace?: string; output: string }) => {
+    .action(
+      async ({ mostFermata, ...flags }: { mostFermata: string; most: string; trace?: string; output: string }) => {
+        const { benchScript } = await import('./bench-script.ts');
+        await benchScript('simulate', { ...flags, 'most-fermata': mostFermata });
+      },
+    );
+  bench
+    .command('hpc')
+    .description('the connector beside ssh and sbatch --wait, on a Slurm of its own (root, Debian)')
+    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .action(async (flags: { output: string }) => {
       const { benchScript } = await import('./bench-script.ts');
-      await benchScript('simulate', { ...flags, 'most-fermata': mostFermata });
+      await benchScript('hpc', { ...flags });
     });
   bench
     .command('soak')
