@@ -98,6 +98,8 @@ export interface RestoreOptions {
    * killed meanwhile, they stand still until `restorePod` is called again, which asks anew.
    */
   hold?: () => Promise<void>;
+  /** Told, in a sentence, what of the pod could not be brought back as it was although its processes were: its connections. */
+  onLoss?: (what: string) => void;
 }
 
 export interface HeldDump {

@@ -15,6 +15,10 @@ export interface PodDumpRecord {
   infra?: string;
   /** Connections between the containers were open: the network is to be locked until all are restored. */
   tcpEstablished: boolean;
+  /** Of a pod on a bridge: its address, without which its connections cannot go on. */
+  address?: string;
+  /** Of a pod with an address: connections that lead out of it, as `address:port` of the other end. */
+  leadingOut?: string[];
   /** Containers that were dumped, each in the folder of its name. */
   dumped: DumpedContainer[];
   /** Containers that had ended before: name → `exitCode:startedAt:finishedAt`. */

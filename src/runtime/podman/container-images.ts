@@ -13,6 +13,7 @@ import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { mark } from './marks.ts';
 import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
 import { FREEZE_FOLDER } from './settings.ts';
+import { establishedConnections, leadingOut } from './tcp-connections.ts';
 
 /** Has CRIU write the images of a pod's containers, all or none, and adds what belongs to them. */
 export class ContainerImages {
@@ -74,6 +75,8 @@ export class ContainerImages {
     const dumps = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const ended = containers.filter((container) => container.status === 'exited' || isAsItEnded(container));
     const [first] = containers;
+    const address = first?.podmanPod === undefined ? undefined : await this.#index.addressOf(first.podmanPod);
+    const connections = leadingOut(establishedConnections(targets[0]?.container.pid ?? 0));
     await writeRecord(directory, {
       version: 1,
       uid,
@@ -81,6 +84,10 @@ export class ContainerImages {
       name: first?.pod ?? '',
       ...(first?.podmanPod !== undefined && { infra: await this.#index.infraOf(first.podmanPod) }),
       tcpEstablished,
+      ...(address !== undefined && {
+        address,
+        leadingOut: connections.map(({ remoteAddress, remotePort }) => `${remoteAddress}:${remotePort}`),
+      }),
       dumped: dumps.map(({ dumped }) => dumped),
       ended: Object.fromEntries(ended.map((container) => [container.name, endOf(container)])),
     });

@@ -9,8 +9,9 @@ import type { ContainerIndex } from './containers.ts';
 import { criuReason } from './criu-log.ts';
 import { CRIU_CONFIG_ANNOTATION } from './labels.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
+import { lendAddress, takeBackAddress } from './lost-address.ts';
 import { mark } from './marks.ts';
-import { lockNetwork, unlockNetwork } from './network-lock.ts';
+import { holdAddress, lockNetwork, releaseAddress, unlockNetwork } from './network-lock.ts';
 import { adaptConfiguration, type OciConfiguration, readConfiguration } from './oci.ts';
 
 export interface ContainerToRestore {
@@ -75,26 +76,42 @@ export class ContainerRestorer {
     this.#index = parts.index;
   }
 
+  /** While `work` makes and locks a namespace with this address; see {@link holdAddress}. */
+  async holding<Result>(address: string | undefined, work: () => Promise<Result>): Promise<Result> {
+    if (address === undefined) return work();
+    await holdAddress(this.#tools, address);
+    try {
+      return await work();
+    } finally {
+      await releaseAddress(this.#tools, address);
+    }
+  }
+
   /** Throws FermataError `RestoreFailed` with CRIU's reason; the caller removes what there is of the pod then. */
   async restore(
     containers: readonly ContainerToRestore[],
     options: {
       tcpEstablished: boolean;
       infra: { id: string; pid: number } | undefined;
+      /** The pod's address at the dump, when it has another one now and its connections cannot go on. */
+      lostAddress: string | undefined;
       signal: AbortSignal | undefined;
       /** See `RestoreOptions`. */
       hold: (() => Promise<void>) | undefined;
     },
   ): Promise<void> {
-    const { tcpEstablished, infra, signal, hold } = options;
+    const { tcpEstablished, infra, lostAddress, signal, hold } = options;
     const locked = tcpEstablished && infra !== undefined;
     if (locked) await lockNetwork(this.#tools, infra.pid);
+    const isLent = infra !== undefined && lostAddress !== undefined;
+    if (isLent) await lendAddress(infra.pid, lostAddress);
     const isHeld = hold !== undefined;
     const results = await Promise.allSettled(
       containers.map((container) => this.#restoreOne(container, infra, isHeld, signal)),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     signal?.throwIfAborted();
+    if (isLent) await takeBackAddress(infra.pid, lostAddress);
     await hold?.();
     await this.letGo(
       containers.map(({ id }) => id),

@@ -12,8 +12,9 @@ import { type DumpTarget, targetOf } from './dump-target.ts';
 import { FrozenProcesses } from './frozen-processes.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { awaitsRestore, readMarks } from './marks.ts';
-import { hasEstablishedTcp, lockNetwork } from './network-lock.ts';
+import { lockNetwork } from './network-lock.ts';
 import { commandLine } from './processes.ts';
+import { establishedConnections } from './tcp-connections.ts';
 
 const ORPHAN_POLL_MILLISECONDS = 20;
 
@@ -60,7 +61,7 @@ export class PodDumper {
     const timer = this.#clock.setTimer(options.timeoutMilliseconds, () => timeout.abort());
     const signal = options.signal === undefined ? timeout.signal : AbortSignal.any([options.signal, timeout.signal]);
     const shared = targets.length > 1 || first.container.podmanPod !== undefined;
-    const tcpEstablished = shared && targets.some((target) => hasEstablishedTcp(target.container.pid));
+    const tcpEstablished = shared && targets.some((target) => establishedConnections(target.container.pid).length > 0);
     try {
       if (tcpEstablished) await lockNetwork(this.#tools, first.container.pid);
       // Of a container that is frozen already runc never comes to call CRIU: it runs for as long as that takes to start.

@@ -79,7 +79,9 @@ export class PodMaker {
       network,
       volumes,
     };
-    const podmanPod = needsInfra(pod, network) ? await this.#makePodmanPod(run, context, signal) : undefined;
+    const podmanPod = needsInfra(pod, network)
+      ? await this.#makePodmanPod(run, context, restore?.record.address, signal)
+      : undefined;
     const made = await Promise.all(
       containersOf(pod).map(async (container) => {
         const dumped = restore?.record.dumped.find((candidate) => candidate.name === container.name);
@@ -151,13 +153,21 @@ export class PodMaker {
     }
   }
 
-  async #makePodmanPod(run: PodToRun, context: SpecificationContext, signal: AbortSignal | undefined): Promise<string> {
+  /** With its old address where that is free: established connections cannot go on without. */
+  async #makePodmanPod(
+    run: PodToRun,
+    context: SpecificationContext,
+    address: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const options = signal === undefined ? {} : { signal };
     if (!this.#present.has(PAUSE_IMAGE)) {
       await ensureOwnImages(this.#client, signal);
       this.#present.add(PAUSE_IMAGE);
     }
-    const body = podSpecification(run.pod, context, PAUSE_IMAGE);
+    const isKept = address !== undefined && context.network === 'bridge';
+    const kept = isKept ? { network: this.#layout.network.name, address } : undefined;
+    const body = podSpecification(run.pod, context, PAUSE_IMAGE, kept);
     let id: string;
     try {
       id = (await this.#client.call<{ Id: string }>('POST', '/pods/create', { body, ...options })).Id;
@@ -174,7 +184,11 @@ export class PodMaker {
     try {
       await this.#client.call('POST', `/containers/${InfraContainerID}/start`, options);
     } catch (error) {
-      throw this.#podFailure(run, error);
+      if (kept === undefined || !(error instanceof PodmanError) || error.status === 0)
+        throw this.#podFailure(run, error);
+      // Somebody has the address, or it is of another network; whatever else it is comes again without it.
+      await this.#client.call('DELETE', `/pods/${id}`, { query: { force: true } });
+      return this.#makePodmanPod(run, context, undefined, signal);
     }
     return id;
   }

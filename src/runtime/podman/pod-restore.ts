@@ -10,6 +10,7 @@ import { PodmanError } from './client.ts';
 import type { ContainerRestorer, ContainerToRestore } from './container-restore.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import type { PodmanLayout } from './layout.ts';
+import { takeBackAddress } from './lost-address.ts';
 import { awaitsRestore, readMarks } from './marks.ts';
 import { readConfiguration } from './oci.ts';
 import type { PodDumper } from './pod-dump.ts';
@@ -56,7 +57,7 @@ export class PodRestorer {
     const before = await index.list(uid, signal);
     const back = this.#broughtBack(before, record);
     if (back !== undefined) {
-      await this.#goOn(uid, back, before, hold);
+      await this.#goOn(uid, back, before, record, hold);
       return undefined;
     }
     if (before.length > 0) {
@@ -64,7 +65,9 @@ export class PodRestorer {
       await remover.remove(uid, 0, signal);
     }
     try {
-      const made = await this.#bringBack(run, directory, record, options);
+      const address = record.tcpEstablished ? record.address : undefined;
+      const work = () => this.#bringBack(run, directory, record, options);
+      const made = await this.#parts.restorer.holding(address, work);
       await rm(this.#parts.layout.rescued(uid), { recursive: true, force: true });
       return made;
     } catch (error) {
@@ -95,6 +98,7 @@ export class PodRestorer {
     uid: string,
     back: readonly string[],
     containers: readonly PodmanContainer[],
+    record: PodDumpRecord,
     hold: (() => Promise<void>) | undefined,
   ): Promise<void> {
     const { index, layout, remover, restorer } = this.#parts;
@@ -110,7 +114,10 @@ export class PodRestorer {
       }
     }
     const podmanPod = containers.find((container) => container.podmanPod !== undefined)?.podmanPod;
-    await restorer.letGo(back, podmanPod === undefined ? undefined : await index.infraProcess(podmanPod));
+    const infra = podmanPod === undefined ? undefined : await index.infraProcess(podmanPod);
+    const lostAddress = await this.#lostAddress(podmanPod, record, undefined);
+    if (infra !== undefined && lostAddress !== undefined) await takeBackAddress(infra.pid, lostAddress);
+    await restorer.letGo(back, infra);
   }
 
   /** The containers, where an earlier try brought every one of them back, whether or not it came to write that down. */
@@ -128,11 +135,12 @@ export class PodRestorer {
     run: PodToRun,
     directory: string,
     record: PodDumpRecord,
-    { signal, hold }: RestoreOptions,
+    { signal, hold, onLoss }: RestoreOptions,
   ): Promise<MadePod> {
     const { clock, index, maker, restorer } = this.#parts;
     const made = await maker.make(run, { directory, record }, signal);
     const infra = made.podmanPod === undefined ? undefined : await index.infraProcess(made.podmanPod, signal);
+    const lostAddress = await this.#lostAddress(made.podmanPod, record, signal);
     const containers: ContainerToRestore[] = [];
     for (const { name } of record.dumped) {
       const id = made.ids[name];
@@ -153,11 +161,27 @@ export class PodRestorer {
     });
     try {
       const either = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
-      await restorer.restore(containers, { tcpEstablished: record.tcpEstablished, infra, signal: either, hold });
+      const { tcpEstablished } = record;
+      await restorer.restore(containers, { tcpEstablished, infra, lostAddress, signal: either, hold });
     } finally {
       timer.cancel();
     }
+    if (lostAddress !== undefined) {
+      const { leadingOut = [] } = record;
+      onLoss?.(`its address ${lostAddress} was not free: connections to ${leadingOut.join(', ')} were closed`);
+    }
     return made;
+  }
+
+  /** The address the pod had and has not got again, where connections depend on it. */
+  async #lostAddress(
+    podmanPod: string | undefined,
+    record: PodDumpRecord,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    const { address, leadingOut = [] } = record;
+    if (podmanPod === undefined || address === undefined || leadingOut.length === 0) return undefined;
+    return (await this.#parts.index.addressOf(podmanPod, signal)) === address ? undefined : address;
   }
 
   /** Where a container is restored from: its rescue, if it got beyond the checkpoint in an earlier try. */

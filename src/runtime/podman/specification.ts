@@ -96,6 +96,7 @@ export function podSpecification(
   pod: Pod,
   context: Pick<SpecificationContext, 'node' | 'cgroupParent' | 'network'>,
   infraImage: string,
+  address?: { network: string; address: string },
 ): Record<string, unknown> {
   return {
     name: podmanPodName(context.node, pod.metadata.uid),
@@ -106,6 +107,7 @@ export function podSpecification(
     infra_image: infraImage,
     infra_command: ['/pause'],
     netns: { nsmode: context.network },
+    ...(address !== undefined && { Networks: { [address.network]: { static_ips: [address.address] } } }),
     exit_policy: 'continue',
   };
 }

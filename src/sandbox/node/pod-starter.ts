@@ -162,7 +162,9 @@ export class PodStarter {
       held += clock.now() - back;
     };
     try {
-      await runtime.restorePod(run, opened.directory, { signal: either, ...(opened.hold !== undefined && { hold }) });
+      const onLoss = (what: string): void => this.#event(run.pod, 'Warning', 'ConnectionsLost', what);
+      const whole = opened.hold !== undefined && { hold };
+      await runtime.restorePod(run, opened.directory, { signal: either, onLoss, ...whole });
       return clock.now() - ordered - held;
     } catch (error) {
       if (!overdue.signal.aborted || signal.aborted) throw error;

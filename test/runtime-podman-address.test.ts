@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { PodmanRuntime } from '../src/runtime/index.ts';
+import { begin, missingParts, PodmanGround, perl, until } from './podman-ground.ts';
+
+const skip = (await missingParts()) ?? false;
+/** Counts with its server, one number at a time; writes the last one, or how the connection ended. */
+const CLIENT = String.raw`
+use IO::Socket::INET;
+sub note { open my $f, '>', '/work/new'; print $f $_[0]; close $f; rename '/work/new', "/work/$ENV{WHO}" }
+my $s = IO::Socket::INET->new(PeerAddr => "$ENV{SERVER}", Timeout => 10) or die "no server: $!";
+for my $n (1 .. 1_000_000) {
+  defined(syswrite $s, "$n\n") or do { note("lost: $!"); sleep 1000 };
+  my $got = '';
+  until ($got =~ /\n/) { sysread($s, $got, 100, length $got) or do { note("lost: $!"); sleep 1000 } }
+  $got == $n or note("lost: got $got instead of $n") || sleep 1000;
+  note($n);
+  select undef, undef, undef, 0.01;
+}
+`;
+
+/** Echoes lines; says which addresses connected. */
+async function echoServer(): Promise<{ server: Server; port: number; peers: string[] }> {
+  const peers: string[] = [];
+  const server = createServer((socket) => {
+    peers.push(socket.remoteAddress ?? '');
+    socket.on('error', () => undefined).pipe(socket);
+  });
+  server.listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  const address = server.address();
+  return { server, port: typeof address === 'object' && address !== null ? address.port : 0, peers };
+}
+
+describe('podman runtime: addresses of pods', { skip }, () => {
+  let ground: PodmanGround;
+  let node: PodmanRuntime;
+  let keeper = '';
+  before(async () => {
+    ground = await PodmanGround.open();
+    node = ground.runtime({ node: 'bridged', network: 'bridge' });
+    // With its last pod the bridge goes, and with it the address that the servers of these tests have.
+    keeper = await begin(node, ground.pod([perl('sleep 1000')]));
+  });
+  after(async () => {
+    await node.removePod(keeper, 0);
+    await ground.close();
+  });
+
+  const addressOf = async (uid: string): Promise<string | undefined> =>
+    (await node.list()).find((pod) => pod.uid === uid)?.podIP;
+  const noteOf = (work: string): Promise<string> => readFile(join(work, 'client'), 'utf8').catch(() => '0');
+  const countOf = async (work: string): Promise<number> => {
+    const note = await noteOf(work);
+    assert.match(note, /^\d+$/);
+    return Number(note);
+  };
+  const client = (port: number) =>
+    perl(CLIENT, {
+      env: [
+        { name: 'SERVER', value: `${ground.service.layout.network.gateway}:${port}` },
+        { name: 'WHO', value: 'client' },
+      ],
+      volumeMounts: [{ name: 'work', mountPath: '/work' }],
+    });
+
+  test('a restored pod has its old address again, and its connection to the outside goes on', async () => {
+    const { server, port, peers } = await echoServer();
+    try {
+      const work = await ground.directory('kept');
+      const made = ground.pod([client(port)], {}, { work });
+      const uid = await begin(node, made);
+      await until('it counts', async () => (await countOf(work)) > 10);
+      const address = await addressOf(uid);
+      const directory = join(ground.folder, 'kept-checkpoint');
+      await node.checkpointPod(uid, { directory, leaveRunning: false, timeoutMilliseconds: 60_000 });
+      await node.removePod(uid, 0);
+      const at = await countOf(work);
+      const losses: string[] = [];
+      const next = ground.next(made);
+      await node.restorePod(next, directory, { onLoss: (what) => losses.push(what) });
+      assert.equal(await addressOf(next.pod.metadata.uid), address);
+      await until('it counts on', async () => (await countOf(work)) > at + 10);
+      assert.deepEqual([losses, peers], [[], [`${address}`]]);
+      await node.removePod(next.pod.metadata.uid, 0);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('while somebody has its address it is told which connections were closed, and its processes go on', async () => {
+    const { server, port, peers } = await echoServer();
+    try {
+      const first = await ground.directory('first');
+      const second = await ground.directory('second');
+      const made = ground.pod([client(port)], {}, { work: first });
+      const uid = await begin(node, made);
+      await until('it counts', async () => (await countOf(first)) > 10);
+      const directory = join(ground.folder, 'taken-checkpoint');
+      await node.checkpointPod(uid, { directory, leaveRunning: true, timeoutMilliseconds: 60_000 });
+      const losses: string[] = [];
+      const copy = ground.next(made, { work: second });
+      await node.restorePod(copy, directory, { onLoss: (what) => losses.push(what) });
+      const old = await addressOf(uid);
+      const gateway = ground.service.layout.network.gateway;
+      assert.deepEqual(losses, [`its address ${old} was not free: connections to ${gateway}:${port} were closed`]);
+      assert.notEqual(await addressOf(copy.pod.metadata.uid), old);
+      await until('the copy notices', async () => {
+        return /^lost: /.test(await noteOf(second));
+      });
+      const at = await countOf(first);
+      await until('the first one counts on', async () => (await countOf(first)) > at + 10);
+      assert.deepEqual(peers, [`${old}`]);
+      for (const each of [uid, copy.pod.metadata.uid]) await node.removePod(each, 0);
+    } finally {
+      server.close();
+    }
+  });
+});
