@@ -7,11 +7,11 @@ export const PAGE_CHUNK_BYTES = 4096;
 export const FILE_CHUNK_BYTES = 64 * 1024;
 /**
  * Chunks are compressed and encrypted together: a page alone compresses badly and costs a call. Also what is read from a file
- * at once, so that a new file's chunks are a record without being copied.
+ * at once, so that a new file's chunks are a record without being copied. Larger ones leave more memory in pieces.
  */
-export const RECORD_BYTES = 1024 * 1024;
-/** Records of one upload go to the store together, 16 MiB at most: 64 requests a GiB; two under way and one being filled fit into memory. */
-export const SEGMENT_RECORDS = 16;
+export const RECORD_BYTES = 512 * 1024;
+/** Records of one upload go to the store together, 12 MiB at most: 86 requests a GiB; two under way and one being filled fit into memory. */
+export const SEGMENT_RECORDS = 24;
 /** Chunks of a record at most, when they are of many tiny files. */
 export const RECORD_CHUNKS = 1024;
 /** Segments sent at once: one is being made durable while the next is sent. */

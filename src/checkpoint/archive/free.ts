@@ -1,5 +1,5 @@
 /** Smaller ones may lie in the pool of small Buffers (64 KiB since Node 24) beside others, and are not worth it. */
-const LEAST_BYTES = 256 * 1024;
+const LEAST_BYTES = 65 * 1024;
 
 /**
  * Gives the memory of bytes back that nobody looks at any more, without waiting for a collection: the collector does not see how much

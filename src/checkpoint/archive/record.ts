@@ -48,7 +48,8 @@ export function decompressed(bytes: Uint8Array, compression: RecordCompression, 
   if (compression === 'zstd') {
     try {
       raw = zstdDecompressSync(bytes, {
-        chunkSize: Math.max(MINIMUM_CHUNK, rawBytes),
+        // One byte more: a result that fills a chunk would have another one allocated behind it.
+        chunkSize: Math.max(MINIMUM_CHUNK, rawBytes + 1),
         maxOutputLength: Math.max(1, rawBytes),
       });
     } catch (error) {
