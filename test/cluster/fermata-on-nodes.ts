@@ -36,6 +36,8 @@ interface NodesHere {
   roots: Record<string, string>;
   /** Kubelets that are asked directly, by node: flags of `fermata agent`. The others are asked through the API server. */
   kubelets?: Record<string, string[]>;
+  /** Program that ends a part of a node at once and starts it again: it is given the node's name and the part's. */
+  restart?: string;
   /** Image with `sh`, `/bin/busybox`, and `/counter MIB`, which counts in memory and prints `n=1`, `n=2`, then every fifth. */
   image: string;
   /** Folder that is the same here and on all nodes. */
@@ -65,6 +67,8 @@ export interface Ground {
   steps(name: string): Promise<number[]>;
   /** Ends the agent of the node at once, and starts it again. */
   killAgent(node: string): Promise<void>;
+  /** Ends the kubelet or the container runtime of the node at once, and starts it again. */
+  restart(node: string, part: 'kubelet' | 'containerd'): Promise<void>;
   cordon(node: string, unschedulable: boolean): Promise<void>;
   /** Creates a Job or StatefulSet with one such pod at a time. */
   controlled(type: ResourceType<KubeObject>, name: string, options: PodOptions): Promise<KubeObject>;
@@ -242,6 +246,13 @@ function groundOf(
       await mkdir(join(shared, name), { recursive: true });
       return store.create(PODS, draftOf(name, options, { namespace, image: here.image, folder: join(shared, name) }));
     },
+    restart: async (node, part) => {
+      assert.ok(here.restart, 'nobody says how a part of a node is started again');
+      // What is started is none of this run's processes.
+      const { FERMATA_TEST_RUN: _, ...env } = process.env;
+      const [status] = await once(spawn(here.restart, [node, part], { env, stdio: 'inherit' }), 'exit');
+      assert.equal(status, 0);
+    },
     controlled: async (type, name, options) => {
       await mkdir(join(shared, name), { recursive: true });
       const app = { app: name };
@@ -331,13 +342,6 @@ async function removeAll({ store, namespace, until, checkpoints }: Ground): Prom
   });
   for (const { metadata } of await checkpoints()) await store.delete(POD_CHECKPOINTS, metadata);
   await until('all checkpoints are gone', async () => (await checkpoints()).length === 0);
-}
-
-/** Each number once, in order: `n=1`, `n=2`, then every fifth. */
-export function assertEachOnce(steps: readonly number[]): void {
-  const last = steps.at(-1) ?? 0;
-  const want = Array.from({ length: last }, (_, index) => index + 1).filter((n) => n < 3 || n % 5 === 0);
-  assert.deepEqual(steps, want);
 }
 
 /** For a test that fails. */

@@ -21,13 +21,18 @@ trap down EXIT
 trap 'exit 130' INT TERM
 "$scripts/up.sh" 2
 export KUBECONFIG=$LAB/run/kc/admin.conf
-root() { echo "/proc/$(cat "$LAB/run/pid/containerd-$1")/root"; }
+# Any part of a node may be started again by a test: its file system is reached through a process that does nothing but be there.
+for node in node1 node2; do
+  nsenter -t "$(cat "$LAB/run/pid/containerd-$node")" -m -r /bin/sleep infinity >/dev/null 2>&1 &
+  echo $! >"$LAB/run/pid/root-$node"
+done
+root() { echo "/proc/$(cat "$LAB/run/pid/root-$1")/root"; }
 # The one kubelet is asked directly, the other through the API server.
 keys=$LAB/run/pki
 kubelet1=$(printf '"--kubelet-url","https://127.0.0.1:10250","--kubelet-ca","%s","--kubelet-client-certificate","%s","--kubelet-client-key","%s"' \
   "$keys/ca.crt" "$keys/kubelet-client.crt" "$keys/kubelet-client.key")
-FERMATA_TEST_NODES=$(printf '{"roots":{"node1":"%s","node2":"%s"},"kubelets":{"node1":[%s]},"image":"127.0.0.1:5000/counter:1","shared":"%s"}' \
-  "$(root node1)" "$(root node2)" "$kubelet1" "$LAB")
+FERMATA_TEST_NODES=$(printf '{"roots":{"node1":"%s","node2":"%s"},"kubelets":{"node1":[%s]},"restart":"%s","image":"127.0.0.1:5000/counter:1","shared":"%s"}' \
+  "$(root node1)" "$(root node2)" "$kubelet1" "$here/test/cluster/restart-on-lab.sh" "$LAB")
 export FERMATA_TEST_NODES
 cd "$here"
 ./fermata test --cluster
