@@ -38,7 +38,7 @@ const STAGES: readonly Stage[] = [
     patterns: END_TO_END_PATTERNS,
     isolation: 'process',
     testTimeoutMilliseconds: 600_000,
-    timeoutMilliseconds: 1_200_000,
+    timeoutMilliseconds: 1_800_000,
   }),
   soakStage,
 ];
