@@ -184,6 +184,9 @@ test('metrics and status are served by HTTP on the same port', async () => {
   );
   const status = (await send(server, 'GET /status HTTP/1.1\r\n\r\n')).split('\r\n\r\n')[1] ?? '';
   assert.deepEqual(JSON.parse(status).groups[0].members, { A: 1 });
+  for (const path of ['/healthz', '/readyz']) {
+    assert.match(await send(server, `GET ${path} HTTP/1.1\r\n\r\n`), /^HTTP\/1\.1 200 OK\r\n/);
+  }
 });
 
 test('the hook passes its barriers, and fails the dump when it is refused', async () => {
