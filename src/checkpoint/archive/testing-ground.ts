@@ -55,6 +55,11 @@ export class ArchiveGround {
     return uploadArchive(parts, { tenant: 'team-a', archive, directory, createdAt, signal: this.#signal, ...more });
   }
 
+  /** Removes what lies there under that name. */
+  remove(name: string): void {
+    rmSync(join(this.root, name), { recursive: true });
+  }
+
   /** Brings it back; returns where it lies. */
   async download(store: BlobStore, archive: string, more: { digest?: string; tenant?: string } = {}): Promise<string> {
     const directory = join(this.root, `restored-${archive}`);
