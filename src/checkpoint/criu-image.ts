@@ -10,6 +10,10 @@ const MAGICS = {
   pagemap: 0x56084025,
   core: 0x55053847,
   mm: 0x57492820,
+  files: 0x56303138,
+  fdinfo: 0x56213732,
+  ids: 0x54432030,
+  mountpoints: 0x55563928,
   stats: 0x57093306,
 } as const;
 

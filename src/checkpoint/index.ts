@@ -15,6 +15,10 @@ export {
 export { type CollectOptions, type CollectReport, collectGarbage } from './garbage/collect.ts';
 export { inventoryOf, type ListedBlob, readManifestHeader, type TenantInventory } from './garbage/inventory.ts';
 export { DEFAULT_GARBAGE_GRACES, type Garbage, type GarbageGraces } from './garbage/mark.ts';
+export { type ContainerDifference, diffContainers, type PageDifference } from './inspection/diff-containers.ts';
+export { type InspectedContainer, type InspectedProcess, inspectContainer } from './inspection/inspect-container.ts';
+export type { Mapping } from './inspection/memory-map.ts';
+export type { OpenFile } from './inspection/open-files.ts';
 export { decodeDataKey, encodeDataKey } from './keys/data-key-file.ts';
 export { ageTexts, type Identity, identityOf, newAgeIdentity, parseIdentities } from './keys/identity.ts';
 export { createKeyFolder, readKeyFolder } from './keys/key-folder.ts';

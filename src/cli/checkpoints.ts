@@ -37,6 +37,24 @@ export function register(program: Command): void {
   onSource(checkpoints.command('show'), 'say what a checkpoint is of: containers, image, times, sizes').action(
     async (source: string, flags: SourceFlags) => (await import('./checkpoints-show.ts')).show(source, flags),
   );
+  onSource(
+    checkpoints.command('inspect'),
+    "say what is in CRIU's images: processes, files, sockets, mounts, memory by mapping, statistics",
+  ).action(async (source: string, flags: SourceFlags) =>
+    (await import('./checkpoints-inspect.ts')).inspect(source, flags),
+  );
+  checkpoints
+    .command('diff')
+    .description('say what changed from one checkpoint of a container to another: pages of memory and open files')
+    .argument('<first>', SOURCE)
+    .argument('<second>', SOURCE)
+    .option('--store <url>', 'the store both are in')
+    .option('--keys <folder>', 'keys of the cluster (fermata keys create)')
+    .option('--container <name>', 'which container; needed when there are several')
+    .addOption(outputOption())
+    .action(async (first: string, second: string, flags: SourceFlags) =>
+      (await import('./checkpoints-inspect.ts')).diff(first, second, flags),
+    );
   onSource(checkpoints.command('verify'), 'check every byte of a checkpoint').action(
     async (source: string, flags: SourceFlags) => (await import('./checkpoints-show.ts')).verify(source, flags),
   );

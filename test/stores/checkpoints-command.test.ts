@@ -80,6 +80,19 @@ test('a checkpoint goes from a folder to a file, from there to a store, and from
   assert.deepEqual(JSON.parse(await fermata('du', '--store', store, '--output', 'json')), []);
 });
 
+test('inspect draws the processes as a tree and gives them as JSON; diff counts pages', async () => {
+  const [container] = JSON.parse(await fermata('inspect', checkpoint, '--output', 'json')).containers;
+  assert.equal(container.processes[0].name, 'sleep');
+  assert.equal(container.statistics.pagesWritten, 29);
+  assert.match(await fermata('inspect', checkpoint), /^container main\n {2}7799 .*\n[\s\S]*statistics\n/);
+  const other = join(folder, 'other');
+  cpSync(checkpoint, other, { recursive: true });
+  writeFileSync(join(other, 'main', 'checkpoint', 'pages-1.img'), Buffer.alloc(29 * 4096, 8));
+  const { memory } = JSON.parse(await fermata('diff', checkpoint, other, '--output', 'json'));
+  assert.deepEqual(memory, [{ pid: 7799, samePages: 0, changedPages: 29, addedPages: 0, removedPages: 0 }]);
+  assert.match(await fermata('diff', checkpoint, checkpoint), /7799 +29 +0 +0 +0/);
+});
+
 test('a checkpoint is pushed as an image and pulled again', async () => {
   const registry = await RegistryServer.start();
   try {

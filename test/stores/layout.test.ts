@@ -9,8 +9,10 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import {
+  diffContainers,
   exportContainer,
   importContainer,
+  inspectContainer,
   parseImageReference,
   pullCheckpointImage,
   pushCheckpointImage,
@@ -128,6 +130,51 @@ describe("the layout of other tools' archives", { skip: missing ?? false }, () =
       code: 'CheckpointIncomplete',
     });
     assert.deepEqual(await readdir(folder), []);
+  });
+
+  test("CRIU's images tell processes, files, sockets, mounts and memory, and what changed between two of them", async () => {
+    const script = [
+      'use Socket; socket(S, PF_INET, SOCK_STREAM, 6) && bind(S, sockaddr_in(4242, INADDR_ANY)) && listen(S, 5) or die $!;',
+      'socket(U, PF_UNIX, SOCK_STREAM, 0) && bind(U, sockaddr_un("/run/u.sock")) && listen(U, 5) or die $!;',
+      'if (!fork) { exec "sleep", "1000" } open(F, "<", "/etc/hostname"); my $memory = "x" x (8 << 20);',
+      'open(R, ">", "/work/ready"); close R; for (my $n = 0; ; $n++) { substr($memory, 4096 * ($n % 16), 5) = "$n    "; select undef, undef, undef, 0.01 }',
+    ].join('\n');
+    const folder = await ground.directory('inspected');
+    const made = ground.pod(
+      [{ command: ['perl', '-e', script], volumeMounts: [{ name: 'work', mountPath: '/work' }] }],
+      {},
+      { work: folder },
+    );
+    const uid = await begin(runtime, made);
+    await until('it is ready', async () => (await readdir(folder)).includes('ready'));
+    const [first, second] = ['first', 'second'].map((name) => join(ground.folder, name));
+    assert.ok(first && second);
+    const options = { leaveRunning: true, timeoutMilliseconds: 30_000 };
+    await runtime.checkpointPod(uid, { ...options, directory: first });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await runtime.checkpointPod(uid, { ...options, directory: second });
+    await runtime.removePod(uid, 0);
+
+    const { processes, mounts, statistics } = await inspectContainer(join(first, 'main'));
+    const [perl, sleep] = processes;
+    assert.ok(perl && sleep && processes.length === 2);
+    assert.deepEqual([sleep.parent, sleep.name, sleep.commandLine], [perl.pid, 'sleep', ['sleep', '1000']]);
+    assert.equal(perl.commandLine[0], 'perl');
+    const files = perl.openFiles.map(({ kind, name }) => `${kind} ${name}`);
+    for (const wanted of ['INETSK TCP LISTEN 0.0.0.0:4242', 'UNIXSK /run/u.sock', 'REG /etc/hostname']) {
+      assert.ok(files.includes(wanted), `${wanted} is not among ${files.join(', ')}`);
+    }
+    assert.ok(mounts.some(({ mountPoint }) => mountPoint === '/work'));
+    assert.ok(perl.memory.reduce((sum, { savedBytes }) => sum + savedBytes, 0) > 8 << 20);
+    assert.ok((statistics?.pagesWritten ?? 0) > 2048);
+
+    const { memory, openedFiles, closedFiles } = await diffContainers(join(first, 'main'), join(second, 'main'));
+    const [ofPerl, ofSleep] = memory;
+    assert.ok(ofPerl && ofPerl.changedPages >= 10 && ofPerl.changedPages < 200, JSON.stringify(ofPerl));
+    assert.ok(ofPerl.samePages > 2000);
+    // The page on which CRIU's own code in it keeps its signal frame.
+    assert.ok(ofSleep && ofSleep.changedPages <= 2);
+    assert.deepEqual([openedFiles, closedFiles], [[], []]);
   });
 
   test('pushed as an image, it has the annotations CRI-O and containerd look for, and comes back whole', async () => {

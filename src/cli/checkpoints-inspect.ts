@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import {
+  diffContainers,
+  type InspectedContainer,
+  type InspectedProcess,
+  inspectContainer,
+} from '../checkpoint/index.ts';
+import type { SourceFlags } from './checkpoints.ts';
+import { bytes } from './checkpoints-show.ts';
+import { oneContainer, withCheckpoint } from './checkpoints-source.ts';
+import { printResult, table } from './output.ts';
+
+export async function inspect(source: string, flags: SourceFlags): Promise<void> {
+  await withCheckpoint(source, flags, async (checkpoint) => {
+    const names = flags.container === undefined ? checkpoint.containers : [oneContainer(checkpoint, flags.container)];
+    const containers: (InspectedContainer & { name: string })[] = [];
+    for (const name of names) containers.push({ name, ...(await inspectContainer(join(checkpoint.directory, name))) });
+    await printResult({ source, containers }, flags.output, () => containers.map(describe).join('\n'));
+  });
+}
+
+export async function diff(first: string, second: string, flags: SourceFlags): Promise<void> {
+  await withCheckpoint(first, flags, (before) =>
+    withCheckpoint(second, flags, async (after) => {
+      const [one, other] = [oneContainer(before, flags.container), oneContainer(after, flags.container)];
+      const result = await diffContainers(join(before.directory, one), join(after.directory, other));
+      await printResult(result, flags.output, () => {
+        const rows = result.memory.map((process) => [
+          String(process.pid),
+          String(process.samePages),
+          String(process.changedPages),
+          String(process.addedPages),
+          String(process.removedPages),
+        ]);
+        const files = [
+          ...result.openedFiles.map((file) => `+ ${file}\n`),
+          ...result.closedFiles.map((file) => `- ${file}\n`),
+        ];
+        return `${table(['PID', 'SAME PAGES', 'CHANGED', 'ADDED', 'REMOVED'], rows)}${files.join('')}`;
+      });
+    }),
+  );
+}
+
+function describe({ name, processes, mounts, statistics }: InspectedContainer & { name: string }): string {
+  const lines = [`container ${name}`];
+  const tree = (parent: number, indent: string): void => {
+    for (const process of processes.filter((one) => one.parent === parent)) {
+      lines.push(`${indent}${titleOf(process)}`, ...detailsOf(process, `${indent}    `));
+      tree(process.pid, `${indent}  `);
+    }
+  };
+  tree(0, '  ');
+  lines.push('  mounts', ...mounts.map(({ mountPoint, source }) => `    ${mountPoint} (${source})`));
+  if (statistics !== undefined) {
+    lines.push('  statistics', ...Object.entries(statistics).map(([key, value]) => `    ${key} ${value}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function titleOf({ pid, name, commandLine, threads }: InspectedProcess): string {
+  const command = commandLine.length === 0 ? name : printable(commandLine.join(' '));
+  return `${pid} ${command}${threads > 1 ? ` (${threads} threads)` : ''}`;
+}
+
+function detailsOf({ openFiles, memory }: InspectedProcess, indent: string): string[] {
+  return [
+    ...openFiles.map(({ descriptor, kind, name }) => `${indent}${descriptor} ${kind} ${printable(name)}`),
+    ...memory
+      .filter(({ savedBytes }) => savedBytes > 0)
+      .map(
+        ({ start, end, access, name, savedBytes, sizeBytes }) =>
+          `${indent}${start}-${end} ${access} ${bytes(savedBytes)} of ${bytes(sizeBytes)} ${printable(name)}`,
+      ),
+  ];
+}
+
+/** What processes call themselves must not move anybody's cursor. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
+}
