@@ -1,3 +1,5 @@
+import { keepsSchedulingGates } from '../kubernetes/index.ts';
+
 /** What is known of a cluster from outside its nodes. */
 export interface ClusterFacts {
   version: { major: number; minor: number };
@@ -56,9 +58,9 @@ function ofServer({ version: { major, minor }, served, webhook }: ClusterFacts):
     ),
     either(
       'schedulingGates',
-      since(27),
+      keepsSchedulingGates({ major, minor }),
       'gates hold suspended pods',
-      "before 1.27: suspended pods of controllers are held by an annotation, with Fermata's scheduler; restore: Manual does not hold bare pods",
+      "before 1.27: suspended pods are held by an annotation, which only Fermata's scheduler heeds",
     ),
     either(
       'policy/v1',

@@ -54,6 +54,11 @@ export interface ServerVersion {
   minor: number;
 }
 
+/** Scheduling gates are on since 1.27 (beta; KEP-3521); a server before that drops the field. */
+export function keepsSchedulingGates({ major, minor }: ServerVersion): boolean {
+  return major > 1 || minor >= 27;
+}
+
 /** A real Kubernetes API, over HTTP. Of an object that a delete removed at once, only names and UID are sure to come back. */
 export class HttpStore implements ObjectStore {
   readonly #transport: HttpTransport;

@@ -4,7 +4,7 @@ export * from './certificates/index.ts';
 export { type CustomResourceManifest, customResourceDefinitions, type ManifestOptions } from './crd.ts';
 export * from './election/index.ts';
 export { EventRecorder } from './event-recorder.ts';
-export { HttpStore, type HttpStoreOptions, type ServerVersion } from './http-store.ts';
+export { HttpStore, type HttpStoreOptions, keepsSchedulingGates, type ServerVersion } from './http-store.ts';
 export { type ClusterAccess, IN_CLUSTER, type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
 export { KubeletCheckpoints, type KubeletCheckpointsOptions } from './kubelet-checkpoints.ts';
 export { type Backoff, ReconcileLoop, type ReconcileOptions, type Requeue } from './reconcile-loop.ts';

@@ -1,5 +1,5 @@
 import { GroupController, InterruptionController, RetentionController, WorkloadMetrics } from '../controllers/index.ts';
-import { EventRecorder } from '../kubernetes/index.ts';
+import { EventRecorder, keepsSchedulingGates } from '../kubernetes/index.ts';
 import { type LeaderElectionFlags, startLed } from './election.ts';
 import { type ClusterOptions, connect, type Running } from './role.ts';
 
@@ -10,6 +10,8 @@ const NAME = 'fermata-controller';
 export async function startController(options: ControllerRoleOptions): Promise<Running> {
   const { podNamespace, vitals, ...dependencies } = await connect('controller', options);
   const metrics = new WorkloadMetrics(vitals.metrics, dependencies.clock);
+  const knowsGates = async (signal: AbortSignal): Promise<boolean> =>
+    keepsSchedulingGates(await dependencies.store.version({ signal }));
   await vitals.start();
   const role = { name: NAME, flags: options, podNamespace, vitals, isReady: () => metrics.isRead };
   const led = startLed(role, dependencies, (store) => {
@@ -17,7 +19,7 @@ export async function startController(options: ControllerRoleOptions): Promise<R
     const events = new EventRecorder(parts, { component: NAME });
     const controllers = [
       new GroupController({ ...parts, events }),
-      new InterruptionController({ ...parts, events, metrics }),
+      new InterruptionController({ ...parts, events, metrics, knowsGates }),
       new RetentionController({ ...parts, events }),
     ];
     return {

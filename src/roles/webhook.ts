@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { PodIdentity, reviewPod } from '../controllers/index.ts';
-import { AdmissionServer, announceAuthorities, SharedCertificate } from '../kubernetes/index.ts';
+import { AdmissionServer, announceAuthorities, keepsSchedulingGates, SharedCertificate } from '../kubernetes/index.ts';
 import { exponentialBuckets } from '../metrics/index.ts';
 import { type ClusterOptions, connect, type Running } from './role.ts';
 
@@ -62,9 +62,7 @@ export async function startWebhook(options: WebhookRoleOptions): Promise<Running
     secret: { namespace, name: options.secretName ?? 'fermata-webhook-certificate' },
     server: { commonName: 'fermata-webhook', names, addresses },
     onCertificate: async (current, signal) => {
-      const { major, minor } = await parts.store.version({ signal });
-      // Beta, and on, since 1.27 (KEP-3521); before, the field is dropped.
-      knowsGates = major > 1 || minor >= 27;
+      knowsGates = keepsSchedulingGates(await parts.store.version({ signal }));
       const name = options.configurationName ?? 'fermata';
       // First whom to trust, then what to trust.
       await announceAuthorities(parts.store, { name, authorities: current.authorities }, signal);

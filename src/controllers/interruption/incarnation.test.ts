@@ -82,6 +82,14 @@ test('restore: Manual is held by the gate', () => {
   ]);
 });
 
+test('where the server knows no gates, restore: Manual is held by the annotation', () => {
+  const pod = nextIncarnation(checkpoint({ restore: 'Manual' }), { knowsGates: false });
+  assert.equal(pod.spec.schedulingGates, undefined);
+  assert.equal(pod.metadata.annotations?.['fermata.dev/held'], 'suspended until it is resumed');
+  const automatic = nextIncarnation(checkpoint(), { knowsGates: false });
+  assert.equal(automatic.metadata.annotations?.['fermata.dev/held'], undefined);
+});
+
 test('after failed restores the next try knows when and where not', () => {
   const annotations = nextIncarnation(checkpoint({ failures: 2 })).metadata.annotations;
   assert.equal(annotations?.['fermata.dev/restore-failures'], '2');

@@ -27,9 +27,10 @@ const OF_THE_LAST = [
 /**
  * The pod that goes on where the checkpointed one stopped: same name, labels and owner, made from the recorded
  * template. It keeps the workload's place in the queue (`first-enqueued`) and counts its incarnations. With
- * `restore: Manual` a scheduling gate holds it until somebody resumes it.
+ * `restore: Manual` a scheduling gate holds it until somebody resumes it; where the server knows no gates, an annotation that
+ * Fermata's scheduler heeds.
  */
-export function nextIncarnation(checkpoint: PodCheckpoint): Draft<Pod> {
+export function nextIncarnation(checkpoint: PodCheckpoint, { knowsGates = true } = {}): Draft<Pod> {
   const template = checkpoint.status?.checkpointedPodTemplate;
   if (template === undefined) {
     throw new FermataError(
@@ -48,7 +49,9 @@ export function nextIncarnation(checkpoint: PodCheckpoint): Draft<Pod> {
   for (const name of OF_THE_LAST) delete annotations[name];
   const marks = incarnationMarks(checkpoint);
   const gates = (spec.schedulingGates ?? []).filter((gate) => gate.name !== SUSPENDED_GATE);
-  if (checkpoint.spec.restore === 'Manual') gates.push({ name: SUSPENDED_GATE });
+  const isManual = checkpoint.spec.restore === 'Manual';
+  if (isManual && knowsGates) gates.push({ name: SUSPENDED_GATE });
+  if (isManual && !knowsGates) annotations[HELD_ANNOTATION] = 'suspended until it is resumed';
   const { schedulingGates: _, ...rest } = spec;
   const draft = {
     metadata: {

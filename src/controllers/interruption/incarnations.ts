@@ -24,16 +24,23 @@ export function isReplacedByController({ status }: PodCheckpoint): boolean {
 export class Incarnations {
   readonly #store: ObjectStore;
   readonly #controlled: ControlledWorkloads;
+  readonly #knowsGates: (signal: AbortSignal) => Promise<boolean>;
 
-  constructor(store: ObjectStore, controlled: ControlledWorkloads) {
-    this.#store = store;
+  /** @param parts.knowsGates whether the server keeps scheduling gates; default: it does */
+  constructor(
+    parts: { store: ObjectStore; knowsGates?: (signal: AbortSignal) => Promise<boolean> },
+    controlled: ControlledWorkloads,
+  ) {
+    this.#store = parts.store;
+    this.#knowsGates = parts.knowsGates ?? (async () => true);
     this.#controlled = controlled;
   }
 
   /** Throws what the server refuses the pod with. */
   async of(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<NextPod> {
     if (isReplacedByController(checkpoint)) return this.#replacement(checkpoint, signal);
-    const pod = await this.#createOrAdopt(checkpoint, nextIncarnation(checkpoint), signal);
+    const knowsGates = checkpoint.spec.restore !== 'Manual' || (await this.#knowsGates(signal));
+    const pod = await this.#createOrAdopt(checkpoint, nextIncarnation(checkpoint, { knowsGates }), signal);
     if (pod !== undefined) return { type: 'Pod', pod };
     return {
       type: 'Waits',

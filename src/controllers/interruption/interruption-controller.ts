@@ -33,6 +33,7 @@ export interface ControllerDependencies {
   log: Log;
   events: EventRecorder;
   metrics?: WorkloadMetrics;
+  knowsGates?: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** First wait after a failed restore; it doubles with each failure in a row. */
@@ -77,7 +78,7 @@ export class InterruptionController {
     this.#events = dependencies.events;
     this.#gone = new GoneIncarnations(dependencies);
     this.#controlled = new ControlledWorkloads(dependencies.store);
-    this.#incarnations = new Incarnations(dependencies.store, this.#controlled);
+    this.#incarnations = new Incarnations(dependencies, this.#controlled);
     this.#loop = new ReconcileLoop(dependencies, {
       name: 'interruption',
       concurrency: 8,
