@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { seededRandom } from '../clock/index.ts';
 import {
   formatOf,
+  generateApplications,
   generateLublin,
   generateResearch,
   nodeWorld,
@@ -80,7 +81,13 @@ function generated(model: string, flags: SimulateFlags): ReadTrace {
     const research = generateResearch({ nodes, days }, random);
     return { ...made(research.jobs), nodes: research.nodes };
   }
-  if (model !== 'lublin') throw new UsageError(`There is no model "${model}" of work.`, 'Use lublin or research.');
+  if (model === 'applications') {
+    const applications = generateApplications(wholeNumber('--generate-jobs', flags.generateJobs), random);
+    return { ...made(applications.jobs), nodes: applications.nodes };
+  }
+  if (model !== 'lublin') {
+    throw new UsageError(`There is no model "${model}" of work.`, 'Use lublin, research or applications.');
+  }
   if (flags.processors === undefined) throw new UsageError('lublin needs to know the machine.', 'Give --processors.');
   const processors = wholeNumber('--processors', flags.processors);
   const jobs = wholeNumber('--generate-jobs', flags.generateJobs);

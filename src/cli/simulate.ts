@@ -53,8 +53,11 @@ export function register(program: Command): void {
     .description('what a scheduling policy would have made of a trace: utilisation, waits, lost work')
     .option('--trace <file>', 'what jobs there were: a log of a batch system, a trace of a cluster, plain or gzip')
     .option('--format <name>', 'swf, openb, philly, google, kubernetes or recording (default: by the name of the file)')
-    .option('--generate <model>', 'work without a trace: lublin (batch machine) or research (mixed cluster)')
-    .option('--generate-jobs <number>', 'jobs of lublin', '10000')
+    .option(
+      '--generate <model>',
+      'work without a trace: lublin (batch machine), research (mixed cluster), applications',
+    )
+    .option('--generate-jobs <number>', 'jobs of lublin and applications', '10000')
     .option('--generate-nodes <number>', 'nodes of research', '40')
     .option('--generate-days <number>', 'days of research', '30')
     .option('--load <share>', 'what the jobs of lublin ask for, as a share of the processors (default: the model’s)')

@@ -1,4 +1,5 @@
 export { CAPABILITIES, CAPABILITY_NAMES, type Capability } from './fermata/capabilities.ts';
+export { generateApplications } from './generate/applications.ts';
 export { atLoad, generateLublin } from './generate/lublin.ts';
 export { generateResearch } from './generate/research.ts';
 export { type Distribution, type MeasureInput, type Metrics, measure, URGENT_PRIORITY } from './metrics.ts';

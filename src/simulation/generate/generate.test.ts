@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom } from '../../clock/index.ts';
+import { generateApplications } from './applications.ts';
 import { Chance } from './chance.ts';
 import { generateLublin } from './lublin.ts';
 import { generateResearch } from './research.ts';
@@ -63,6 +64,16 @@ test('research: every kind of work is there, steps of pipelines follow one anoth
     if (after !== undefined) assert.ok((ids.get(after) ?? Infinity) < index);
   const services = jobs.filter(({ queue }) => queue === 'service');
   assert.ok(mean(services.map(({ usedShare }) => usedShare ?? 1)) < 0.2);
+});
+
+test('applications: ordinary work for 85 % of the GPUs, with the dump times that were measured', () => {
+  const { jobs, nodes } = generateApplications(20_000, seededRandom(1));
+  const gpus = nodes.reduce((sum, { gpuMillis }) => sum + gpuMillis / 1_000, 0);
+  const ordinary = jobs.filter(({ priority }) => priority === 0);
+  const work = ordinary.reduce((sum, job) => sum + job.runSeconds, 0);
+  assert.ok(Math.abs(work / gpus / (jobs.at(-1)?.submitSeconds ?? 1) - 0.85) < 0.03);
+  assert.deepEqual([...new Set(ordinary.map(({ dumpSeconds }) => dumpSeconds))].length, 10);
+  assert.ok(jobs.some(({ priority }) => priority === 400));
 });
 
 test('the same seed makes the same work', () => {

@@ -23,6 +23,8 @@ export interface TraceJob {
   readonly priority?: number;
   /** Mean share of its processors that it keeps busy, 0 to 1; absent: not known, taken as 1. */
   readonly usedShare?: number;
+  /** How long its dump takes, where that was measured; absent: what the world's costs say. */
+  readonly dumpSeconds?: number;
   /** False: it cannot be checkpointed. */
   readonly checkpointable?: boolean;
   /** Id of the job that must have ended first (pipelines); it must stand earlier in the trace. */

@@ -200,7 +200,8 @@ export class PriorityPolicy implements WorldPolicy {
     const { dumpSeconds, restoreSeconds, nodeBytesPerSecond, storeBytesPerSecond } = this.#stage.world.costs;
     const disks = this.#stage.world.isPool ? victim.job.processors : Math.max(1, victim.parts.length);
     const transfer = victim.imageBytes / (storeBytesPerSecond ?? nodeBytesPerSecond * disks);
-    return doneBy(victim, now) - victim.savedSeconds > dumpSeconds + restoreSeconds + 2 * transfer;
+    const dump = victim.job.dumpSeconds ?? dumpSeconds + transfer;
+    return doneBy(victim, now) - victim.savedSeconds > dump + restoreSeconds + transfer;
   }
 
   #dumpSettled(work: Work): void {

@@ -196,8 +196,10 @@ export class Stage {
     this.#leave(work);
     this.#enter(work, 'dumping');
     const { dumpSeconds, dumpFailureShare } = this.world.costs;
+    const measured = work.job.dumpSeconds;
+    const [bytes, seconds] = measured === undefined ? [work.imageBytes, dumpSeconds] : [0, measured];
     const fails = dumpFailureShare > 0 && this.#options.random() < dumpFailureShare;
-    this.#transfer(work, work.imageBytes, dumpSeconds, () => {
+    this.#transfer(work, bytes, seconds, () => {
       this.#leave(work);
       if (fails) {
         this.ledger.dumpsFailed++;
