@@ -3,16 +3,19 @@ import { rfc3339 } from '../clock/index.ts';
 import { isApiError } from '../kubernetes/index.ts';
 import {
   FermataError,
+  INTERRUPTION_POLICIES,
   isOnlyState,
   PINNED_ANNOTATION,
   POD_CHECKPOINTS,
+  PODS,
   type PodCheckpoint,
   parseDuration,
 } from '../model/index.ts';
-import type { ObjectFlags, StoreFlags } from './checkpoints.ts';
+import type { CollectFlags, ObjectFlags } from './checkpoints.ts';
 import { bytes } from './checkpoints-show.ts';
 import { archiveName, withStore } from './checkpoints-source.ts';
 import { type Cluster, withCluster } from './cluster.ts';
+import { UsageError } from './exit.ts';
 import { printResult, table } from './output.ts';
 
 const signal = new AbortController().signal;
@@ -53,11 +56,15 @@ export async function remove(name: string, flags: ObjectFlags): Promise<void> {
   process.stdout.write(`${name} is let go\n`);
 }
 
-export async function collect(flags: StoreFlags): Promise<void> {
-  const youngMilliseconds = parseDuration(flags.grace ?? '1h');
-  const graces = { ...DEFAULT_GARBAGE_GRACES, youngMilliseconds };
+export async function collect(flags: CollectFlags): Promise<void> {
+  if (flags.store !== undefined) await collectInStore(flags.store, flags);
+  else await sayWhatGoes(flags);
+}
+
+async function collectInStore(url: string, flags: CollectFlags): Promise<void> {
+  const graces = { ...DEFAULT_GARBAGE_GRACES, youngMilliseconds: parseDuration(flags.grace) };
   const dryRun = flags.dryRun === true;
-  const report = await withStore(flags.store, (store) => collectGarbage(store, { signal, graces, dryRun }));
+  const report = await withStore(url, (store) => collectGarbage(store, { signal, graces, dryRun }));
   await printResult(report, flags.output, () => {
     const { removed, waiting, freedBytes, skipped } = report;
     const rows = [
@@ -67,6 +74,34 @@ export async function collect(flags: StoreFlags): Promise<void> {
     const skips = skipped.map(({ tenant, why }) => `Nothing of ${tenant} was touched: ${why}\n`).join('');
     const all = rows.length === 0 ? '' : table(['BLOB', 'SIZE', 'WHY', 'WHAT'], rows);
     return `${skips}${all}${dryRun ? '' : `${bytes(freedBytes)} freed\n`}`;
+  });
+}
+
+async function sayWhatGoes(flags: CollectFlags): Promise<void> {
+  if (flags.dryRun !== true) {
+    throw new UsageError(
+      "a cluster's controller lets checkpoints go by itself",
+      'with --dry-run this says which and why; fermata checkpoints rm lets one go; --store names a store to clean',
+    );
+  }
+  const { expendableCheckpoints } = await import('../controllers/index.ts');
+  const going = await withCluster(flags, async ({ store, namespace }) => {
+    // Limits are of namespaces, and pods are in the namespace of their checkpoints.
+    const where = flags.allNamespaces === true ? {} : { namespace };
+    const [checkpoints, pods, policies] = [
+      await store.list(POD_CHECKPOINTS, where),
+      await store.list(PODS, where),
+      await store.list(INTERRUPTION_POLICIES, {}),
+    ];
+    const objects = { checkpoints: checkpoints.items, pods: pods.items, policies: policies.items };
+    return expendableCheckpoints(objects, Date.now());
+  });
+  await printResult(going, flags.output, () => {
+    if (going.length === 0) return 'no checkpoint is to go\n';
+    return table(
+      ['CHECKPOINT', 'WHY', 'BECAUSE'],
+      going.map((one) => [one.id, one.why, 'because' in one ? one.because : 'no longer needed']),
+    );
   });
 }
 

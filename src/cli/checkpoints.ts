@@ -11,11 +11,16 @@ export interface SourceFlags {
 
 export interface StoreFlags {
   store: string;
-  keys?: string;
-  dryRun?: boolean;
-  grace?: string;
   output?: OutputFormat;
 }
+
+export type CollectFlags = ClusterFlags & {
+  store?: string;
+  dryRun?: boolean;
+  grace: string;
+  allNamespaces?: boolean;
+  output?: OutputFormat;
+};
 
 export type ListFlags = ClusterFlags & { allNamespaces?: boolean; store?: string; output?: OutputFormat };
 export type ObjectFlags = ClusterFlags & { store?: string; force?: boolean; unpin?: boolean };
@@ -114,14 +119,16 @@ export function register(program: Command): void {
     .option('--force', 'though it is pinned, or the only copy of what a suspended workload computed')
     .action(async (name: string, flags: ObjectFlags) => (await import('./checkpoints-let-go.ts')).remove(name, flags));
 
-  checkpoints
-    .command('gc')
-    .description('remove from a store what no archive and no upload needs; may run beside them')
-    .requiredOption('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+  clusterOptions(checkpoints.command('gc'))
+    .description(
+      'remove from a store what no archive and no upload needs, beside them; of a cluster say what its controller lets go',
+    )
+    .option('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
     .option('--grace <duration>', 'what was written later stays, and what is found goes so much later', '1h')
-    .option('--dry-run', 'only say what would go, and why')
+    .option('--dry-run', 'only say what would go, and why; in a cluster there is nothing else')
+    .option('-A, --all-namespaces', 'of all namespaces of the cluster')
     .addOption(outputOption())
-    .action(async (flags: StoreFlags) => (await import('./checkpoints-let-go.ts')).collect(flags));
+    .action(async (flags: CollectFlags) => (await import('./checkpoints-let-go.ts')).collect(flags));
   checkpoints
     .command('du')
     .description('say how much room the archives of each namespace take in a store')

@@ -4,6 +4,7 @@ export { type ReviewParts, reviewPod } from './identity/review-pod.ts';
 export { nextIncarnation } from './interruption/incarnation.ts';
 export { InterruptionController } from './interruption/interruption-controller.ts';
 export { WorkloadMetrics } from './interruption/workload-metrics.ts';
+export { expendableCheckpoints } from './retention/cluster-retention.ts';
 export { RetentionController } from './retention/retention-controller.ts';
 export { checkpointName } from './scheduling/draft-checkpoint.ts';
 export { Scheduler, type SchedulerOptions } from './scheduling/scheduler.ts';

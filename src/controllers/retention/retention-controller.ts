@@ -21,13 +21,11 @@ import {
   workloadOfPod,
 } from '../../model/index.ts';
 import type { ControllerDependencies } from '../interruption/interruption-controller.ts';
+import { ORPHANED } from './cluster-retention.ts';
 import { labelsOf, overLimits } from './limits-view.ts';
 import { RetentionPolicies } from './retention-policies.ts';
 import { WorkloadIndex } from './workload-index.ts';
 import { retainedCheckpoint, retainedWorkload } from './workload-view.ts';
-
-/** Why checkpoints go of workloads that are no more. */
-const ORPHANED: ReadonlySet<string> = new Set(['WorkloadEnded', 'WorkloadDeleted']);
 
 /**
  * Lets checkpoints go that nobody needs any more, by the rules of the checkpoint room. It only asks for the deletion of
