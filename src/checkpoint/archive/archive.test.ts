@@ -3,10 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, statSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { SystemClock } from '../../clock/index.ts';
 import { FermataError } from '../../model/index.ts';
 import { newAgeIdentity } from '../keys/identity.ts';
 import { MemoryStore } from '../stores/memory-store.ts';
+import { CheckpointArchive } from './checkpoint-archive.ts';
 import { manifestKey } from './names.ts';
+import { Killed, MortalStore } from './testing-faulty-store.ts';
 import { ArchiveGround, pages, treeOf } from './testing-ground.ts';
 
 const FILES = {
@@ -174,4 +177,27 @@ test('names that lead elsewhere are no names', async () => {
   for (const archive of ['', '..', 'a/b', 'A', 'a'.repeat(200)]) {
     await assert.rejects(ground.upload(new MemoryStore(), source, archive), hasCode('ArchiveNameInvalid'));
   }
+});
+
+test('an archive that is removed again, or stored again after that, takes nothing from those that are based on it', async () => {
+  using ground = new ArchiveGround();
+  const store = new MemoryStore();
+  const source = ground.directory('source', { 'pages-1.img': pages(100, 1) });
+  await ground.upload(store, source, 'one');
+  const two = await ground.upload(store, source, 'two', { basedOn: ['one'] });
+  assert.ok(two.sentBytes < 5_000, `${two.sentBytes}`);
+  const archive = new CheckpointArchive({ store, clock: new SystemClock(), keys: ground.keys });
+  const signal = new AbortController().signal;
+  // A finalizer that could not be written the first time has it done once more.
+  for (let again = 0; again < 2; again++) await archive.remove({ tenant: 'team-a', archive: 'one' }, signal);
+  assert.deepEqual(treeOf(await ground.download(store, 'two')), treeOf(source));
+  const cut = new MortalStore(store, 12);
+  await assert.rejects(ground.upload(cut, ground.directory('next', { 'pages-1.img': pages(100, 2) }), 'one'), Killed);
+  assert.notEqual(await store.head('team-a/claims/one'), undefined);
+  await archive.remove({ tenant: 'team-a', archive: 'one' }, signal);
+  assert.deepEqual(treeOf(await ground.download(store, 'two')), treeOf(source));
+  assert.deepEqual(
+    (await blobsOf(store)).filter((key) => key.includes('claims') || key.includes('archives/one')),
+    [],
+  );
 });
