@@ -52,12 +52,10 @@ async function listCluster(flags: ListFlags): Promise<void> {
     if (items.length === 0) return `no checkpoints${all ? '' : ' in this namespace; -A shows all'}\n`;
     const columns = (kindOf(POD_CHECKPOINTS)?.columns ?? []).filter(({ priority }) => priority === 0);
     return table(
-      [...(all ? ['NAMESPACE'] : []), ...columns.map(({ name }) => name.toUpperCase()), 'SIZE', 'PINNED'],
+      [...(all ? ['NAMESPACE'] : []), ...columns.map(({ name }) => name.toUpperCase()), 'PINNED'],
       items.map((item) => [
         ...(all ? [item.metadata.namespace ?? ''] : []),
         ...columns.map(({ value }) => String(value(item, Date.now()))),
-        bytes((item.status?.checkpointedContainers ?? []).reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0)),
-        item.metadata.annotations?.[PINNED_ANNOTATION] === undefined ? '' : 'yes',
       ]),
     );
   });
