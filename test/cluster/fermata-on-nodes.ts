@@ -36,7 +36,7 @@ interface NodesHere {
   roots: Record<string, string>;
   /** Kubelets that are asked directly, by node: flags of `fermata agent`. The others are asked through the API server. */
   kubelets?: Record<string, string[]>;
-  /** Program that ends a part of a node at once and starts it again: it is given the node's name and the part's. */
+  /** Program that ends the kubelet of a node at once and starts it again: it is given the node's name. */
   restart?: string;
   /** Image with `sh`, `/bin/busybox`, and `/counter MIB`, which counts in memory and prints `n=1`, `n=2`, then every fifth. */
   image: string;
@@ -67,8 +67,8 @@ export interface Ground {
   steps(name: string): Promise<number[]>;
   /** Ends the agent of the node at once, and starts it again. */
   killAgent(node: string): Promise<void>;
-  /** Ends the kubelet or the container runtime of the node at once, and starts it again. */
-  restart(node: string, part: 'kubelet' | 'containerd'): Promise<void>;
+  /** Ends the kubelet of the node at once, and starts it again. */
+  restartKubelet(node: string): Promise<void>;
   cordon(node: string, unschedulable: boolean): Promise<void>;
   /** Creates a Job or StatefulSet with one such pod at a time. */
   controlled(type: ResourceType<KubeObject>, name: string, options: PodOptions): Promise<KubeObject>;
@@ -246,11 +246,11 @@ function groundOf(
       await mkdir(join(shared, name), { recursive: true });
       return store.create(PODS, draftOf(name, options, { namespace, image: here.image, folder: join(shared, name) }));
     },
-    restart: async (node, part) => {
-      assert.ok(here.restart, 'nobody says how a part of a node is started again');
+    restartKubelet: async (node) => {
+      assert.ok(here.restart, 'nobody says how a kubelet is started again');
       // What is started is none of this run's processes.
       const { FERMATA_TEST_RUN: _, ...env } = process.env;
-      const [status] = await once(spawn(here.restart, [node, part], { env, stdio: 'inherit' }), 'exit');
+      const [status] = await once(spawn(here.restart, [node], { env, stdio: 'inherit' }), 'exit');
       assert.equal(status, 0);
     },
     controlled: async (type, name, options) => {

@@ -21,12 +21,7 @@ trap down EXIT
 trap 'exit 130' INT TERM
 "$scripts/up.sh" 2
 export KUBECONFIG=$LAB/run/kc/admin.conf
-# Any part of a node may be started again by a test: its file system is reached through a process that does nothing but be there.
-for node in node1 node2; do
-  nsenter -t "$(cat "$LAB/run/pid/containerd-$node")" -m -r /bin/sleep infinity >/dev/null 2>&1 &
-  echo $! >"$LAB/run/pid/root-$node"
-done
-root() { echo "/proc/$(cat "$LAB/run/pid/root-$1")/root"; }
+root() { echo "/proc/$(cat "$LAB/run/pid/containerd-$1")/root"; }
 # The one kubelet is asked directly, the other through the API server.
 keys=$LAB/run/pki
 kubelet1=$(printf '"--kubelet-url","https://127.0.0.1:10250","--kubelet-ca","%s","--kubelet-client-certificate","%s","--kubelet-client-key","%s"' \
