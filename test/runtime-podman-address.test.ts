@@ -23,6 +23,28 @@ for my $n (1 .. 1_000_000) {
 }
 `;
 
+/** Echoes the lines of its one client, and ends with it. */
+const ECHO = `
+use IO::Socket::INET;
+my $l = IO::Socket::INET->new(LocalPort => 7000, Listen => 1, ReuseAddr => 1) or die $!;
+my $s = $l->accept;
+while (sysread $s, my $text, 100) { syswrite $s, $text }
+`;
+
+/** Resolves for all when the last one has come. */
+function meeting(count: number): () => Promise<void> {
+  let left = count;
+  let open = (): void => undefined;
+  const all = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return () => {
+    left -= 1;
+    if (left === 0) open();
+    return all;
+  };
+}
+
 /** Echoes lines; says which addresses connected. */
 async function echoServer(): Promise<{ server: Server; port: number; peers: string[] }> {
   const peers: string[] = [];
@@ -59,10 +81,10 @@ describe('podman runtime: addresses of pods', { skip }, () => {
     assert.match(note, /^\d+$/);
     return Number(note);
   };
-  const client = (port: number) =>
+  const client = (port: number, address = ground.service.layout.network.gateway) =>
     perl(CLIENT, {
       env: [
-        { name: 'SERVER', value: `${ground.service.layout.network.gateway}:${port}` },
+        { name: 'SERVER', value: `${address}:${port}` },
         { name: 'WHO', value: 'client' },
       ],
       volumeMounts: [{ name: 'work', mountPath: '/work' }],
@@ -119,5 +141,37 @@ describe('podman runtime: addresses of pods', { skip }, () => {
     } finally {
       server.close();
     }
+  });
+
+  test('two pods that talk, dumped and restored as a group, go on with their connection', async () => {
+    const work = await ground.directory('pair');
+    const server = ground.pod([perl(ECHO)]);
+    const serverUid = await begin(node, server);
+    const talker = ground.pod([client(7000, await addressOf(serverUid))], {}, { work });
+    const pair = [
+      { run: server, uid: serverUid, directory: join(ground.folder, 'server-checkpoint') },
+      { run: talker, uid: await begin(node, talker), directory: join(ground.folder, 'talker-checkpoint') },
+    ];
+    await until('it counts', async () => (await countOf(work)) > 10);
+    const dumped = meeting(pair.length);
+    const decide = async (): Promise<boolean> => {
+      await dumped();
+      return true;
+    };
+    const order = { leaveRunning: false, timeoutMilliseconds: 60_000, decide };
+    await Promise.all(pair.map(({ uid, directory }) => node.checkpointPod(uid, { ...order, directory })));
+    await Promise.all(pair.map(({ uid }) => node.removePod(uid, 0)));
+    const at = await countOf(work);
+    const losses: string[] = [];
+    const back = meeting(pair.length);
+    const next = pair.map(({ run, directory }) => ({ run: ground.next(run), directory }));
+    await Promise.all(
+      next.map(({ run, directory }) =>
+        node.restorePod(run, directory, { hold: back, onLoss: (what) => losses.push(what) }),
+      ),
+    );
+    await until('it counts on', async () => (await countOf(work)) > at + 10, 60_000);
+    assert.deepEqual(losses, []);
+    for (const { run } of next) await node.removePod(run.pod.metadata.uid, 0);
   });
 });
