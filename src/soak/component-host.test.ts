@@ -25,6 +25,7 @@ function hostOf(clock: VirtualClock, lives: string[]): ComponentHost {
     recorder,
     api: new ApiServer({ clock, random: chance.random, recorder }),
     storage: new MemoryStorage(new MemoryFiles()),
+    remote: undefined,
     outputs: new SimulatedOutputs(),
     alarms: new WorldAlarms(clock),
     log: () => SILENT_LOG,

@@ -16,6 +16,8 @@ export interface FaultRates {
   start: Partial<Record<StartFault, number>>;
   /** At each file that is written below a node's checkpoints. */
   disk: Partial<Record<DiskFault, number>>;
+  /** At each request to the store of archives. Absent: there is no store, and checkpoints stay on their nodes. */
+  store?: Partial<Record<StoreFault, number>>;
   /** A day. */
   component: Partial<Record<ComponentFault, number>>;
   /** A day and a node. */
@@ -45,6 +47,8 @@ export type RestoreFaultName = 'fail' | 'hang' | 'slow' | 'die';
 export type StartFault = 'fail' | 'slow';
 /** `full`: no room left for it. `rot`: some time later a bit of it has flipped. */
 export type DiskFault = 'full' | 'rot';
+/** `unreachable`: nothing was done. `cutOff`: half of it was. */
+export type StoreFault = 'slow' | 'unreachable' | 'cutOff';
 /**
  * `kill`: at any time; comes back. `apiRestart`: the API server is away for a while. `twin`: a second controller believes
  * for a while that it is the leader. `twoLeaders`: for a while scheduler, controllers, or both have two replicas with a
@@ -136,6 +140,13 @@ const PROFILES = {
   nodes: () => ({ ...NOTHING, ...NODES }),
   all: () => ALL,
   storm: () => scaled(ALL, () => 5),
+  // Nodes are lost, and what was stored comes back elsewhere.
+  store: () => ({
+    ...ALL,
+    disk: { full: 0.002 },
+    node: { ...NODES.node, lost: 0.3 },
+    store: { slow: 0.3, unreachable: 0.1, cutOff: 0.05 },
+  }),
   // Some faults hide others: each seed has its own mixture, some of none and some of far too many (A. Groce et al.,
   // "Swarm Testing", ISSTA 2012).
   swarm: (seed: number) => {

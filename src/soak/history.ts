@@ -158,6 +158,8 @@ export interface InventoryEntry {
   kind: 'inventory';
   at: number;
   nodes: NodeInventory[];
+  /** UIDs of the PodCheckpoints of which the store holds something; absent: there is no store. */
+  archives?: string[];
   /** Alarms of the clock that are still set, the world's own aside; only after `stopped` must there be none. */
   alarms: number;
   /** Components that did not end when they were asked to; only after `stopped`. */

@@ -1,4 +1,4 @@
-import { Agent, MemoryJournal, volumeFolder } from '../agent/index.ts';
+import { Agent, type Archive, MemoryJournal, volumeFolder } from '../agent/index.ts';
 import type { Timer } from '../clock/index.ts';
 import { type Runtime, SimulatedRuntime } from '../runtime/index.ts';
 import { MemoryVolumes, SandboxNode } from '../sandbox/index.ts';
@@ -6,6 +6,7 @@ import { ComponentHost, type Life, type Program } from './component-host.ts';
 import type { NodeInventory } from './history.ts';
 import { nodeDisk } from './node-disk.ts';
 import { ObservedMachine } from './observed-machine.ts';
+import { RemoteArchive } from './remote-store.ts';
 import { runtimeFaults } from './runtime-faults.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -152,6 +153,7 @@ export class NodeHost {
         runtime: fenced,
         journal: incarnation.fence(this.#journal, { now: ['entries', 'put', 'delete', 'close'] }),
         storage,
+        ...this.#archive(life, files),
       },
       {
         nodeName: this.name,
@@ -193,6 +195,14 @@ export class NodeHost {
         this.#watchMachine();
       },
     };
+  }
+
+  #archive({ incarnation, clock }: Life, disk: ReturnType<typeof nodeDisk>): { archive?: Archive } {
+    const { remote, faults, rates } = this.#world;
+    if (remote === undefined) return {};
+    const stream = faults.stream(`store ${incarnation.name}`);
+    const archive = new RemoteArchive(remote, { disk, clock, stream, rates: rates.store ?? {} });
+    return { archive: incarnation.fence<Archive>(archive) };
   }
 
   #watchMachine(): void {

@@ -7,6 +7,7 @@ import type { Chance } from './chance.ts';
 import type { FaultInjector } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 import type { Recorder } from './recorder.ts';
+import type { RemoteStore } from './remote-store.ts';
 import type { WorldAlarms } from './world-alarms.ts';
 
 /** What everything in one world shares. */
@@ -19,6 +20,8 @@ export interface Surroundings {
   api: ApiServer;
   /** The disks of all nodes, each below `/nodes/<name>`. */
   storage: MemoryStorage;
+  /** Off the nodes; undefined: there is none. */
+  remote: RemoteStore | undefined;
   /** What processes wrote, outside of every node. */
   outputs: SimulatedOutputs;
   alarms: WorldAlarms;

@@ -16,6 +16,7 @@ import type { HistoryEntry, HistoryListener, ProcessEntry, Violation } from './h
 import { Maintenance } from './maintenance.ts';
 import { NodeFleet } from './node-fleet.ts';
 import { Recorder } from './recorder.ts';
+import { RemoteStore } from './remote-store.ts';
 import { UNDUMPABLE_ANNOTATION } from './runtime-faults.ts';
 import type { Surroundings } from './surroundings.ts';
 import { Users } from './users.ts';
@@ -107,6 +108,7 @@ export class World {
       recorder,
       api: new ApiServer({ clock, random: chance.fork('api server').random, recorder }),
       storage: new MemoryStorage(new MemoryFiles()),
+      remote: options.rates.store === undefined ? undefined : new RemoteStore(),
       outputs: new SimulatedOutputs(),
       alarms: new WorldAlarms(clock),
       log: observers.log ?? (() => SILENT_LOG),
@@ -213,10 +215,11 @@ export class World {
   }
 
   async #inventory(unstopped: string[]): Promise<void> {
-    const { clock, recorder } = this.#surroundings;
+    const { clock, recorder, remote } = this.#surroundings;
     const nodes = [];
     for (const node of this.#fleet.present) nodes.push(await node.inventory());
-    recorder.add({ kind: 'inventory', nodes, alarms: clock.pending, unstopped });
+    const store = remote === undefined ? {} : { archives: remote.archives() };
+    recorder.add({ kind: 'inventory', nodes, ...store, alarms: clock.pending, unstopped });
   }
 
   /** What the world itself must know of what happens. */

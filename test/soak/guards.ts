@@ -560,4 +560,25 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [8], message: /goes on and its group .* is not back as a whole/ },
     world: { days: 2, rates: none, groups: true, seed: 5 },
   },
+  'checkpoints stay on their node although there is a store': {
+    cuts: [{ file: agent, take: 'this.#storer?.consider(checkpoint);', put: '' }],
+    finds: { invariants: ['liveness'], message: /is not stored/ },
+    world: { days: 0.5, rates: { ...none, store: {} } },
+  },
+  'an archive stays in the store when its checkpoint goes': {
+    cuts: [{ file: keeper, take: 'await this.#parts.storer?.remove(checkpoint, signal);', put: '' }],
+    finds: { invariants: ['liveness'], message: /the store still has/ },
+    world: { days: 0.5, rates: { ...none, store: {} } },
+  },
+  'what is stored is lost with its node': {
+    cuts: [
+      {
+        file: 'src/agent/opener.ts',
+        take: 'const failure = await this.#fetch(checkpoint, here, signal);',
+        put: "const failure = signal.aborted ? await this.#fetch(checkpoint, here, signal) : 'no store';",
+      },
+    ],
+    finds: { invariants: [4], message: /restores from it have failed/ },
+    world: { days: 1, rates: { ...none, store: {}, node: { lost: 4 } }, workloadsPerDay: 120 },
+  },
 };

@@ -83,6 +83,7 @@ export class HistoryStory {
         nodeName: 'n1',
         sourcePodUID: change.source ?? before?.status?.sourcePodUID ?? 'uid-victim',
         conditions: [...conditions.values()],
+        ...(change.failures === undefined ? {} : { restoration: { podName: 'victim', failures: change.failures } }),
       },
     } as PodCheckpoint);
   }
@@ -151,11 +152,17 @@ export class HistoryStory {
   }
 
   /** The last chapter: an inventory, at `settled` unless told otherwise. */
-  end(nodes: Partial<NodeInventory>[] = [], phase: PhaseEntry['phase'] = 'settled', alarms = 0): this {
+  end(
+    nodes: Partial<NodeInventory>[] = [],
+    phase: PhaseEntry['phase'] = 'settled',
+    alarms = 0,
+    archives?: string[],
+  ): this {
     this.pass(3_600_000);
     this.#add({ kind: 'phase', phase });
     const whole = nodes.map((one) => ({ node: 'n1', pods: [], checkpoints: [], volumes: [], journal: [], ...one }));
-    this.#add({ kind: 'inventory', nodes: whole, alarms, unstopped: [] });
+    const store = archives === undefined ? {} : { archives };
+    this.#add({ kind: 'inventory', nodes: whole, ...store, alarms, unstopped: [] });
     return this;
   }
 
@@ -226,6 +233,7 @@ export const IN_PROGRESS = condition('Ready', 'False', 'CheckpointInProgress');
 export const READY = condition('Ready', 'True', 'CheckpointCompleted');
 export const FAILED = condition('Ready', 'False', 'CheckpointFailed');
 export const RELEASED = condition('Released', 'True', 'PodGone');
+export const STORED = condition('Stored', 'True', 'Verified');
 export const RESTORED = condition('Restored', 'True', 'Restored');
 
 interface PodChange {
@@ -240,6 +248,8 @@ interface PodChange {
 }
 
 interface CheckpointChange {
+  /** How many restores from it have failed. */
+  failures?: number;
   conditions?: Condition[];
   source?: string;
   leaveRunning?: boolean;

@@ -10,6 +10,7 @@ import { judgeLiveness } from './liveness.ts';
 import { progressRule } from './progress.ts';
 import { judgeRoom } from './room.ts';
 import type { Rule } from './rule.ts';
+import { judgeStore } from './stores.ts';
 import { successionRule } from './succession.ts';
 
 /** A world that breaks one promise breaks it again and again; the first ones tell why. */
@@ -35,6 +36,7 @@ export class Judge implements HistoryJudge {
     gangRule(),
     hasteRule(),
     judgeLiveness,
+    judgeStore,
     successionRule(),
   ];
   readonly #violations: Violation[] = [];

@@ -14,6 +14,7 @@ import {
 import { judgeGangsAtRest, waitsForGang } from './gangs.ts';
 import { mayRunOn } from './placement.ts';
 import type { Report } from './rule.ts';
+import { isStored } from './stores.ts';
 
 /** A pod may be in a backoff for so long: of the kubelet's restarts (5 min), or of restores (5 min). */
 const LONGEST_BACKOFF_MILLISECONDS = 10 * 60_000;
@@ -159,9 +160,9 @@ function checkpointNamed(pod: Pod, name: string, facts: Facts): CheckpointFact |
   return facts.checkpoints.get(facts.checkpointUidByKey.get(`${pod.metadata.namespace}/${name}`) ?? '');
 }
 
-function isBroken({ uid, object }: CheckpointFact, facts: Facts): boolean {
-  const dump = facts.dumps.get(uid);
-  return (dump?.damaged.size ?? 0) > 0 || facts.node(object.status?.nodeName ?? '').lost;
+function isBroken(fact: CheckpointFact, facts: Facts): boolean {
+  const dump = facts.dumps.get(fact.uid);
+  return (dump?.damaged.size ?? 0) > 0 || (facts.node(fact.object.status?.nodeName ?? '').lost && !isStored(fact));
 }
 
 function isAwaited({ object }: CheckpointFact, facts: Facts): boolean {
