@@ -56,6 +56,7 @@ async function listCluster(flags: ListFlags): Promise<void> {
       items.map((item) => [
         ...(all ? [item.metadata.namespace ?? ''] : []),
         ...columns.map(({ value }) => String(value(item, Date.now()))),
+        item.metadata.annotations?.[PINNED_ANNOTATION] === undefined ? '' : 'yes',
       ]),
     );
   });
