@@ -59,6 +59,8 @@ export class Stage {
   /** In the order in which they took room. */
   readonly placed = new Set<Work>();
   readonly #options: StageOptions;
+  /** The world with nobody in it: what does not fit there never will. */
+  readonly #empty: Room;
   readonly #events = new EventQueue<() => void>();
   readonly #links: SharedLink[];
   readonly #busyLinks = new Set<SharedLink>();
@@ -73,6 +75,7 @@ export class Stage {
     this.#options = options;
     this.world = world;
     this.room = new Room(world);
+    this.#empty = new Room(world);
     this.ledger = new Ledger(jobs.length, { window, keepSegments });
     this.works = jobs.map((job, index) => workOf(job, index, world));
     const { storeBytesPerSecond, nodeBytesPerSecond } = world.costs;
@@ -253,7 +256,7 @@ export class Stage {
     this.ledger.events++;
     this.#enter(work, 'waiting');
     const { shape } = work;
-    if (!new Room(this.world).fits(shape, shape.tasks)) {
+    if (!this.#empty.fits(shape, shape.tasks)) {
       const of = this.world.isPool ? ` of ${Math.floor((this.world.nodes[0]?.cpuMillicores ?? 0) / 1_000)}` : '';
       this.reject(work, `needs ${work.job.processors} processors${of}: no room on all nodes together`);
     } else this.#policy?.submitted(work, this.#now);

@@ -87,9 +87,7 @@ export interface TaskShape {
 export function shapeOf(job: TraceJob, world: World): TaskShape {
   const gpuMillis = Math.round((job.gpus ?? 0) * 1_000);
   const memoryBytes = memoryOf(job, world);
-  const largest = Math.max(...world.nodes.map(({ cpuMillicores }) => cpuMillicores));
-  const fewest = world.isPool ? job.processors : Math.max(1, Math.ceil((job.processors * 1_000) / largest));
-  const tasks = job.tasks ?? fewest;
+  const tasks = job.tasks ?? (world.isPool ? job.processors : fewestTasks(job, world));
   return {
     tasks,
     cpuMillicores: Math.max(1, Math.floor((job.processors * 1_000) / tasks)),
@@ -97,6 +95,16 @@ export function shapeOf(job: TraceJob, world: World): TaskShape {
     gpuMillis: world.isPool ? 0 : Math.ceil(gpuMillis / tasks),
     gpuModel: world.isPool ? undefined : job.gpuModel,
   };
+}
+
+/** Cpu of the largest node: every job without tasks asks for it. */
+const largestNodes = new WeakMap<World, number>();
+
+function fewestTasks({ processors }: TraceJob, world: World): number {
+  const largest =
+    largestNodes.get(world) ?? world.nodes.reduce((most, { cpuMillicores }) => Math.max(most, cpuMillicores), 1);
+  largestNodes.set(world, largest);
+  return Math.max(1, Math.ceil((processors * 1_000) / largest));
 }
 
 /** Bytes of main memory of the whole job. */
