@@ -132,7 +132,8 @@ function segmentOf(reader: ByteReader, known: Omit<Segment, 'key' | 'records'>):
   if (!isSegmentName(name) || name !== known.name) throw new RangeError('it has other segments than its header names');
   const key = reader.bytes();
   if (key.length !== 0 && key.length !== KEY_BYTES) throw new RangeError(`a key has ${key.length} bytes`);
-  return { ...known, key, records: readRecords(reader, known.sizeBytes) };
+  // A copy: a view would be sent to a thread with all of the manifest that it is a part of.
+  return { ...known, key: Uint8Array.from(key), records: readRecords(reader, known.sizeBytes) };
 }
 
 function fileOf(reader: ByteReader, path: string, records: readonly ArchiveRecord[]): ArchiveFile {
