@@ -21,6 +21,12 @@ const MINUTE = 60_000;
 /** Lists pods, and never tells what becomes of them. */
 class StalledPods extends Registry {
   stalled = false;
+  silent = false;
+
+  override async get<T extends KubeObject>(...call: Parameters<Registry['get']>): Promise<T> {
+    if (this.silent && call[0].kind === PODS.kind) throw new Error('the server does not answer');
+    return super.get(...call) as Promise<T>;
+  }
 
   override async *watch<T extends KubeObject>(
     type: ResourceType<T>,
@@ -230,4 +236,15 @@ test('a policy with a selector holds before one without, whatever their names', 
   for (const name of ['a', 'b']) await checkpoint(name, { stopped: false, reason: 'Manual', conditions: ready() });
   await clock.advance(10 * MINUTE);
   assert.deepEqual(await names(), ['a', 'b']);
+});
+
+test('a server that does not answer is not taken for a pod that is gone', async () => {
+  registry.silent = true;
+  await pod('thesis', 'Succeeded');
+  await checkpoint('kept', { conditions: [...ready(), is('Restored', 'True')] });
+  await clock.advance(24 * 60 * MINUTE);
+  assert.deepEqual(await names(), ['kept']);
+  registry.silent = false;
+  await clock.advance(60 * MINUTE);
+  assert.deepEqual(await names(), []);
 });
