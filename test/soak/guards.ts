@@ -283,8 +283,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
       {
         file: 'src/checkpoint/retention.ts',
-        take: "reason === 'Manual' || awaited || state === 'pending'",
-        put: "reason === 'Manual' || state === 'pending'",
+        take: "reason === 'Manual' || pinned || awaited || state === 'pending'",
+        put: "reason === 'Manual' || pinned || state === 'pending'",
       },
     ],
     finds: { invariants: [5], message: /asked for the deletion of .*, the only copy/ },
@@ -333,8 +333,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
       {
         file: 'src/checkpoint/retention.ts',
-        take: "reason === 'Manual' || awaited || state === 'pending'",
-        put: "reason === 'Manual' || state === 'pending'",
+        take: "reason === 'Manual' || pinned || awaited || state === 'pending'",
+        put: "reason === 'Manual' || pinned || state === 'pending'",
       },
       { file: keeper, take: 'if (reason !== undefined) {', put: "if (reason === '') {" },
     ],
