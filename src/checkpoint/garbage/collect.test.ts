@@ -144,3 +144,57 @@ test('beside uploads and removals at any moment, whatever is in the store can be
     for (const archive of stored) await ground.download(store, archive);
   }
 });
+
+/** Every call after so many fails, as if the process had been killed. */
+class Killed extends MemoryStore {
+  left = Number.POSITIVE_INFINITY;
+
+  #count(): void {
+    if (--this.left < 0) throw new Error('killed');
+  }
+
+  override async put(...args: Parameters<MemoryStore['put']>): Promise<void> {
+    this.#count();
+    await super.put(...args);
+  }
+
+  override async head(...args: Parameters<MemoryStore['head']>): ReturnType<MemoryStore['head']> {
+    this.#count();
+    return super.head(...args);
+  }
+
+  override async delete(...args: Parameters<MemoryStore['delete']>): Promise<void> {
+    this.#count();
+    await super.delete(...args);
+  }
+}
+
+test('killed at any of its steps, it harms nothing, and the next run ends what it began', async () => {
+  using ground = new ArchiveGround('plain');
+  const shared = randomBytes(20 * 4096);
+  const one = ground.directory('one', { 'checkpoint/pages-1.img': shared, own: randomBytes(100_000) });
+  const two = ground.directory('two', { 'checkpoint/pages-1.img': shared });
+  const lone = ground.directory('lone', { file: randomBytes(50_000) });
+  const graces = NO_GRACE;
+  let steps = 0;
+  for (let killed = true; killed; steps++) {
+    const store = new Killed(() => 1e12);
+    await ground.upload(store, one, 'one');
+    await ground.upload(store, two, 'two', { basedOn: ['one'] });
+    await ground.upload(store, lone, 'lone');
+    for (const archive of ['one', 'lone']) await removeArchive(store, { tenant: 'team-a', archive }, signal);
+    await collectGarbage(store, { signal, graces });
+    store.left = steps;
+    killed = await collectGarbage(store, { signal, graces }).then(
+      () => false,
+      (error: Error) => /killed/.test(error.message),
+    );
+    store.left = Number.POSITIVE_INFINITY;
+    await ground.download(store, 'two');
+    await collectGarbage(store, { signal, graces });
+    await collectGarbage(store, { signal, graces });
+    assert.deepEqual(await keysOf(store, 'team-a/segments/lone/'), [], `after a kill at step ${steps}`);
+    await ground.download(store, 'two');
+  }
+  assert.ok(steps > 5, `${steps}`);
+});
