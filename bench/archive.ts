@@ -33,24 +33,28 @@ const at = (...parts: string[]): string => join(root, ...parts);
 interface Measured {
   name: string;
   seconds: number[];
+  processorSeconds: number[];
   peakMebibytes: number[];
   sentBytes: number | undefined;
 }
 const measured = new Map<string, Measured>();
 
-function note(name: string, seconds: number, peakMebibytes?: number, sentBytes?: number): void {
-  const entry = measured.get(name) ?? { name, seconds: [], peakMebibytes: [], sentBytes: undefined };
+function note(name: string, seconds: number, step?: StepResult): void {
+  const empty = { name, seconds: [], processorSeconds: [], peakMebibytes: [], sentBytes: undefined };
+  const entry = measured.get(name) ?? empty;
   measured.set(name, entry);
   entry.seconds.push(seconds);
-  if (peakMebibytes !== undefined) entry.peakMebibytes.push(peakMebibytes);
-  if (sentBytes !== undefined) entry.sentBytes = sentBytes;
+  if (step === undefined) return;
+  entry.processorSeconds.push(step.processorSeconds);
+  entry.peakMebibytes.push(step.peakMebibytes);
+  if (step.sentBytes !== undefined) entry.sentBytes = step.sentBytes;
 }
 
 async function step(name: string, parameters: Record<string, string>): Promise<void> {
   const flags = Object.entries(parameters).flatMap(([flag, value]) => [`--${flag}`, value]);
   const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', STEP, ...flags]);
-  const { seconds, peakMebibytes, sentBytes } = JSON.parse(stdout) as StepResult;
-  note(name, seconds, peakMebibytes, sentBytes);
+  const result = JSON.parse(stdout) as StepResult;
+  note(name, result.seconds, result);
 }
 
 /** With everything on stable storage at its end, as a stored archive is. */
@@ -110,8 +114,9 @@ try {
   writeChanged(at('dump'), at('changed'), bytes, CHANGED);
   const loadBefore = loadavg()[0] ?? 0;
   for (let number = 0; number < runs; number++) await round();
-  const steps = [...measured.values()].map(({ name, seconds, peakMebibytes, sentBytes }) => ({
+  const steps = [...measured.values()].map(({ name, seconds, processorSeconds, peakMebibytes, sentBytes }) => ({
     name,
+    processorSeconds: processorSeconds.length === 0 ? undefined : Number(median(processorSeconds).toFixed(2)),
     mebibytesPerSecond: Math.round(bytes / 2 ** 20 / median(seconds)),
     peakMebibytes: peakMebibytes.length === 0 ? undefined : Math.max(...peakMebibytes),
     sentBytes,
@@ -121,11 +126,12 @@ try {
     process.stdout.write(`${JSON.stringify({ machine, sizeBytes: bytes, runs, steps }, undefined, 2)}\n`);
   } else {
     process.stdout.write(`${machine}\n${values.size}, medians of ${runs}\n`);
-    process.stdout.write(`${'step'.padEnd(34)}  MiB/s  peak MiB  sent MiB\n`);
-    for (const { name, mebibytesPerSecond, peakMebibytes, sentBytes } of steps) {
+    process.stdout.write(`${'step'.padEnd(34)}  MiB/s  CPU s  peak MiB  sent MiB\n`);
+    for (const { name, mebibytesPerSecond, processorSeconds, peakMebibytes, sentBytes } of steps) {
       const sent = sentBytes === undefined ? '' : (sentBytes / 2 ** 20).toFixed(0);
       const figures = [
         String(mebibytesPerSecond).padStart(5),
+        String(processorSeconds ?? '').padStart(5),
         String(peakMebibytes ?? '').padStart(8),
         sent.padStart(8),
       ];
