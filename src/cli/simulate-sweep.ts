@@ -175,7 +175,7 @@ function rowsOf(lines: readonly SweepLine[]): SweepRow[] {
   }));
 }
 
-export function estimate(values: readonly number[]): Estimate {
+function estimate(values: readonly number[]): Estimate {
   const mean = values.reduce((sum, one) => sum + one, 0) / values.length;
   if (values.length < 2) return { mean, halfWidth: 0 };
   const variance = values.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (values.length - 1);

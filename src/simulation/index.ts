@@ -2,7 +2,7 @@ export { CAPABILITIES, CAPABILITY_NAMES, type Capability } from './fermata/capab
 export { generateApplications } from './generate/applications.ts';
 export { atLoad, generateLublin } from './generate/lublin.ts';
 export { generateResearch } from './generate/research.ts';
-export { type Distribution, type MeasureInput, type Metrics, measure, URGENT_PRIORITY } from './metrics.ts';
+export { type Distribution, type MeasureInput, type Metrics, measure } from './metrics.ts';
 export { type Outcome, type Segment, submissionWindow, type Window } from './outcome.ts';
 export { policyNames, type Scenario, simulate } from './policies.ts';
 export { type ReportInput, reportPage, type SweepPoint } from './report/page.ts';

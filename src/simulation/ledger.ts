@@ -42,10 +42,6 @@ export class Ledger {
     this.#keepSegments = keepSegments;
   }
 
-  get keepsSegments(): boolean {
-    return this.#keepSegments;
-  }
-
   /** The job held `processors` from … to …; `usedShare` of them worked, while it computed. */
   hold(segment: Segment & { use: Use }, usedShare: number): void {
     const { use, fromSeconds, toSeconds, processors } = segment;

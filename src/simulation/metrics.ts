@@ -5,7 +5,7 @@ import type { TraceJob } from './trace/trace-job.ts';
 /** Run times below count as this in slowdowns (Feitelson et al. 1997), seconds. */
 const SLOWDOWN_BOUND_SECONDS = 10;
 /** Jobs of this priority and above are the urgent ones of a report. */
-export const URGENT_PRIORITY = 300;
+const URGENT_PRIORITY = 300;
 
 export interface Distribution {
   mean: number;

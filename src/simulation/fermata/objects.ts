@@ -24,7 +24,7 @@ export const EPOCH = Date.UTC(2026, 0, 1);
 const GPU_RESOURCE = 'fermata.dev/gpu-milli';
 const GPU_MODEL_LABEL = 'fermata.dev/gpu-model';
 /** Value of this label: `no`. */
-export const CHECKPOINTABLE_LABEL = 'fermata.dev/checkpointable';
+const CHECKPOINTABLE_LABEL = 'fermata.dev/checkpointable';
 const NAMESPACE = 'default';
 /** A kubelet's own default is 110; traces pack more onto their largest nodes. */
 const PODS_PER_NODE = '1000000';
@@ -111,7 +111,7 @@ export interface PodSettings {
   readonly isGang: boolean;
 }
 
-export function groupName(work: Work): string {
+function groupName(work: Work): string {
   return `job-${work.index}`;
 }
 

@@ -7,7 +7,7 @@ import type { Trace, TraceJob } from './trace-job.ts';
 const FIELDS = 11;
 const MICROSECONDS = 1e6;
 /** Requests are parts of the largest machine, whose size Google does not tell: taken as this. */
-export const LARGEST_MACHINE = { processors: 32, memoryBytes: 128 * 1024 ** 3 };
+const LARGEST_MACHINE = { processors: 32, memoryBytes: 128 * 1024 ** 3 };
 
 const EVENTS = ['submit', 'schedule', 'evict', 'fail', 'finish', 'kill', 'lost', 'update', 'update'] as const;
 

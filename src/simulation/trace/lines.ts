@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { FermataError, reasonOf } from '../../model/index.ts';
 
 /** A line that is longer is no line of a trace: it is cut here, the rest of it is skipped. */
-export const LONGEST_LINE = 65_536;
+const LONGEST_LINE = 65_536;
 
 /** A line of a trace file. */
 export interface Line {

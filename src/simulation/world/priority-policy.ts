@@ -16,7 +16,7 @@ export interface PriorityRules {
 }
 
 /** How long pods of an incomplete job keep their room before they give it back and try again, seconds. */
-export const GATHERING_TIMEOUT_SECONDS = 600;
+const GATHERING_TIMEOUT_SECONDS = 600;
 
 /** By priority, then by submission. */
 export class PriorityPolicy implements WorldPolicy {
