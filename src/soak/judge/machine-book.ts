@@ -70,6 +70,13 @@ export class MachineBook {
         process.state = 'ended';
         progress.finished = entry.reason === 'finished';
         progress.excuse ??= excuseOf(entry, facts);
+        // The containers of a checkpoint belong together: those that had finished go back with the one that failed.
+        if (progress.excuse !== undefined) {
+          for (const other of pod.processes.values()) {
+            if (other.state !== 'ended' || other === process) continue;
+            facts.progressOf(other.workload, other.container).excuse ??= 'another container of its pod ended';
+          }
+        }
         if (node.killed.at !== entry.at) node.killed = { at: entry.at, progress: [] };
         node.killed.progress.push(progress);
         break;
