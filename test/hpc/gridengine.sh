@@ -2,6 +2,7 @@
 # gridengine.sh up|down FOLDER USER: a whole Grid Engine on loopback: master and one execution host with eight slots. Both
 # directions may be repeated; `down` leaves no process behind. Root only.
 set -u
+unset TMPDIR # the daemons' own user may not write to ours
 what=$1 lab=$2
 folder=$lab/gridengine
 export SGE_ROOT=$folder/root SGE_CELL=default SGE_QMASTER_PORT=16444 SGE_EXECD_PORT=16445 SGE_CLUSTER_NAME=lab

@@ -2,6 +2,7 @@
 # slurm.sh up|down FOLDER USER: a whole Slurm on loopback, without systemd: munge, accounting in MariaDB, a controller and four
 # nodes. Both directions may be repeated; `down` leaves no process behind. Root only.
 set -u
+unset TMPDIR # the daemons' own users may not write to ours
 what=$1 lab=$2 user=$3
 nodes=4
 folder=$lab/slurm
@@ -9,8 +10,8 @@ export SLURM_CONF=$folder/slurm.conf PATH=$PATH:/usr/sbin
 
 is_alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 wait_for() {
-  for _ in $(seq 300); do eval "$1" >/dev/null 2>&1 && return; sleep 0.1; done
-  echo "not within 30 s: $1" >&2
+  for _ in $(seq 900); do eval "$1" >/dev/null 2>&1 && return; sleep 0.1; done
+  echo "not within 90 s: $1" >&2
   return 1
 }
 stop() { # PIDFILE...: asks first
