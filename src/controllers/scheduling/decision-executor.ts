@@ -5,6 +5,7 @@ import {
   conditionOf,
   DECISION_ANNOTATION,
   isTerminal,
+  keyOf,
   type Log,
   POD_CHECKPOINTS,
   PODS,
@@ -101,6 +102,11 @@ export class DecisionExecutor {
         );
       }
     });
+  }
+
+  /** To be called with each change of a PodCheckpoint. */
+  checkpointChanged(checkpoint: PodCheckpoint): void {
+    this.#unseen.told(keyOf(checkpoint));
   }
 
   idle(): Promise<void> {

@@ -166,11 +166,12 @@ test('a class without the annotation kills its victim, as Kubernetes does', asyn
   assert.equal((await registry.list(POD_CHECKPOINTS)).items.length, 0);
 });
 
-/** The registry with another `bind`. */
-function withBind(bind: ObjectStore['bind']): ObjectStore {
+/** The registry with other calls in place of some. */
+function withCalls(calls: Partial<ObjectStore>): ObjectStore {
   return new Proxy(registry, {
     get: (target, name) => {
-      if (name === 'bind') return bind;
+      const other: unknown = Reflect.get(calls, name);
+      if (other !== undefined) return other;
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },
@@ -179,10 +180,12 @@ function withBind(bind: ObjectStore['bind']): ObjectStore {
 
 test('a bind whose answer was lost is found out, not undone', async () => {
   let calls = 0;
-  const store = withBind(async (pod, nodeName) => {
-    calls++;
-    await registry.bind(pod, nodeName);
-    if (calls === 1) throw new ApiError('ServiceUnavailable', 'connection reset', { status: 0 });
+  const store = withCalls({
+    bind: async (pod, nodeName) => {
+      calls++;
+      await registry.bind(pod, nodeName);
+      if (calls === 1) throw new ApiError('ServiceUnavailable', 'connection reset', { status: 0 });
+    },
   });
   await startScheduler(store);
   await registry.create(PODS, draft('first'));
@@ -197,11 +200,48 @@ test('a bind whose answer was lost is found out, not undone', async () => {
   assert.equal(calls, 2);
 });
 
+test('a bind on its way into room that looked free is refused when the watch tells of the order to free it', async () => {
+  const stalled = Promise.withResolvers<void>();
+  let busy = false;
+  const store = withCalls({
+    get: async (type, key, options) => {
+      if (busy && type.plural === POD_CHECKPOINTS.plural) throw new ApiError('TooManyRequests', 'the server is busy');
+      return registry.get(type, key, options);
+    },
+    watch: async function* (type, options) {
+      if (type.plural === POD_CHECKPOINTS.plural) await stalled.promise;
+      yield* registry.watch(type, options);
+    },
+  });
+  await startScheduler(store);
+  await runningPod('thesis');
+  await urgentClass();
+  await registry.create(PODS, draft('urgent', { priorityClassName: 'urgent' }));
+  await clock.advance(50_000);
+  const [checkpoint] = (await registry.list(POD_CHECKPOINTS)).items;
+  assert.ok(checkpoint !== undefined);
+  await registry.delete(PODS, { namespace: 'default', name: 'thesis' }, { gracePeriodSeconds: 30 });
+  await clock.advance(20_000);
+  busy = true;
+  await registry.delete(PODS, { namespace: 'default', name: 'thesis' }, { gracePeriodSeconds: 0 });
+  await clock.advance(500);
+  stalled.resolve();
+  busy = false;
+  await clock.advance(60_000);
+  assert.equal((await read('urgent')).spec.nodeName, undefined, 'nobody has confirmed that the room is free');
+  const conditions = [{ type: 'Released', status: 'True' as const, reason: 'PodGone' }];
+  await registry.patch(POD_CHECKPOINTS, checkpoint.metadata, { status: { conditions } }, { subresource: 'status' });
+  await clock.advance(20_000);
+  assert.equal((await read('urgent')).spec.nodeName, 'node-1');
+});
+
 test('a bind that is refused is undone, and the room goes to whom it fits', async () => {
   let refuse = true;
-  const store = withBind(async (pod, nodeName) => {
-    if (refuse && pod.name === 'first') throw new ApiError('Forbidden', 'not this one');
-    await registry.bind(pod, nodeName);
+  const store = withCalls({
+    bind: async (pod, nodeName) => {
+      if (refuse && pod.name === 'first') throw new ApiError('Forbidden', 'not this one');
+      await registry.bind(pod, nodeName);
+    },
   });
   await startScheduler(store);
   await registry.create(PODS, draft('first'));

@@ -137,6 +137,7 @@ export class Scheduler {
 
   #observe(event: ClusterEvent): void {
     this.#metrics?.observe(event, this.#clock.monotonic());
+    if (event.type === 'CheckpointChanged') this.#executor.checkpointChanged(event.checkpoint);
     this.#engine.observe(event, this.#clock.now());
     this.#requestPass();
   }

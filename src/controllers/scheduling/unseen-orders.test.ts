@@ -20,6 +20,7 @@ beforeEach(async () => {
   });
   seen = { checkpoint: false, victim: false };
   orders = new UnseenOrders(store, { checkpoint: () => seen.checkpoint, victim: () => seen.victim });
+  orders.ask(ORDER);
   orders.stands(ORDER);
 });
 
@@ -49,8 +50,20 @@ test('or the order is withdrawn', async () => {
   assert.equal(await orders.holding('n1', signal), undefined);
 });
 
-test('from when the watch tells of it the engine holds the room itself', async () => {
+test('the engine holds the room itself when the watch tells of the order before the victim is gone', async () => {
+  seen = { checkpoint: true, victim: true };
+  orders.told(ORDER.key);
+  seen.victim = false;
+  assert.equal(await orders.holding('n1', signal), undefined);
+  orders.stands(ORDER);
+  assert.equal(await orders.holding('n1', signal), undefined, 'its answer comes later and changes nothing');
+});
+
+test('an order that the watch tells of when the victim is gone holds the room until it is released', async () => {
   seen.checkpoint = true;
+  orders.told(ORDER.key);
+  assert.equal(await orders.holding('n1', signal), 'default/c1');
+  await becomes({ type: 'Released', status: 'True', reason: 'PodGone' });
   assert.equal(await orders.holding('n1', signal), undefined);
 });
 

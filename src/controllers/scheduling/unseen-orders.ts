@@ -12,7 +12,7 @@ export interface Order {
 
 /** What the scheduler's watches have told so far. */
 export interface Seen {
-  /** The PodCheckpoint is known: from then on the engine itself holds the room. */
+  /** The PodCheckpoint is known. */
   checkpoint(key: string): boolean;
   /** The victim still takes its room in the engine's eyes. */
   victim(order: Order): boolean;
@@ -23,6 +23,10 @@ export interface Seen {
  * on its way, for so long that the victim is seen to vanish before the order to stop it is seen: the room then looks free,
  * though nobody has confirmed it. Before anything is bound on a node with such an order the server itself is asked; and
  * nothing is bound there while it is not known whether the order stands.
+ *
+ * An order that the watch tells of while its victim is still seen is the engine's: it holds the room from then on. One that
+ * it tells of later stays here until its room is free, for the engine may have given that room away in the meantime, to a
+ * bind that is still on its way.
  */
 export class UnseenOrders {
   readonly #store: ObjectStore;
@@ -37,12 +41,24 @@ export class UnseenOrders {
 
   /** Before it is asked for: from then on it may come to be at any time. */
   ask(order: Order): void {
-    if (this.#byNode.get(order.nodeName)?.has(order.key) !== true) this.#put(order, false);
+    const { key, nodeName } = order;
+    const orders = this.#byNode.get(nodeName);
+    if (orders === undefined) this.#byNode.set(nodeName, new Map([[key, { order, stands: false }]]));
+    else if (!orders.has(key)) orders.set(key, { order, stands: false });
   }
 
   /** The server has it. */
   stands(order: Order): void {
-    this.#put(order, true);
+    const known = this.#byNode.get(order.nodeName)?.get(order.key);
+    if (known !== undefined) known.stands = true;
+  }
+
+  /** To be called with the key of each PodCheckpoint that the watch tells of. */
+  told(key: string): void {
+    for (const [nodeName, orders] of this.#byNode) {
+      const known = orders.get(key);
+      if (known !== undefined && this.#seen.victim(known.order)) this.#remove(key, nodeName);
+    }
   }
 
   /** The server refused: it will never come to be. */
@@ -53,22 +69,13 @@ export class UnseenOrders {
   /** The key of one whose room is not known to be free; undefined: none. Costs nothing while all victims are seen. */
   async holding(nodeName: string, signal: AbortSignal): Promise<string | undefined> {
     for (const [key, { order, stands }] of this.#byNode.get(nodeName) ?? []) {
-      if (!this.#seen.checkpoint(key)) {
-        if (this.#seen.victim(order)) continue;
-        if (!stands) return key;
-        const checkpoint = await this.#current(key, signal);
-        if (checkpoint !== undefined && isHolding(checkpoint)) return key;
-      }
+      if (this.#seen.victim(order)) continue;
+      if (!stands && !this.#seen.checkpoint(key)) return key;
+      const checkpoint = await this.#current(key, signal);
+      if (checkpoint !== undefined && isHolding(checkpoint)) return key;
       this.#remove(key, nodeName);
     }
     return undefined;
-  }
-
-  #put(order: Order, stands: boolean): void {
-    const { key, nodeName } = order;
-    const orders = this.#byNode.get(nodeName);
-    if (orders === undefined) this.#byNode.set(nodeName, new Map([[key, { order, stands }]]));
-    else orders.set(key, { order, stands });
   }
 
   #remove(key: string, nodeName: string): void {
