@@ -93,6 +93,22 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       seed: 2,
     },
   },
+  'the scheduler trusts a bind that was on its way when the watch told of its order': {
+    cuts: [
+      {
+        file: 'src/controllers/scheduling/unseen-orders.ts',
+        take: 'if (known !== undefined && this.#seen.victim(known.order)) this.#remove(key, nodeName);',
+        put: 'if (known !== undefined) this.#remove(key, nodeName);',
+      },
+    ],
+    finds: { invariants: [6], message: /was bound/ },
+    world: {
+      days: 1,
+      rates: { ...none, watch: { stall: 0.2 }, request: { slow: 0.5, tooManyRequests: 0.3 }, dump: { slow: 0.3 } },
+      nodes: 2,
+      workloadsPerDay: 200,
+    },
+  },
   'the node lets a pod go before its containers are gone': {
     cuts: [
       {

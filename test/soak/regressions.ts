@@ -59,6 +59,11 @@ export const REGRESSIONS: Readonly<Record<string, Regression>> = {
     found: 'the victim was seen to vanish before the order to stop it, and its room looked free',
     world: worldOf('the scheduler trusts a watch that has not told of its own orders'),
   },
+  'an order that the watch tells of late holds its room against a bind on its way': {
+    found:
+      'the room of a vanished victim looked free, a bind into it waited for a busy server, and the order seen meanwhile let it through',
+    world: worldOf('the scheduler trusts a bind that was on its way when the watch told of its order'),
+  },
   'an order whose answer was lost holds its room': {
     found: 'the answer to an order was lost, the scheduler took it for refused, and bound into the room that it freed',
     world: worldOf('the scheduler forgets an order whose answer has not come'),
