@@ -13,7 +13,7 @@ import { FrozenProcesses } from './frozen-processes.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { awaitsRestore, readMarks } from './marks.ts';
 import { lockNetwork } from './network-lock.ts';
-import { commandLine } from './processes.ts';
+import { commandLine, isDying as isDyingProcess } from './processes.ts';
 import { establishedConnections } from './tcp-connections.ts';
 
 const ORPHAN_POLL_MILLISECONDS = 20;
@@ -135,7 +135,7 @@ export class PodDumper {
     const targets = await Promise.all(marked.map((container) => targetOf(this.#layout, container, options.directory)));
     await this.thaw(uid, options.signal);
     const record = await readRecord(options.directory);
-    const alive = targets.filter((target) => target.cgroup.processes().length > 0);
+    const alive = await this.#awaitDying(targets, options.signal);
     const others = fresh.filter((container) => !marked.includes(container) && this.#isAlive(container));
     // Frozen since its dump: what is in the directory is all it ever did. Let go again, it has gone on beyond the dump.
     const stands = record?.uid === uid && others.length === 0 && alive.every((target) => target.cgroup.isFrozen());
@@ -175,6 +175,23 @@ export class PodDumper {
       throw error;
     }
     await this.#frozen.end([target]);
+  }
+
+  /**
+   * The targets with processes that stand still or run on. Those of a dump that counts may be dying, killed by whoever died
+   * then itself: they are thawed for it, execute nothing any more, and are waited for. Seen twice, since between being told to
+   * end and ending a process shows neither.
+   */
+  async #awaitDying(targets: readonly DumpTarget[], signal: AbortSignal | undefined): Promise<DumpTarget[]> {
+    for (let seenRunning = 0; ; ) {
+      const alive = targets.filter((target) => target.cgroup.processes().length > 0);
+      const thawed = alive.filter((target) => !target.cgroup.isFrozen());
+      if (thawed.length === 0) return alive;
+      const isDying = thawed.every((target) => target.cgroup.processes().every(isDyingProcess));
+      seenRunning = isDying ? 0 : seenRunning + 1;
+      if (seenRunning === 2) return alive;
+      await this.#clock.sleep(ORPHAN_POLL_MILLISECONDS, signal);
+    }
   }
 
   async #awaitOrphans(targets: readonly { id: string; name: string }[], options: CheckpointOptions): Promise<void> {
