@@ -10,7 +10,7 @@ import { swfLine } from '../../src/simulation/testing.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const DOCS = readFileSync(join(ROOT, 'docs', 'simulation.md'), 'utf8');
 
-test("every command in docs/simulation.md runs", { timeout: 300_000 }, () => {
+test('every command in docs/simulation.md runs', { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'fermata-simulation-docs-'));
   try {
     const lines = Array.from({ length: 30 }, (_, index) => swfLine({ 1: index, 2: index * 10, 4: 60, 5: 4, 9: 90 }));
