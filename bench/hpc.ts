@@ -90,7 +90,7 @@ async function followed(): Promise<Followed[]> {
       '--array',
       `1-${jobs}`,
       '--submit-option',
-      '--mem=1M',
+      '--mem=50M',
       '--',
       'sleep',
       '600',
