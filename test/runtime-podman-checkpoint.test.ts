@@ -261,6 +261,19 @@ describe('podman runtime: checkpoint and restore', { skip: missing ?? false }, (
     await runtime.removePod(uid, 0);
   });
 
+  test('recovered while its large victim is still dying, a dump counts', async () => {
+    const work = await ground.directory('dying');
+    const uid = await begin(runtime, ground.pod([counter({ memoryMebibytes: 512 })], {}, { work }));
+    await started(work);
+    const where = options('dying-checkpoint');
+    await runtime.checkpointPod(uid, where);
+    const frozenAt = await steps(work);
+    assert.equal(await runtime.recoverDump(uid, where), 'dumped');
+    assert.ok(existsSync(where.directory));
+    assert.equal(await steps(work), frozenAt);
+    await runtime.removePod(uid, 0);
+  });
+
   test('a pod that does not run cannot be dumped', async () => {
     await assert.rejects(runtime.checkpointPod('uid-none', options('none')), { code: 'PodNotRunning' });
     assert.ok(!existsSync(join(ground.folder, 'none')));
