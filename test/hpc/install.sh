@@ -4,7 +4,8 @@
 set -euo pipefail
 
 declare -A packages=(
-  [slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [slurmdbd]=slurmdbd [munged]=munge [mariadbd]=mariadb-server
+  [slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [slurmdbd]=slurmdbd [slurmrestd]=slurmrestd [munged]=munge
+  [mariadbd]=mariadb-server
   [sge_qmaster]=gridengine-master [sge_execd]=gridengine-exec [qconf]=gridengine-client [sshd]=openssh-server [gcc]=gcc
 )
 export PATH=$PATH:/usr/sbin:/usr/local/sbin
@@ -12,6 +13,7 @@ missing=()
 for program in "${!packages[@]}"; do
   command -v "$program" >/dev/null || missing+=("${packages[$program]}")
 done
+ls /usr/lib/*/slurm-wlm/auth_jwt.so >/dev/null 2>&1 || missing+=(slurm-wlm-jwt-plugin)
 [ ${#missing[@]} -gt 0 ] || exit 0
 [ -e /usr/lib/x86_64-linux-gnu/libc.so ] || [ -e /usr/lib/aarch64-linux-gnu/libc.so ] || missing+=(libc6-dev)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# slurm.sh up|down FOLDER USER: a whole Slurm on loopback, without systemd: munge, accounting in MariaDB, a controller and four
-# nodes. Both directions may be repeated; `down` leaves no process behind. Root only.
+# slurm.sh up|down FOLDER USER: a whole Slurm on loopback, without systemd: munge, accounting in MariaDB, a controller, four
+# nodes, and a REST server that takes JSON web tokens (127.0.0.1:16820). Both directions may be repeated; `down` leaves no process behind. Root only.
 set -u
 unset TMPDIR # the daemons' own users may not write to ours
 what=$1 lab=$2 user=$3
@@ -34,6 +34,7 @@ if [ "$what" = down ]; then
       for _ in $(seq 60); do [ -z "$(timeout 5 squeue -h)" ] && break; sleep 0.1; done
     fi
   fi
+  stop "$folder/run/slurmrestd.pid"
   stop "$folder"/run/slurmd-*.pid "$folder/run/slurmctld.pid"
   stop "$folder/run/slurmdbd.pid"
   for step in $(pgrep -x slurmstepd); do
@@ -66,9 +67,12 @@ mariadb --no-defaults -uroot -S "$lab/db/socket" -e "
   create user if not exists slurm@'127.0.0.1' identified by 'lab'; create user if not exists slurm@localhost identified by 'lab';
   create database if not exists slurm_acct_db;
   grant all on slurm_acct_db.* to slurm@'127.0.0.1'; grant all on slurm_acct_db.* to slurm@localhost"
+[ -s "$folder/jwt.key" ] || (umask 077 && head -c 32 /dev/urandom >"$folder/jwt.key" && chown slurm:slurm "$folder/jwt.key")
 cat >"$folder/slurmdbd.conf" <<C
 AuthType=auth/munge
 AuthInfo=socket=$lab/munge/socket
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key=$folder/jwt.key
 DbdHost=$(hostname -s)
 DbdAddr=127.0.0.1
 DbdPort=16819
@@ -94,6 +98,8 @@ SlurmUser=slurm
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket=$lab/munge/socket,cred_expire=5
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key=$folder/jwt.key
 CredType=cred/munge
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 StateSaveLocation=$folder/state
@@ -157,3 +163,11 @@ for i in $(seq 1 $nodes); do
 done
 wait_for "scontrol ping | grep -q UP" || { tail "$folder/log/slurmctld.log" >&2; exit 1; }
 wait_for "[ \$(sinfo -hN -p main -t idle,alloc,mix -o %N | wc -l) -eq $nodes ]" || { sinfo -N; tail "$folder"/log/slurm*.log; } >&2
+# --- REST, as a user who is nobody: who asks is in the token (scontrol token username=USER)
+if ! is_alive "$folder/run/slurmrestd.pid"; then
+  SLURM_JWT=daemon SLURMRESTD_SECURITY=disable_unshare_sysv,disable_unshare_files setsid setpriv --reuid=nobody --regid=nogroup \
+    --clear-groups slurmrestd -f "$SLURM_CONF" -a rest_auth/jwt -s openapi/v0.0.38,openapi/dbv0.0.38 127.0.0.1:16820 \
+    </dev/null >"$folder/log/slurmrestd.log" 2>&1 &
+  echo $! >"$folder/run/slurmrestd.pid"
+fi
+wait_for '(exec 3<>/dev/tcp/127.0.0.1/16820)' || tail "$folder/log/slurmrestd.log" >&2
