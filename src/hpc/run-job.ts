@@ -1,15 +1,17 @@
 import type { Clock } from '../clock/index.ts';
 import { FermataError, reasonOf } from '../model/index.ts';
 import { arrayTasks } from './array-tasks.ts';
+import type { BatchSite, Submission } from './batch-site.ts';
+import { exitStatusOf, worstEnd } from './exit-status.ts';
 import { followJob } from './follow.ts';
 import type { JobEnd, JobRequest } from './job.ts';
 import { jobNameOf, markOf } from './mark.ts';
 import type { LogPiece } from './poll.ts';
-import type { Site, Submission } from './site.ts';
+
 import { type Staging, stageIn, stageOut } from './staging.ts';
 
 export interface RunJobOptions {
-  site: Site;
+  site: BatchSite;
   clock: Clock;
   request: JobRequest;
   /** What stays the same over incarnations of the connector: the Kubernetes Job's UID and completion index, say. */
@@ -38,7 +40,8 @@ const RETRY_MILLISECONDS = 5000;
 const CANCEL_AGAIN_MILLISECONDS = 20_000;
 
 /**
- * Submits the job, or takes up the one that an earlier incarnation submitted, and follows it to its end.
+ * Submits the job, or takes up the one that an earlier incarnation submitted, and follows it to its end. One that ended badly,
+ * and of which an earlier incarnation has told, is submitted anew.
  *
  * When `cancel` is aborted the job is cancelled there and followed until it is seen gone; when `signal` is aborted the call ends
  * at once and leaves the job as it is.
@@ -48,9 +51,14 @@ const CANCEL_AGAIN_MILLISECONDS = 20_000;
 export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal: AbortSignal): Promise<JobOutcome> {
   const { site, clock, request, identity, onLog, onNotice, pollMilliseconds, staging } = options;
   const tasks = request.array === undefined ? undefined : arrayTasks(request.array);
-  const mark = markOf(identity);
-  const submission = await patiently(options, cancel, signal, () => submit(options, mark, signal));
-  const { id, adopted } = submission;
+  let attempt = 1;
+  const { id, adopted, mark } = await patiently(options, cancel, signal, async () => {
+    for (; ; attempt++) {
+      const current = markOf(identity, attempt);
+      const submission = await submit(options, current, signal);
+      if (submission !== undefined) return { ...submission, mark: current };
+    }
+  });
   onNotice(`${adopted ? 'took up' : 'submitted'} ${site.system.name} job ${id} on ${site.host}`);
 
   const over = new AbortController();
@@ -73,6 +81,7 @@ export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal
       onNotice(`bringing back ${staging.out.join(' ')}`);
       await patiently(options, cancel, signal, () => stageOut(site, mark, staging, signal));
     }
+    if (exitStatusOf(worstEnd(ends)) !== 0) await conclude(options, mark, signal);
     return { id, ends };
   } finally {
     over.abort();
@@ -80,8 +89,21 @@ export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal
   }
 }
 
+/**
+ * Kubernetes makes the next pod in place of one that failed: it is to try anew, not to be told of the same end again. One that
+ * succeeded is taken up for ever, so that a connector which dies with its last word does not make it run twice.
+ */
+async function conclude(options: RunJobOptions, mark: string, signal: AbortSignal): Promise<void> {
+  try {
+    await patiently(options, signal, signal, () => options.site.conclude(mark, signal));
+  } catch (error) {
+    signal.throwIfAborted();
+    options.onNotice(`${reasonOf(error)}; a next try will find this end again`);
+  }
+}
+
 /** Brings the files and submits; both are done once, however often this is called. */
-async function submit(options: RunJobOptions, mark: string, signal: AbortSignal): Promise<Submission> {
+async function submit(options: RunJobOptions, mark: string, signal: AbortSignal): Promise<Submission | undefined> {
   const { site, owner, jobUid, staging } = options;
   let { request } = options;
   if (staging !== undefined) {

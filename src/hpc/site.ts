@@ -2,10 +2,11 @@ import type { Readable, Writable } from 'node:stream';
 import { FermataError } from '../model/index.ts';
 import type { Access, Answer, RunOptions } from './access.ts';
 import { batchScript } from './batch-script.ts';
+import type { BatchSite, JobCard, Submission } from './batch-site.ts';
 import type { BatchSystem } from './batch-system.ts';
 import type { KeptJob } from './garbage.ts';
 import type { JobReport, JobRequest } from './job.ts';
-import { type LogPosition, type PollAnswer, pollInput, pollScript, readPoll } from './poll.ts';
+import { FILES_SCRIPT, type LogPosition, type PollAnswer, pollInput, pollScript, readPoll } from './poll.ts';
 
 /** Where the connector keeps its files there, below the home directory, unless told otherwise. */
 export const DEFAULT_DIRECTORY = '.fermata/hpc';
@@ -19,28 +20,8 @@ export interface SiteOptions {
   queueSeconds?: number;
 }
 
-/** What is known of a job that this connector or an earlier incarnation of it submitted. */
-export interface Submission {
-  id: string;
-  /** It had been submitted before: this incarnation found it. */
-  adopted: boolean;
-}
-
-/** What `hpc ls` shows of a job; kept beside it on the site. */
-export interface JobCard {
-  system: BatchSystem['name'];
-  mark: string;
-  jobName: string;
-  name: string;
-  /** Who asked for it: `namespace/name` of a Kubernetes Job, or the user's own words. */
-  owner: string;
-  /** Of the Kubernetes Job it stands for. */
-  jobUid?: string;
-  array?: string;
-}
-
-/** One batch system behind one way to reach it. */
-export class Site {
+/** One batch system behind a shell: by ssh on its login node, or here. */
+export class Site implements BatchSite {
   readonly #options: SiteOptions;
   #directory: string | undefined;
 
@@ -67,9 +48,11 @@ export class Site {
    * goes on when the connection is lost, one at a time under a lock, and after an attempt whose outcome nobody knows the batch
    * system is asked by the job's unique name first.
    *
+   * Undefined when the job of this mark has ended and somebody was told so ({@link conclude}): the next try is another job.
+   *
    * @throws FermataError `SubmitRefused` with the site's own words; `SiteUnreachable` when trying again is safe and may help
    */
-  async submit(request: JobRequest, card: JobCard, signal?: AbortSignal): Promise<Submission> {
+  async submit(request: JobRequest, card: JobCard, signal?: AbortSignal): Promise<Submission | undefined> {
     const { access, system } = this.#options;
     const folder = await this.folderOf(card.mark, signal);
     const parts = [batchScript(system, request, folder), request.script, `${JSON.stringify(card)}\n`];
@@ -90,6 +73,7 @@ export class Site {
     );
     const id = /^(?:submitted|adopted) (\d\S*)$/m.exec(answer.stdout)?.[1];
     if (answer.status === 0 && id !== undefined) return { id, adopted: /^adopted /m.test(answer.stdout) };
+    if (answer.status === 0 && answer.stdout.trim() === 'concluded') return undefined;
     const said = `${answer.stdout}\n${answer.stderr}`.trim() || `exit status ${answer.status}`;
     if (answer.status === TRY_AGAIN || system.temporary.test(said)) {
       throw new FermataError('SiteUnreachable', `${this.host}: ${system.name} does not take the job now: ${said}`);
@@ -97,6 +81,12 @@ export class Site {
     throw new FermataError('SubmitRefused', `${this.host} refused the job: ${said}`, {
       nextStep: `${words[0]} was called as: ${words.join(' ')}`,
     });
+  }
+
+  /** The job has ended, not well, and whoever waited for it is about to be told: it is not to be taken up again. */
+  async conclude(mark: string, signal?: AbortSignal): Promise<void> {
+    const answer = await this.#run(': >"$1/concluded"', [await this.folderOf(mark, signal)], { signal });
+    if (answer.status !== 0) throw this.#unreachable("the job's end could not be noted", answer.stderr);
   }
 
   /** The job's own folder for files that are brought there; where it runs when files are staged. */
@@ -149,13 +139,27 @@ export class Site {
       input: pollInput(positions),
       ...(signal === undefined ? {} : { signal }),
     });
-    if (answer.status !== 0) {
-      throw new FermataError(
-        'SiteUnreachable',
-        `${this.host}: the job's folder cannot be read: ${answer.stderr.trim()}`,
-      );
-    }
+    if (answer.status !== 0) throw this.#unreachable("the job's folder cannot be read", answer.stderr);
     return readPoll(system, answer.stdout);
+  }
+
+  /** As {@link poll}, but the batch system is not asked: for one that is reached another way. */
+  async pollFiles(
+    mark: string,
+    positions: ReadonlyMap<string, LogPosition>,
+    signal?: AbortSignal,
+  ): Promise<Pick<PollAnswer, 'statusFiles' | 'logs' | 'isMore'>> {
+    const words = [await this.#root(signal), await this.folderOf(mark, signal)];
+    const answer = await this.#run(FILES_SCRIPT, words, { input: pollInput(positions), signal });
+    if (answer.status !== 0) throw this.#unreachable("the job's folder cannot be read", answer.stderr);
+    return readPoll(this.system, answer.stdout);
+  }
+
+  /** Makes the folder of a job that is submitted another way, and leaves its card there; with its id, once it has one. */
+  async keepCard(card: JobCard, id?: string, signal?: AbortSignal): Promise<void> {
+    const words = [await this.folderOf(card.mark, signal), ...(id === undefined ? [] : [id])];
+    const answer = await this.#run(KEEP_CARD, words, { input: `${JSON.stringify(card)}\n`, signal });
+    if (answer.status !== 0) throw this.#unreachable("the job's folder cannot be made", answer.stderr);
   }
 
   /** What accounting knows; empty when it knows nothing (yet). */
@@ -274,6 +278,9 @@ tar -c -f - -- "\${files[@]}"`;
 
 const ROOT = `umask 077; cd && mkdir -p -- "$1" && cd -- "$1" && pwd`;
 
+const KEEP_CARD = `umask 077; mkdir -p -- "$1" && cd -- "$1" && cat >card.new && mv -f card.new card || exit
+[ $# -lt 2 ] || { echo "$2" >jobid.new && mv -f jobid.new jobid; }`;
+
 const CARDS = `cd -- "$1" && for card in $(ls -tr -- */card 2>/dev/null); do
   folder=\${card%/card}
   [ -s "$folder/jobid" ] || continue
@@ -289,6 +296,7 @@ shift 6
 mkdir -p -- "$folder" && cd -- "$folder" || exit
 exec 9>lock
 flock -w 60 9 || { echo "another connector is submitting this job: $folder/lock"; exit ${TRY_AGAIN}; }
+if [ -e concluded ]; then echo concluded; exit; fi
 if [ -s jobid ]; then echo "adopted $(cat jobid)"; exit; fi
 find_by_name() { FIND
 }

@@ -136,6 +136,15 @@ for (const name of ['slurm', 'gridengine'] as const) {
         assert.equal(await jobIdOf(next), await jobIdOf(killed));
       });
 
+      test('that failed is tried anew by the next pod of its Job, one that succeeded is not', async () => {
+        const words = ['--identity', 'job-uid/2', '--name', 'retried', '--', 'bash', '-c'];
+        const program = 'echo x >>tries; exit $((2 - $(wc -l <tries)))';
+        const ends = [];
+        for (let pod = 0; pod < 3; pod++) ends.push(await ground.connect(...words, program).ended);
+        assert.deepEqual(ends, [1, 0, 0]);
+        assert.equal((await ground.site().cards()).filter((card) => card.name === 'retried').length, 2);
+      });
+
       test('is submitted once though the connector dies in the middle of the submit, whenever that is', async () => {
         const words = ['--identity', 'job-uid/1', '--name', 'once', '--', 'sleep', '2'];
         for (const pause of [150, 300, 450, 600]) {
