@@ -65,6 +65,11 @@ export const GROUP_FINALIZER = 'fermata.dev/group-decision';
 export const WORKLOAD_LABEL = 'fermata.dev/workload';
 /** Condition of a restored pod: True once the runtime runs it again, False with the reason when the restore failed. */
 export const RESTORED_CONDITION = 'fermata.dev/Restored';
+/**
+ * Condition of a running pod: False, with what was found, while its node's agent sees something in its processes that CRIU cannot
+ * dump. Absent: nothing was found. It is never a victim to be checkpointed then.
+ */
+export const CHECKPOINTABLE_CONDITION = 'fermata.dev/Checkpointable';
 /** The literal preemption policy, as an annotation value and (in the sandbox) as `preemptionPolicy`. */
 export const CHECKPOINT_LOWER_PRIORITY = 'CheckpointLowerPriority';
 /** Why a PodCheckpoint's spec cannot be changed. */

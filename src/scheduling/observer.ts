@@ -4,6 +4,7 @@ import { isEmptier } from './consolidation/emptying-orders.ts';
 import type { ClusterEvent } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { sourceUIDOf, stopPhaseOf } from './interruption/checkpoint-ledger.ts';
+import { hindranceOfPod } from './interruption/checkpointability.ts';
 import { isBeingRestored } from './interruption/restore-traffic.ts';
 import { isReclaimer } from './reclaim/reclaim-orders.ts';
 import type { NodeChange } from './snapshot/node-info.ts';
@@ -344,8 +345,9 @@ export class Observer {
 }
 
 /** Images and annotations make a node better or worse; no pod waits for them. */
-function concernsQueue({ added, allocatable, labels, taints, unschedulable, conditions }: NodeChange): boolean {
-  return added || allocatable || labels || taints || unschedulable || conditions;
+function concernsQueue(change: NodeChange): boolean {
+  const { added, allocatable, labels, taints, unschedulable, conditions, containerRuntime } = change;
+  return added || allocatable || labels || taints || unschedulable || conditions || containerRuntime;
 }
 
 /** Whether a placed pod became something else to pods that wait: a victim, a neighbour, one on its way out. */
@@ -354,6 +356,7 @@ function changedForOthers(now: PodInfo, before: PodInfo): boolean {
     before.running !== now.running ||
     before.priority !== now.priority ||
     isBeingRestored(before) !== isBeingRestored(now) ||
+    hindranceOfPod(before.pod) !== hindranceOfPod(now.pod) ||
     (before.terminatingUntil === undefined) !== (now.terminatingUntil === undefined) ||
     JSON.stringify(before.pod.metadata.labels) !== JSON.stringify(now.pod.metadata.labels)
   );

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Node } from '../../model/index.ts';
 import { DEFAULT_CHECKPOINT_TIMEOUT_SECONDS, MAX_CONCURRENT_DUMPS_PER_NODE } from '../constants.ts';
 import { Cluster } from '../snapshot/cluster.ts';
 import { podInfo } from '../snapshot/pod-info.ts';
@@ -85,6 +86,27 @@ test('what was worked out is kept until something it rests on changes', () => {
   assert.notEqual(scene.on('n2'), second);
 });
 
+function runtime(containerRuntimeVersion: string): Node {
+  const built = node('n1').build();
+  // Only what is asked about: a real node tells much more.
+  const nodeInfo = { containerRuntimeVersion } as NonNullable<NonNullable<Node['status']>['nodeInfo']>;
+  return { ...built, status: { ...built.status, nodeInfo } };
+}
+
+test('pods on a container runtime that cannot checkpoint are left alone, and the reason is named', () => {
+  const scene = new Scene(resident('a'), resident('b').on('n2'));
+  scene.cluster.setNode(runtime('containerd://1.7.27'));
+  assert.deepEqual(scene.victims('n1'), []);
+  const [hindered] = scene.on('n1').hindered;
+  assert.equal(
+    hindered?.permission.excluded,
+    'cannot be checkpointed: containerd://1.7.27 on node n1 is too old to checkpoint',
+  );
+  assert.deepEqual(scene.victims('n2'), ['b']);
+  scene.cluster.setNode(runtime('containerd://2.1.0'));
+  assert.deepEqual(scene.victims('n1'), ['a']);
+});
+
 const CHANGES: Record<string, (scene: Scene) => void> = {
   'a pod came': (scene) => scene.place(resident('z')),
   'its memory was measured': ({ costs }) => costs.observeUsage('uid-a', 2 ** 30),
@@ -108,6 +130,7 @@ const CHANGES: Record<string, (scene: Scene) => void> = {
         .build(),
     ),
   'a policy came': ({ policies }) => policies.put(policy('x', { onPreemption: 'Never' })),
+  'its node has another container runtime': ({ cluster }) => cluster.setNode(runtime('containerd://1.7.27')),
   'its node changed': ({ cluster }) => cluster.setNode(node('n1').allocatable({ cpu: '64' }).build()),
 };
 for (const [sentence, change] of Object.entries(CHANGES)) {

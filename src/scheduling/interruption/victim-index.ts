@@ -2,6 +2,7 @@ import { DEFAULT_CHECKPOINT_TIMEOUT_SECONDS, MAX_CONCURRENT_DUMPS_PER_NODE } fro
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
+import { hindranceOfNode } from './checkpointability.ts';
 import type { CostModel } from './cost.ts';
 import type { Departures } from './departures.ts';
 import type { FactListener } from './fact-changes.ts';
@@ -188,6 +189,9 @@ export class VictimIndex implements SnapshotListener, FactListener {
   ): Permission {
     const permission = this.#dependencies.rules.permissionFor(pod, mode, now);
     if (!permission.checkpoint) return permission;
+    const unable = node.node === undefined ? undefined : hindranceOfNode(node.node);
+    if (unable !== undefined)
+      return { ...permission, checkpoint: false, excluded: `cannot be checkpointed: ${unable}` };
     if (dumping >= MAX_CONCURRENT_DUMPS_PER_NODE) {
       return { ...permission, checkpoint: false, excluded: `node ${node.name} writes ${dumping} dumps already` };
     }

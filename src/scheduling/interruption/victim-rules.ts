@@ -1,5 +1,6 @@
 import { formatDuration, type InterruptionPolicy, parseAmount } from '../../model/index.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
+import { hindranceOfPod } from './checkpointability.ts';
 import { type InterruptionRecord, retryAfterFailures } from './interruption-record.ts';
 import type { Policies } from './policies.ts';
 import type { PreemptionMode } from './preemption-mode.ts';
@@ -100,6 +101,8 @@ export class VictimRules {
     now: number,
   ): Omit<Permission, 'checkpoint' | 'terminate'> | undefined {
     if (!victim.running) return { excluded: 'is not running yet: there is nothing to checkpoint' };
+    const lasting = hindranceOfPod(victim.pod);
+    if (lasting !== undefined) return { excluded: `cannot be checkpointed: ${lasting}` };
     const failures = this.#record.failuresOf(victim.uid);
     if (failures !== undefined) {
       const retryAt = retryAfterFailures(failures);

@@ -18,6 +18,8 @@ export interface NodeChange {
   readonly images: boolean;
   /** Annotations, which only some plugins read. */
   readonly annotations: boolean;
+  /** What runs its containers. */
+  readonly containerRuntime: boolean;
 }
 
 interface Facts {
@@ -28,6 +30,7 @@ interface Facts {
   readonly ready: boolean;
   readonly images: number;
   readonly annotations: string;
+  readonly containerRuntime: string | undefined;
 }
 
 /** A node with the pods that take its room, and the sum of what they take kept up to date. */
@@ -83,6 +86,7 @@ export class NodeInfo {
       conditions: before?.ready !== facts.ready,
       images: before?.images !== facts.images,
       annotations: before?.annotations !== facts.annotations,
+      containerRuntime: before?.containerRuntime !== facts.containerRuntime,
     };
     if (change.allocatable) {
       this.allocatable = space.vector(parseResources(node.status?.allocatable ?? node.status?.capacity));
@@ -144,6 +148,7 @@ function factsOf({ metadata, spec, status }: Node): Facts {
     ready: ready === undefined || ready.status === 'True',
     images: imagesFingerprint(status?.images ?? []),
     annotations: JSON.stringify(metadata.annotations ?? NO_LABELS),
+    containerRuntime: status?.nodeInfo?.containerRuntimeVersion,
   };
 }
 

@@ -1,5 +1,6 @@
 import { type Container, type Pod, type PodSpec, podRequests, type Volume } from '../../model/index.ts';
 import { DEFAULT_SCORED_CPU_MILLICORES, DEFAULT_SCORED_MEMORY_BYTES } from '../constants.ts';
+import { isHostDevice } from './host-device.ts';
 import type { ResourceSpace } from './resource-space.ts';
 
 /** What a pod takes on its node. */
@@ -124,17 +125,23 @@ function keptOf(spec: PodSpec): PodSpec {
   for (const name of KEPT) if (source[name] !== undefined) kept[name] = source[name];
   for (const name of KEPT_NEWER) if (source[name] !== undefined) kept[name] = source[name];
   if (spec.initContainers !== undefined) kept.initContainers = spec.initContainers.map(containerKept);
-  const volumes = spec.volumes?.filter((volume) => !EVERYWHERE.some((kind) => volume[kind] !== undefined)) ?? [];
+  const volumes = spec.volumes?.filter(isRead) ?? [];
   if (volumes.length > 0) kept.volumes = volumes;
   return kept as unknown as PodSpec;
 }
 
+/** Devices of the node are: such a pod cannot be checkpointed. */
+function isRead(volume: Volume): boolean {
+  return isHostDevice(volume) || !EVERYWHERE.some((kind) => volume[kind] !== undefined);
+}
+
 function containerKept(container: Container): Container {
-  const { name, image, resources, restartPolicy } = container;
+  const { name, image, resources, restartPolicy, volumeDevices } = container;
   const kept: Container = { name };
   if (image !== undefined) kept.image = image;
   if (resources !== undefined) kept.resources = resources;
   if (restartPolicy !== undefined) kept.restartPolicy = restartPolicy;
+  if (volumeDevices !== undefined) kept.volumeDevices = volumeDevices;
   if (container.ports?.some(({ hostPort }) => hostPort !== undefined) === true) kept.ports = container.ports;
   return kept;
 }
