@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { HpcGround, jobIdOf, seen } from '../test/hpc/ground.ts';
@@ -10,16 +10,20 @@ import { HpcGround, jobIdOf, seen } from '../test/hpc/ground.ts';
  * [--output json]`, as root. Printed, never asserted.
  */
 const run = promisify(execFile);
-const RUNS = 7;
-const LOG_LINES = 40;
+const RUNS = 5;
+const LOG_LINES = 30;
 const FOLLOWED = [1, 100, 500];
-const WATCHED_SECONDS = 30;
+/** Two of the connector's questions to the batch system, which it asks every ten seconds. */
+const WATCHED_SECONDS = 20;
 
 const { values } = parseArgs({ options: { output: { type: 'string', default: 'text' } } });
+progress('a Slurm of its own is started');
+// However this ends, what was started ends with it.
 const ground = await HpcGround.start('slurm');
 try {
   const report = {
     machine: machine(),
+    load: loadavg().map((load) => Number(load.toFixed(1))),
     runs: RUNS,
     ...(await latencies()),
     logLag: await logLag(),
@@ -32,6 +36,8 @@ try {
 
 type Report = Awaited<ReturnType<typeof latencies>> & {
   machine: string;
+  /** Of the last 1, 5 and 15 minutes before. */
+  load: number[];
   runs: number;
   logLag: number;
   followed: Followed[];
@@ -48,6 +54,7 @@ async function latencies() {
   const mine = { accepted: [] as number[], noticed: [] as number[] };
   const plain = { accepted: [] as number[], noticed: [] as number[] };
   for (let round = 0; round < RUNS; round++) {
+    progress(`latencies, run ${round + 1} of ${RUNS}`);
     const began = Date.now();
     const job = ground.connect('--', 'bash', '-c', 'sleep 1; date +%s%N');
     await seen('the submit', () => / job \d+ on /.test(job.stderr));
@@ -71,7 +78,8 @@ async function latencies() {
 
 /** Median, ms: a line is printed there → it is here. */
 async function logLag(): Promise<number> {
-  const job = ground.connect('--', 'bash', '-c', `for i in $(seq ${LOG_LINES}); do date +%s%N; sleep 0.5; done`);
+  progress('log lag');
+  const job = ground.connect('--', 'bash', '-c', `for i in $(seq ${LOG_LINES}); do date +%s%N; sleep 0.3; done`);
   const lags: number[] = [];
   job.process.stdout?.on('data', (chunk: string) => {
     for (const line of chunk.trim().split('\n')) lags.push(Date.now() - instant(line));
@@ -80,10 +88,11 @@ async function logLag(): Promise<number> {
   return median(lags);
 }
 
-/** One connector and so many jobs: what Slurm is asked by this user, as its own diagnostics count it. */
+/** One connector and so many jobs (tasks of an array): what Slurm is asked by this user, as its own diagnostics count it. */
 async function followed(): Promise<Followed[]> {
   const results: Followed[] = [];
   for (const jobs of FOLLOWED) {
+    progress(`${jobs} jobs followed`);
     const job = ground.connect(
       '--queue-interval',
       '10',
@@ -106,8 +115,9 @@ async function followed(): Promise<Followed[]> {
       queriesPerMinute: (asked * 60) / WATCHED_SECONDS,
       rssMebibytes: Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024),
     });
-    job.process.kill('SIGTERM');
+    job.process.kill('SIGKILL');
     await job.ended;
+    await ground.administer('scancel -u fermata-hpc; while [ -n "$(squeue -h)" ]; do sleep 0.5; done');
   }
   return results;
 }
@@ -127,6 +137,10 @@ function median(figures: readonly number[]): number {
   return Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0);
 }
 
+function progress(what: string): void {
+  process.stderr.write(`${what}\n`);
+}
+
 function machine(): string {
   const [first] = cpus();
   return `${cpus().length} × ${first?.model ?? 'unknown'}, Node ${process.versions.node}`;
@@ -135,7 +149,7 @@ function machine(): string {
 function text(report: Report): string {
   const { submitToAccepted: submit, endToNoticed: end } = report;
   return `${[
-    `${report.machine}; medians of ${report.runs}`,
+    `${report.machine}, load ${report.load.join(' ')}; medians of ${report.runs}`,
     `submit → accepted        ${submit.fermata} ms; ssh and sbatch ${submit.sbatch} ms (× ${(submit.fermata / submit.sbatch).toFixed(1)})`,
     `end → noticed            ${end.fermata} ms; ssh and sbatch --wait ${end.sbatchWait} ms (× ${(end.fermata / end.sbatchWait).toFixed(2)})`,
     `line printed → here      ${report.logLag} ms`,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -32,11 +32,13 @@ export class HpcGround {
   readonly system: BatchSystem;
   readonly clock = new SystemClock();
   readonly access: Access;
-  readonly #connectors = new Set<ChildProcess>();
+  readonly #down: ChildProcess;
 
   private constructor(folder: string, system: BatchSystem) {
     this.folder = folder;
     this.system = system;
+    const words = [join(SCRIPTS, 'down.sh'), folder, system.name, USER];
+    this.#down = spawn('bash', words, { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
     this.access = sshAccess(this.clock, {
       host: 'lab',
       configFile: join(folder, 'ssh', 'config'),
@@ -63,22 +65,12 @@ export class HpcGround {
     return ground;
   }
 
+  /** Takes everything down; what does it waits for the end of this process too, so that nothing is left when it is killed. */
   async stop(): Promise<void> {
-    for (const connector of this.#connectors) connector.kill('SIGKILL');
     await this.access.close();
-    // A connector that was killed leaves its ssh behind, for a minute.
-    await run('bash', [
-      '-c',
-      'for socket in "$1"/tmp/*/*; do ssh -o ControlPath="$socket" -O exit lab; done; true',
-      'bash',
-      this.folder,
-    ]);
-    await this.script('ssh', 'down');
-    await this.script(this.system.name, 'down');
-    // What the user still runs would keep its account.
-    await run('pkill', ['-KILL', '-u', USER]).catch(() => undefined);
-    await run('userdel', [USER]);
-    await rm(this.folder, { recursive: true, force: true });
+    const gone = once(this.#down, 'exit');
+    this.#down.stdin?.end();
+    await gone;
   }
 
   /** A site as the product makes it, asking the batch system every second. */
@@ -116,7 +108,6 @@ export class HpcGround {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TMPDIR: join(this.folder, 'tmp') },
     });
-    this.#connectors.add(child);
     const said = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said.stdout += text;
@@ -124,10 +115,9 @@ export class HpcGround {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said.stderr += text;
     });
-    const ended = once(child, 'close').then(([code, signal]) => {
-      this.#connectors.delete(child);
-      return typeof code === 'number' ? code : signal === 'SIGKILL' ? 137 : 1;
-    });
+    const ended = once(child, 'close').then(([code, signal]) =>
+      typeof code === 'number' ? code : signal === 'SIGKILL' ? 137 : 1,
+    );
     return {
       process: child,
       ended,
