@@ -1,4 +1,4 @@
-import { arrayTasks, followJob, type JobReport, type KeptJob, type Site } from '../hpc/index.ts';
+import { arrayTasks, type BatchSite, followJob, type JobReport, type KeptJob } from '../hpc/index.ts';
 import { FermataError } from '../model/index.ts';
 import type { SiteFlags } from './hpc.ts';
 import { printLog } from './hpc-log.ts';
@@ -52,7 +52,7 @@ export async function describeHpcJob(id: string, flags: SiteFlags): Promise<void
   process.stdout.write(await withSite(flags, (site) => site.describe(id)));
 }
 
-async function jobOf(site: Site, id: string): Promise<KeptJob> {
+async function jobOf(site: BatchSite, id: string): Promise<KeptJob> {
   const job = (await site.cards()).find((one) => one.id === id);
   if (job !== undefined) return job;
   throw new FermataError('JobUnknown', `no job ${id} was submitted from here to ${site.host}`, {

@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '../clock/index.ts';
-import { BATCH_SYSTEMS, findBatchSystem, localAccess, Site, sshAccess } from '../hpc/index.ts';
+import { BATCH_SYSTEMS, type BatchSite, findBatchSystem, localAccess, Site, sshAccess } from '../hpc/index.ts';
 import type { SiteFlags } from './hpc.ts';
 
 /** Runs `work` at the site that the flags name, and closes the connection whatever happens. */
 export async function withSite<T>(
   flags: SiteFlags & { queueInterval?: string },
-  work: (site: Site, clock: SystemClock) => Promise<T>,
+  work: (site: BatchSite, clock: SystemClock) => Promise<T>,
 ): Promise<T> {
   const clock = new SystemClock();
   // The socket of ssh's kept-alive connection is as good as the key: a folder of our own, private.

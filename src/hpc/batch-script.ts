@@ -6,8 +6,15 @@ import { quoteWord, quoteWords } from './shell-words.ts';
  * The script that the batch system runs: the user's directives, then a shell that starts the user's program and writes to
  * `status` (`status.N` for a task of an array) when it started and how it ended, so that its end is known even where accounting
  * is not. It dies by the signal its program died by, so that the batch system sees the same.
+ *
+ * @param folder absolute path of the job's folder there
  */
-export function batchScript(system: BatchSystem, request: JobRequest, folder: string): string {
+export function batchScript(
+  system: BatchSystem,
+  request: JobRequest,
+  folder: string,
+  carried: CarriedScript = 'beside',
+): string {
   const environment = Object.entries(request.environment ?? {}).map(
     ([name, value]) => `export ${name}=${quoteWord(value)}`,
   );
@@ -16,7 +23,7 @@ export function batchScript(system: BatchSystem, request: JobRequest, folder: st
 ${directives(system, request.script).join('\n')}
 umask 077
 folder=${quoteWord(folder)}
-task=\${${system.taskVariable}:-}
+${carried === 'beside' ? '' : unpackProgram(request.script, carried)}task=\${${system.taskVariable}:-}
 [ "$task" != undefined ] || task=
 status=$folder/status\${task:+.$task}
 say() { printf '%s\\n' "$1" >"$status.new" && mv -f "$status.new" "$status"; }
@@ -36,6 +43,24 @@ trap - TERM INT HUP USR1 USR2 CONT
 exit $code
 `;
 }
+
+/**
+ * Where the user's program is: a file beside the batch script; or within it (`inside`), where the connector can write no files
+ * there; `redirected` then also takes the output to the job's folder, which the batch system could not open before it is made.
+ */
+export type CarriedScript = 'beside' | 'inside' | 'redirected';
+
+function unpackProgram(script: string, carried: CarriedScript): string {
+  // Under another name first: tasks of an array begin together, and a program that runs cannot be written to.
+  return `mkdir -p -- "$folder" && base64 -d >"$folder/script.$$" <<'END' || exit 126
+${Buffer.from(script).toString('base64').replaceAll(/.{76}/g, '$&\n')}
+END
+chmod 700 "$folder/script.$$" && mv -f "$folder/script.$$" "$folder/script" || exit 126
+${carried === 'redirected' ? REDIRECT : ''}`;
+}
+
+const REDIRECT = `exec >>"$folder/stdout\${SLURM_ARRAY_TASK_ID:+.$SLURM_ARRAY_TASK_ID}" 2>>"$folder/stderr\${SLURM_ARRAY_TASK_ID:+.$SLURM_ARRAY_TASK_ID}"
+`;
 
 /** The lines of the user's script that speak to the batch system: they end at its first command, as the batch systems have it. */
 export function directives(system: BatchSystem, script: string): string[] {

@@ -1,13 +1,13 @@
 import type { Clock } from '../clock/index.ts';
 import { reasonOf } from '../model/index.ts';
 import { isRefusedAccess } from './access.ts';
+import type { BatchSite } from './batch-site.ts';
 import type { JobEnd } from './job.ts';
 import type { LogPiece, LogPosition, PollAnswer } from './poll.ts';
-import type { Site } from './site.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 export interface FollowOptions {
-  site: Site;
+  site: BatchSite;
   clock: Clock;
   id: string;
   mark: string;

@@ -1,5 +1,5 @@
+import type { JobCard } from './batch-site.ts';
 import { type JobReport, jobLabel } from './job.ts';
-import type { JobCard } from './site.ts';
 
 /** A job's card with its id, and when its folder was last written to. */
 export type KeptJob = JobCard & { id: string; modified: number };

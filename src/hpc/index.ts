@@ -1,5 +1,6 @@
 export { type Access, type Answer, localAccess, type RunOptions, type SshOptions, sshAccess } from './access.ts';
 export { arrayTasks } from './array-tasks.ts';
+export type { BatchSite, JobCard, Submission } from './batch-site.ts';
 export type { BatchSystem, JobFiles } from './batch-system.ts';
 export { describeEnd, exitStatusOf, HPC_EXIT, worstEnd } from './exit-status.ts';
 export { BATCH_SYSTEMS, findBatchSystem } from './find-system.ts';
@@ -21,6 +22,6 @@ export {
   walltimeSeconds,
 } from './resources.ts';
 export { type JobOutcome, type RunJobOptions, runJob } from './run-job.ts';
-export { DEFAULT_DIRECTORY, type JobCard, Site, type SiteOptions, type Submission } from './site.ts';
+export { DEFAULT_DIRECTORY, Site, type SiteOptions } from './site.ts';
 export { SLURM } from './slurm.ts';
 export type { Staging } from './staging.ts';

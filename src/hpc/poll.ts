@@ -42,6 +42,39 @@ export interface PollAnswer {
 /** For each poll and file. */
 const PIECE_BYTES = 262_144;
 
+/** In the job's folder: its status files, then what is new in its logs. */
+const READ_FILES = `for file in status status.*; do
+  case $file in *.new) continue ;; esac
+  [ -s "$file" ] && echo "status $file $(head -n 1 "$file")"
+done
+declare -A inodes offsets
+while read -r file inode offset; do inodes[$file]=$inode; offsets[$file]=$offset; done
+send() { # FILE PATH INODE OFFSET NOTE
+  printf 'log %s %s %s %s ' "$1" "$3" "$4" "$5"
+  tail -c +$(($4 + 1)) "$2" | head -c ${PIECE_BYTES} | base64 -w0
+  echo
+}
+for file in stdout stdout.[0-9]* stderr stderr.[0-9]*; do
+  inode=$(stat -c %i "$file" 2>/dev/null) || continue
+  offset=\${offsets[$file]:-0} before=\${inodes[$file]:-$inode} note=-
+  if [ "$inode" != "$before" ]; then
+    old=$(find . -maxdepth 1 -inum "$before" -print -quit)
+    if [ -n "$old" ] && [ "$(stat -c %s "$old")" -gt "$offset" ]; then
+      send "$file" "$old" "$before" "$offset" -
+      continue
+    fi
+    offset=0 note=rotated
+  fi
+  size=$(stat -c %s "$file")
+  [ "$size" -lt "$offset" ] && offset=0 note=truncated
+  [ "$size" -gt "$offset" ] && send "$file" "$file" "$inode" "$offset" "$note"
+done
+true`;
+
+/** {@link pollScript} without the batch system: $1 is the job's folder. */
+export const FILES_SCRIPT = `cd -- "$1" || exit
+${READ_FILES}`;
+
 /**
  * One look at a job, in one command: $1 folder of all jobs, $2 of this one, $3 its id, $4 seconds between two questions to the
  * batch system. The answer to that question is shared by all connectors of the user on the site: whoever finds it too old asks
@@ -76,33 +109,7 @@ known=no
 echo "list $known $((now - $(modified "$queue")))"
 [ -e "$queue.error" ] && echo "error $(head -c 2000 "$queue.error" | base64 -w0)"
 awk -F '[| ]+' -v id="$id" '{ first = $1 == "" ? $2 : $1 } first == id { print "job " $0 }' "$queue" 2>/dev/null
-for file in status status.*; do
-  case $file in *.new) continue ;; esac
-  [ -s "$file" ] && echo "status $file $(head -n 1 "$file")"
-done
-declare -A inodes offsets
-while read -r file inode offset; do inodes[$file]=$inode; offsets[$file]=$offset; done
-send() { # FILE PATH INODE OFFSET NOTE
-  printf 'log %s %s %s %s ' "$1" "$3" "$4" "$5"
-  tail -c +$(($4 + 1)) "$2" | head -c ${PIECE_BYTES} | base64 -w0
-  echo
-}
-for file in stdout stdout.[0-9]* stderr stderr.[0-9]*; do
-  inode=$(stat -c %i "$file" 2>/dev/null) || continue
-  offset=\${offsets[$file]:-0} before=\${inodes[$file]:-$inode} note=-
-  if [ "$inode" != "$before" ]; then
-    old=$(find . -maxdepth 1 -inum "$before" -print -quit)
-    if [ -n "$old" ] && [ "$(stat -c %s "$old")" -gt "$offset" ]; then
-      send "$file" "$old" "$before" "$offset" -
-      continue
-    fi
-    offset=0 note=rotated
-  fi
-  size=$(stat -c %s "$file")
-  [ "$size" -lt "$offset" ] && offset=0 note=truncated
-  [ "$size" -gt "$offset" ] && send "$file" "$file" "$inode" "$offset" "$note"
-done
-true`;
+${READ_FILES}`;
 }
 
 export function pollInput(positions: ReadonlyMap<string, LogPosition>): string {

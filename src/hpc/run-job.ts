@@ -7,7 +7,6 @@ import { followJob } from './follow.ts';
 import type { JobEnd, JobRequest } from './job.ts';
 import { jobNameOf, markOf } from './mark.ts';
 import type { LogPiece } from './poll.ts';
-
 import { type Staging, stageIn, stageOut } from './staging.ts';
 
 export interface RunJobOptions {

@@ -149,7 +149,7 @@ export class Site implements BatchSite {
     positions: ReadonlyMap<string, LogPosition>,
     signal?: AbortSignal,
   ): Promise<Pick<PollAnswer, 'statusFiles' | 'logs' | 'isMore'>> {
-    const words = [await this.#root(signal), await this.folderOf(mark, signal)];
+    const words = [await this.folderOf(mark, signal)];
     const answer = await this.#run(FILES_SCRIPT, words, { input: pollInput(positions), signal });
     if (answer.status !== 0) throw this.#unreachable("the job's folder cannot be read", answer.stderr);
     return readPoll(this.system, answer.stdout);

@@ -104,13 +104,13 @@ done
       if (line.startsWith('sacct|')) {
         const [, label = '', state = '', exitCode = '', nodes = ''] = line.split('|');
         const [id = '', task] = label.split('_');
-        keep(fromAccounting, report(id, task, state, exitCode, nodes));
+        keep(fromAccounting, slurmReport(id, task, state, exitCode, nodes));
       } else if (line.startsWith('scontrol|')) {
         const field = (name: string): string => new RegExp(`(?:^|[ |])${name}=(\\S*)`).exec(line)?.[1] ?? '';
         const array = field('ArrayJobId');
         const task = array === '' ? undefined : field('ArrayTaskId');
         const id = array === '' ? field('JobId') : array;
-        keep(fromController, report(id, task, field('JobState'), field('ExitCode'), field('NodeList')));
+        keep(fromController, slurmReport(id, task, field('JobState'), field('ExitCode'), field('NodeList')));
       }
     }
     // The controller is the authority for what it still has; accounting for what it has let go.
@@ -151,7 +151,8 @@ function keep(reports: Map<string, JobReport>, found: JobReport | undefined): vo
   if (found !== undefined) reports.set(`${found.id}_${found.task ?? ''}`, found);
 }
 
-function report(
+/** From words as sacct and scontrol have them; undefined for a state that nobody knows. */
+export function slurmReport(
   id: string,
   task: string | undefined,
   state: string,

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { FermataError } from '../model/index.ts';
-import type { Site } from './site.ts';
+import type { BatchSite } from './batch-site.ts';
 
 /** Files that go with a job, and files that come back. */
 export interface Staging {
@@ -18,7 +18,7 @@ export interface Staging {
  *
  * @throws FermataError `StagingFailed` when a local file cannot be read; `SiteUnreachable` when trying again may help
  */
-export async function stageIn(site: Site, mark: string, staging: Staging, signal: AbortSignal): Promise<void> {
+export async function stageIn(site: BatchSite, mark: string, staging: Staging, signal: AbortSignal): Promise<void> {
   if (await site.isStaged(mark, signal)) return;
   const { folder, in: paths } = staging;
   const tar = spawn('tar', ['-C', folder, '-c', '-f', '-', '--', ...paths], {
@@ -30,7 +30,7 @@ export async function stageIn(site: Site, mark: string, staging: Staging, signal
 }
 
 /** Brings results back. A transfer that breaks off is begun anew by the next call. */
-export async function stageOut(site: Site, mark: string, staging: Staging, signal: AbortSignal): Promise<void> {
+export async function stageOut(site: BatchSite, mark: string, staging: Staging, signal: AbortSignal): Promise<void> {
   const { folder, out: patterns } = staging;
   const options = ['--no-same-owner', '--no-same-permissions', '--no-overwrite-dir'];
   const tar = spawn('tar', ['-C', folder, '-x', '-f', '-', ...options], { stdio: ['pipe', 'ignore', 'pipe'], signal });
