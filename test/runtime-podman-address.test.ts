@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { FermataError } from '../src/model/index.ts';
 import type { PodmanRuntime } from '../src/runtime/index.ts';
 import { begin, missingParts, PodmanGround, perl, until } from './podman-ground.ts';
 
@@ -143,35 +145,74 @@ describe('podman runtime: addresses of pods', { skip }, () => {
     }
   });
 
-  test('two pods that talk, dumped and restored as a group, go on with their connection', async () => {
-    const work = await ground.directory('pair');
-    const server = ground.pod([perl(ECHO)]);
-    const serverUid = await begin(node, server);
-    const talker = ground.pod([client(7000, await addressOf(serverUid))], {}, { work });
-    const pair = [
-      { run: server, uid: serverUid, directory: join(ground.folder, 'server-checkpoint') },
-      { run: talker, uid: await begin(node, talker), directory: join(ground.folder, 'talker-checkpoint') },
-    ];
-    await until('it counts', async () => (await countOf(work)) > 10);
-    const dumped = meeting(pair.length);
-    const decide = async (): Promise<boolean> => {
-      await dumped();
-      return true;
-    };
-    const order = { leaveRunning: false, timeoutMilliseconds: 60_000, decide };
-    await Promise.all(pair.map(({ uid, directory }) => node.checkpointPod(uid, { ...order, directory })));
-    await Promise.all(pair.map(({ uid }) => node.removePod(uid, 0)));
-    const at = await countOf(work);
-    const losses: string[] = [];
-    const back = meeting(pair.length);
-    const next = pair.map(({ run, directory }) => ({ run: ground.next(run), directory }));
-    await Promise.all(
-      next.map(({ run, directory }) =>
-        node.restorePod(run, directory, { hold: back, onLoss: (what) => losses.push(what) }),
-      ),
-    );
-    await until('it counts on', async () => (await countOf(work)) > at + 10, 60_000);
-    assert.deepEqual(losses, []);
-    for (const { run } of next) await node.removePod(run.pod.metadata.uid, 0);
+  test('with a policy to refuse it is not dumped while it has a connection to the outside, and runs on', async () => {
+    const { server, port, peers } = await echoServer();
+    try {
+      const work = await ground.directory('refused');
+      const uid = await begin(node, ground.pod([client(port)], {}, { work }));
+      await until('it counts', async () => (await countOf(work)) > 10);
+      const gateway = ground.service.layout.network.gateway;
+      const order = { leaveRunning: true, timeoutMilliseconds: 60_000 };
+      const dump = (name: string, members: string[]) =>
+        node.checkpointPod(uid, {
+          ...{ ...order, directory: join(ground.folder, name) },
+          outside: { policy: 'Refuse', members },
+        });
+      await assert.rejects(dump('refused-checkpoint', []), (error) => {
+        const ends = `from ${peers[0]}:\\d+ to ${gateway}:${port}`;
+        return error instanceof FermataError && new RegExp(`perl \\(process \\d+\\) ${ends}$`).test(error.message);
+      });
+      assert.equal(existsSync(join(ground.folder, 'refused-checkpoint')), false);
+      // A member of its group is no outside.
+      await dump('inside-checkpoint', [gateway]);
+      const at = await countOf(work);
+      await until('it counts on', async () => (await countOf(work)) > at + 10);
+      await node.removePod(uid, 0);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('two pods that talk, dumped and restored as a group, go on; by policy what leads outside is closed, at both ends', async () => {
+    const { server, port } = await echoServer();
+    const reset: string[] = [];
+    server.on('connection', (socket) => socket.on('error', ({ message }) => reset.push(message)));
+    try {
+      const [outer, inner] = [await ground.directory('outer'), await ground.directory('inner')];
+      const echo = ground.pod([perl(ECHO)]);
+      const echoUid = await begin(node, echo);
+      const echoAddress = await addressOf(echoUid);
+      const inside = { ...client(7000, echoAddress), volumeMounts: [{ name: 'inner', mountPath: '/work' }] };
+      const talker = ground.pod([client(port), inside], {}, { work: outer, inner });
+      const uid = await begin(node, talker);
+      await until('both count', async () => (await countOf(outer)) > 10 && (await countOf(inner)) > 10);
+      const members = [echoAddress ?? '', (await addressOf(uid)) ?? ''];
+      const pair = [
+        { run: echo, uid: echoUid, directory: join(ground.folder, 'echo-checkpoint') },
+        { run: talker, uid, directory: join(ground.folder, 'closing-checkpoint') },
+      ];
+      const dumped = meeting(pair.length);
+      const decide = async (): Promise<boolean> => {
+        await dumped();
+        return true;
+      };
+      const outside = { policy: 'Close', members } as const;
+      const order = { leaveRunning: false, timeoutMilliseconds: 60_000, decide, outside };
+      await Promise.all(pair.map((each) => node.checkpointPod(each.uid, { ...order, directory: each.directory })));
+      await Promise.all(pair.map((each) => node.removePod(each.uid, 0)));
+      const at = await countOf(inner);
+      const back = meeting(pair.length);
+      const next = pair.map(({ run, directory }) => ({ run: ground.next(run), directory }));
+      const losses: string[] = [];
+      const onLoss = (what: string): number => losses.push(what);
+      await Promise.all(next.map(({ run, directory }) => node.restorePod(run, directory, { hold: back, onLoss })));
+      await until('the outer one notices', async () => /^lost: /.test(await noteOf(outer)));
+      await until('the inner one counts on', async () => (await countOf(inner)) > at + 10, 60_000);
+      await until('the server hears of it', async () => reset.length > 0);
+      assert.deepEqual(losses, []);
+      for (const { run } of next) await node.removePod(run.pod.metadata.uid, 0);
+    } finally {
+      server.close();
+    }
   });
 });

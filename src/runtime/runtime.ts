@@ -31,7 +31,7 @@ export interface PodCheckpointer {
    * With `leaveRunning` the processes go on; else, **from the instant of the dump, no process of the pod runs again**.
    * On failure, timeout or abort every container runs on as before and `directory` is gone; one that was frozen
    * (`PodFreezer`) runs, too. Throws FermataError with
-   * code `DumpFailed` (message: CRIU's own reason), `DumpTimeout`, `CheckpointUnsupported`, `PodNotRunning`.
+   * code `DumpFailed` (message: CRIU's own reason), `DumpTimeout`, `CheckpointUnsupported`, `ConnectionsOutside`, `PodNotRunning`.
    */
   checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport>;
   /**
@@ -90,8 +90,21 @@ export interface CheckpointOptions {
   decide?: (held: HeldDump) => Promise<boolean>;
 }
 
+/** What becomes of the pod's TCP connections to others than itself and the pods that are checkpointed with it. */
+export interface OutsideConnections {
+  /**
+   * `Keep`: as far as its address comes back with it, they go on. `Close`: they are closed when it is restored. `Refuse`: there is no
+   * checkpoint while it has one.
+   */
+  policy: 'Keep' | 'Close' | 'Refuse';
+  /** Addresses of the pods that are checkpointed with it. Connections to these are kept. */
+  members: readonly string[];
+}
+
 export interface RestoreOptions {
   signal?: AbortSignal;
+  /** Default: they are kept. */
+  outside?: OutsideConnections;
   /**
    * Called when every container is back and before any of them runs; no TCP passes to or from the pod while it is waited for. When it
    * resolves they run. When it rejects, nothing of the pod is left, and `restorePod` rejects with the same. When the orderer is

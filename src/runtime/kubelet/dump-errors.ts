@@ -46,7 +46,14 @@ export function dumpError(error: unknown, pod: Pod | undefined, overdueMilliseco
       nextStep: 'Give it more time (timeoutSeconds of its InterruptionPolicy).',
     });
   }
-  const codes = ['DumpFailed', 'DumpRefused', 'DumpTimeout', 'CheckpointUnsupported', 'PodNotRunning'];
+  const codes = [
+    'ConnectionsOutside',
+    'DumpFailed',
+    'DumpRefused',
+    'DumpTimeout',
+    'CheckpointUnsupported',
+    'PodNotRunning',
+  ];
   if (error instanceof FermataError && codes.includes(error.code)) return error;
   return new FermataError('DumpFailed', `The dump of pod ${name} failed: ${reasonOf(error)}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type HeldConnection, outsideConnections } from '../outside-connections.ts';
 
 /** A process of a pod, as its control group tells. */
 export interface HostProcess {
@@ -34,6 +35,12 @@ export class HostProcesses {
       const found = podProcess(pid, cgroup);
       return found === undefined || this.#state(pid) === 'Z' ? [] : [found];
     });
+  }
+
+  /** What the processes of the pod have open to others than themselves and `members`. */
+  outsideConnections(podUid: string, members: readonly string[]): HeldConnection[] {
+    const pids = this.ofPods().flatMap((each) => (each.podUid === podUid ? [each.pid] : []));
+    return outsideConnections(pids, members, this.#proc);
   }
 
   /** Whether it executes nothing: stopped by a signal, or ended. */

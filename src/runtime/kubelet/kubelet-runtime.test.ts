@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -300,3 +309,25 @@ test('a pod that a failed checkpoint left held goes on instead of being taken aw
   assert.deepEqual(await states(), ['left running']);
   assert.deepEqual(readdirSync(join(root, 'run/fermata/holds')), []);
 });
+
+for (const [policy, why] of [
+  ['Refuse', 'its policy is not to be checkpointed with such'],
+  ['Close', 'a kubelet cannot close them when it restores'],
+] as const) {
+  test(`with a connection to the outside and the policy ${policy} nothing is asked of the kubelet`, async () => {
+    const process = join(root, 'proc/100');
+    const row = '0: 024DE70A:A000 034DE70A:01BB 01 0:0 00:0 0 0 0 77 1 0\n';
+    for (const folder of ['fd', 'net']) mkdirSync(join(process, folder));
+    symlinkSync('socket:[77]', join(process, 'fd/3'));
+    writeFileSync(join(process, 'net/tcp'), `head\n${row}`);
+    writeFileSync(join(process, 'comm'), 'client\n');
+    const order = { directory: join(root, 'dump'), leaveRunning: false, timeoutMilliseconds: 1_000 };
+    await assert.rejects(runtime.checkpointPod(UID, { ...order, outside: { policy, members: [] } }), {
+      code: 'ConnectionsOutside',
+      message: `pod team/thesis has connections to the outside, and ${why}: client (process 100) from 10.231.77.2:40960 to 10.231.77.3:443`,
+    });
+    assert.deepEqual(kubelet.asked, []);
+    // A member of its group is no outside.
+    await runtime.checkpointPod(UID, { ...order, outside: { policy, members: ['10.231.77.3'] } });
+  });
+}

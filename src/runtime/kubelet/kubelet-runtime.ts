@@ -4,7 +4,9 @@ import { verifyDump } from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, type Pod, reasonOf } from '../../model/index.ts';
 import type { CheckpointRuntime } from '../checkpoint-runtime.ts';
-import type { CheckpointOptions, DumpReport, HeldDump, PodObservation } from '../runtime.ts';
+import { connectionsOutside, REFUSED_BY_POLICY } from '../outside-connections.ts';
+import { type DumpHindrance, dumpHindrances } from '../probing/index.ts';
+import type { CheckpointOptions, DumpReport, HeldDump, OutsideConnections, PodObservation } from '../runtime.ts';
 import { checkedArchive, removeArchives, unpackArchive } from './container-archive.ts';
 import { dumpError, refusalOf } from './dump-errors.ts';
 import { type DumpTarget, isToBeHeld, targetsOf } from './dump-targets.ts';
@@ -121,6 +123,7 @@ export class KubeletRuntime implements CheckpointRuntime {
   async checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {
     const pod = (await this.#parts.pods(options.signal)).find(({ metadata }) => metadata.uid === uid);
     const targets = targetsOf(uid, pod, this.#processes.ofPods());
+    this.#refuseOutside(uid, pod, options.outside);
     const since = this.#parts.clock.now();
     await mkdir(options.directory, { mode: 0o700 }).catch((error: unknown) => {
       throw new FermataError('DumpFailed', `${options.directory} cannot be made: ${reasonOf(error)}`, { cause: error });
@@ -140,6 +143,7 @@ export class KubeletRuntime implements CheckpointRuntime {
         );
       const archives = await this.#dump(targets, options.timeoutMilliseconds, signal);
       if (held) await this.#requireStandstill(uid, targets);
+      this.#refuseOutside(uid, pod, options.outside);
       const containers: DumpReport['containers'] = [];
       for (const [index, { name, image }] of targets.entries()) {
         const archive = archives[index] ?? '';
@@ -221,6 +225,15 @@ export class KubeletRuntime implements CheckpointRuntime {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
+  }
+
+  /** What a kubelet restores has another address; and which of its connections are closed then nobody can tell CRIU. */
+  #refuseOutside(uid: string, pod: Pod | undefined, outside: OutsideConnections | undefined): void {
+    if (outside === undefined || outside.policy === 'Keep') return;
+    const found = this.#processes.outsideConnections(uid, outside.members);
+    if (found.length === 0) return;
+    const why = outside.policy === 'Close' ? 'a kubelet cannot close them when it restores' : REFUSED_BY_POLICY;
+    throw connectionsOutside(`${pod?.metadata.namespace}/${pod?.metadata.name}`, found, why);
   }
 
   async #requireStandstill(uid: string, targets: readonly DumpTarget[]): Promise<void> {

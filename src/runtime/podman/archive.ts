@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { copyFile, link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FermataError } from '../../model/index.ts';
+import type { ConnectionEnds } from '../tcp-connections.ts';
 import type { PodmanContainer } from './containers.ts';
 import type { OciConfiguration } from './oci.ts';
 
@@ -19,6 +20,8 @@ export interface PodDumpRecord {
   address?: string;
   /** Of a pod with an address: connections that lead out of it, as `address:port` of the other end. */
   leadingOut?: string[];
+  /** Connections that are to be closed when it is restored. */
+  closing?: ConnectionEnds[];
   /** Containers that were dumped, each in the folder of its name. */
   dumped: DumpedContainer[];
   /** Containers that had ended before: name → `exitCode:startedAt:finishedAt`. */

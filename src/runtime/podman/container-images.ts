@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { readDumpStatistics } from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { reasonOf } from '../../model/index.ts';
+import { outsideConnections, refuseOutside } from '../outside-connections.ts';
 import type { CheckpointOptions, ContainerDump, DumpReport } from '../runtime.ts';
+import { establishedConnections, leadingOut } from '../tcp-connections.ts';
 import { type DumpedContainer, imageSizes, writeContainerFiles, writeRecord } from './archive.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { dumpContainer } from './criu-dump.ts';
@@ -13,7 +15,6 @@ import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { mark } from './marks.ts';
 import { rootfsChanges, writeRootfsDiff } from './rootfs-diff.ts';
 import { FREEZE_FOLDER } from './settings.ts';
-import { establishedConnections, leadingOut } from './tcp-connections.ts';
 
 /** Has CRIU write the images of a pod's containers, all or none, and adds what belongs to them. */
 export class ContainerImages {
@@ -77,6 +78,10 @@ export class ContainerImages {
     const [first] = containers;
     const address = first?.podmanPod === undefined ? undefined : await this.#index.addressOf(first.podmanPod);
     const connections = leadingOut(establishedConnections(targets[0]?.container.pid ?? 0));
+    // Once more, now that all stand still: one may have been opened after the first look.
+    const { outside } = options;
+    refuseOutside(`${first?.namespace}/${first?.pod}`, processesOf(targets), outside);
+    const closing = outside?.policy === 'Close' ? outsideConnections(processesOf(targets), outside.members) : [];
     await writeRecord(directory, {
       version: 1,
       uid,
@@ -88,6 +93,7 @@ export class ContainerImages {
         address,
         leadingOut: connections.map(({ remoteAddress, remotePort }) => `${remoteAddress}:${remotePort}`),
       }),
+      ...(closing.length > 0 && { closing: closing.map(({ inode: _, pid: __, command: ___, ...ends }) => ends) }),
       dumped: dumps.map(({ dumped }) => dumped),
       ended: Object.fromEntries(ended.map((container) => [container.name, endOf(container)])),
     });
@@ -135,6 +141,10 @@ export class ContainerImages {
     const times = { freezingMicroseconds, frozenMicroseconds, memdumpMicroseconds, memwriteMicroseconds };
     return { report: { name, image, sizeBytes, ...times }, dumped: { name, id, image, imageID, images } };
   }
+}
+
+export function processesOf(targets: readonly DumpTarget[]): number[] {
+  return targets.flatMap(({ cgroup }) => cgroup.processes());
 }
 
 /** Which container's dump failed, and why. */

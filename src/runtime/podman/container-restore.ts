@@ -3,13 +3,14 @@ import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, reasonOf } from '../../model/index.ts';
+import type { PodDumpRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import type { PodmanClient } from './client.ts';
 import type { ContainerIndex } from './containers.ts';
 import { criuReason } from './criu-log.ts';
 import { CRIU_CONFIG_ANNOTATION } from './labels.ts';
 import type { PodmanLayout, PodmanTools } from './layout.ts';
-import { lendAddress, takeBackAddress } from './lost-address.ts';
+import { closeConnections, lendAddress, takeBackAddress } from './lost-address.ts';
 import { mark } from './marks.ts';
 import { holdAddress, lockNetwork, releaseAddress, unlockNetwork } from './network-lock.ts';
 import { adaptConfiguration, type OciConfiguration, readConfiguration } from './oci.ts';
@@ -95,12 +96,14 @@ export class ContainerRestorer {
       infra: { id: string; pid: number } | undefined;
       /** The pod's address at the dump, when it has another one now and its connections cannot go on. */
       lostAddress: string | undefined;
+      /** Connections that do not go on. */
+      closing: PodDumpRecord['closing'];
       signal: AbortSignal | undefined;
       /** See `RestoreOptions`. */
       hold: (() => Promise<void>) | undefined;
     },
   ): Promise<void> {
-    const { tcpEstablished, infra, lostAddress, signal, hold } = options;
+    const { tcpEstablished, infra, lostAddress, closing = [], signal, hold } = options;
     const locked = tcpEstablished && infra !== undefined;
     if (locked) await lockNetwork(this.#tools, infra.pid);
     const isLent = infra !== undefined && lostAddress !== undefined;
@@ -115,17 +118,24 @@ export class ContainerRestorer {
     await hold?.();
     await this.letGo(
       containers.map(({ id }) => id),
-      locked ? infra : undefined,
+      locked || closing.length > 0 ? infra : undefined,
+      closing,
     );
   }
 
   /**
    * Lets restored containers, stopped until now where they were held, run: from here on the restore has happened, and is never
    * done a second time. Also for one whose orderer was killed just before. The network of the pod (`infra`: in a namespace of its own) is
-   * unlocked first.
+   * unlocked first, and what is to be closed is, before any process could use it.
    */
-  async letGo(ids: readonly string[], infra: { pid: number } | undefined): Promise<void> {
+  async letGo(
+    ids: readonly string[],
+    infra: { pid: number } | undefined,
+    closing: NonNullable<PodDumpRecord['closing']>,
+  ): Promise<void> {
     if (infra !== undefined) await unlockNetwork(this.#tools, infra.pid);
+    // Behind the lock their peers would not hear of it.
+    if (closing.length > 0) await closeConnections(infra?.pid ?? process.pid, closing);
     const restored = await Promise.all(
       ids.map(async (id) => {
         const userdata = this.#layout.userdata(id);

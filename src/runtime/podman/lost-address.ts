@@ -1,4 +1,6 @@
 import { FermataError } from '../../model/index.ts';
+import { endsOf } from '../outside-connections.ts';
+import type { ConnectionEnds } from '../tcp-connections.ts';
 import { runCommand } from './command.ts';
 import { SYSTEM_PATH } from './layout.ts';
 
@@ -21,6 +23,14 @@ export async function lendAddress(pid: number, address: string): Promise<void> {
 export async function takeBackAddress(pid: number, address: string): Promise<void> {
   await inNetworkOf(pid, ['ss', '--tcp', '--kill', 'src', address]);
   await inNetworkOf(pid, ['ip', 'address', 'delete', `${address}/32`, 'dev', 'lo']);
+}
+
+/** Closes just these: their processes see `ECONNABORTED`, their peers a reset. Those that are not there any more are closed. */
+export async function closeConnections(pid: number, connections: readonly ConnectionEnds[]): Promise<void> {
+  for (const connection of connections) {
+    const [local, remote] = endsOf(connection);
+    await inNetworkOf(pid, ['ss', '--tcp', '--kill', 'src', local, 'dst', remote]);
+  }
 }
 
 async function inNetworkOf(pid: number, command: readonly string[]): Promise<{ status: number; stderr: string }> {

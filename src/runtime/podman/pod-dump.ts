@@ -3,9 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, reasonOf } from '../../model/index.ts';
+import { refuseOutside } from '../outside-connections.ts';
 import type { CheckpointOptions, DumpReport } from '../runtime.ts';
+import { establishedConnections } from '../tcp-connections.ts';
 import { imageDefect, type PodDumpRecord, readRecord } from './archive.ts';
-import { ContainerFailure, ContainerImages } from './container-images.ts';
+import { ContainerFailure, ContainerImages, processesOf } from './container-images.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import { cutShort, orphanedDumps } from './criu-dump.ts';
 import { type DumpTarget, targetOf } from './dump-target.ts';
@@ -14,8 +16,9 @@ import type { PodmanLayout, PodmanTools } from './layout.ts';
 import { awaitsRestore, readMarks } from './marks.ts';
 import { lockNetwork } from './network-lock.ts';
 import { commandLine, isDying as isDyingProcess } from './processes.ts';
-import { establishedConnections } from './tcp-connections.ts';
 
+/** Of whoever ordered the dump, or in its name: there is nothing to explain. */
+const REFUSALS: ReadonlySet<string> = new Set(['DumpRefused', 'ConnectionsOutside']);
 const ORPHAN_POLL_MILLISECONDS = 20;
 
 /**
@@ -56,11 +59,13 @@ export class PodDumper {
         nextStep: 'Checkpoint it while it runs.',
       });
     }
+    const pod = `${first.container.namespace}/${first.container.pod}`;
+    refuseOutside(pod, processesOf(targets), options.outside);
     await this.#makeDirectory(options.directory);
     const timeout = new AbortController();
     const timer = this.#clock.setTimer(options.timeoutMilliseconds, () => timeout.abort());
     const signal = options.signal === undefined ? timeout.signal : AbortSignal.any([options.signal, timeout.signal]);
-    const shared = targets.length > 1 || first.container.podmanPod !== undefined;
+    const shared = first.container.podmanPod !== undefined;
     const tcpEstablished = shared && targets.some((target) => establishedConnections(target.container.pid).length > 0);
     try {
       if (tcpEstablished) await lockNetwork(this.#tools, first.container.pid);
@@ -81,7 +86,7 @@ export class PodDumper {
     } catch (error) {
       if (error instanceof Undecided) throw error.cause;
       await this.#frozen.undo(targets, options.directory, tcpEstablished);
-      if (error instanceof FermataError && error.code === 'DumpRefused') throw error;
+      if (error instanceof FermataError && REFUSALS.has(error.code)) throw error;
       throw this.#explain(error, targets, options, timeout.signal.aborted);
     } finally {
       timer.cancel();

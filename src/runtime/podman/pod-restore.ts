@@ -117,7 +117,7 @@ export class PodRestorer {
     const infra = podmanPod === undefined ? undefined : await index.infraProcess(podmanPod);
     const lostAddress = await this.#lostAddress(podmanPod, record, undefined);
     if (infra !== undefined && lostAddress !== undefined) await takeBackAddress(infra.pid, lostAddress);
-    await restorer.letGo(back, infra);
+    await restorer.letGo(back, infra, record.closing ?? []);
   }
 
   /** The containers, where an earlier try brought every one of them back, whether or not it came to write that down. */
@@ -161,8 +161,8 @@ export class PodRestorer {
     });
     try {
       const either = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
-      const { tcpEstablished } = record;
-      await restorer.restore(containers, { tcpEstablished, infra, lostAddress, signal: either, hold });
+      const { tcpEstablished, closing } = record;
+      await restorer.restore(containers, { tcpEstablished, infra, lostAddress, closing, signal: either, hold });
     } finally {
       timer.cancel();
     }

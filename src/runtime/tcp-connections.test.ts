@@ -13,7 +13,7 @@ test('established connections are read as the kernel prints them, those that lis
     row('024DE70A:A001', '034DE70A:01BB', '06'),
   ];
   assert.deepEqual(parseConnections(HEAD + table.join('')), [
-    { localAddress: '10.231.77.2', remoteAddress: '10.231.77.3', remotePort: 443 },
+    { localAddress: '10.231.77.2', localPort: 40960, remoteAddress: '10.231.77.3', remotePort: 443, inode: 1 },
   ]);
 });
 
