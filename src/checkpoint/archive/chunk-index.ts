@@ -25,6 +25,11 @@ export class ChunkIndex {
     return this.#count;
   }
 
+  /** Makes room for so many more at once. Asked for piece by piece, it still doubles. */
+  reserve(more: number): void {
+    while ((this.#count + more) * 2 > this.#table.length) this.#growTable();
+  }
+
   /** Number of the entry of the id at `offset` of `ids`, or -1. Ids are uniform: their own bits are the hash. */
   find(ids: Uint8Array, offset: number): number {
     const entry = this.#table[this.#place(ids, offset)] ?? 0;

@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import type { ChunkIds } from './chunk-id.ts';
-import { CHUNK_ID_BYTES } from './constants.ts';
+import { CHUNK_ID_BYTES, RECORD_BYTES } from './constants.ts';
 import { free } from './free.ts';
 import { compressed, decompressed, decrypted, encrypted, type RecordCompression, type RecordPlace } from './record.ts';
-import type { Slot } from './slot.ts';
+import { CHUNK_EARLIER, CHUNK_NAMED, CHUNK_ZEROS, type Slot } from './slot.ts';
 
-/** Reads part of an open file into `raw`, and says ids and zeros of its chunks. */
+/** Reads part of an open file into `raw`, and says kinds and ids of its chunks. */
 export interface ScanJob {
   kind: 'scan';
   slot: Slot;
@@ -13,6 +13,8 @@ export interface ScanJob {
   position: number;
   length: number;
   chunkBytes: number;
+  /** An open file that may hold the same at the same place. */
+  earlier: number | undefined;
 }
 
 /** Makes the stored form of `raw`. */
@@ -57,6 +59,8 @@ export interface CodecAnswer {
 
 const NOTHING: CodecAnswer = { storedBytes: 0, compression: 'none' };
 const ZEROS = Buffer.alloc(64 * 1024);
+/** What an earlier file holds; made when there is one. */
+let earlierBytes: Buffer | undefined;
 
 /** Does the job here and now. Throws RangeError when the data is not what it should be, else what the system says. */
 export function perform(job: CodecJob, ids: ChunkIds): CodecAnswer {
@@ -70,19 +74,45 @@ export function perform(job: CodecJob, ids: ChunkIds): CodecAnswer {
   }
 }
 
-function scan({ slot, descriptor, position, length, chunkBytes }: ScanJob, ids: ChunkIds): CodecAnswer {
-  for (let done = 0; done < length; ) {
-    const count = readSync(descriptor, slot.raw, done, length - done, position + done);
-    if (count === 0) throw new RangeError('it became shorter while it was read');
-    done += count;
+function scan({ slot, descriptor, position, length, chunkBytes, earlier }: ScanJob, ids: ChunkIds): CodecAnswer {
+  if (readInto(slot.raw, descriptor, position, length) < length) {
+    throw new RangeError('it became shorter while it was read');
   }
+  const raw = Buffer.from(slot.raw.buffer, 0, length);
+  earlierBytes ??= earlier === undefined ? undefined : Buffer.alloc(RECORD_BYTES);
+  const comparable = earlier === undefined ? 0 : readEarlier(earlier, position, length);
   for (let offset = 0, index = 0; offset < length; offset += chunkBytes, index++) {
-    const chunk = Buffer.from(slot.raw.buffer, offset, Math.min(chunkBytes, length - offset));
-    const isZero = chunk.equals(ZEROS.subarray(0, chunk.length));
-    slot.zeros[index] = isZero ? 1 : 0;
-    if (!isZero) ids.write(chunk, slot.ids, index * CHUNK_ID_BYTES);
+    const end = Math.min(offset + chunkBytes, length);
+    // Only whole ones: a shorter last chunk may go on in the earlier file.
+    const isEarlier = offset + chunkBytes <= comparable && earlierBytes?.compare(raw, offset, end, offset, end) === 0;
+    slot.kinds[index] = isEarlier ? CHUNK_EARLIER : CHUNK_NAMED;
+    if (isEarlier) continue;
+    const chunk = raw.subarray(offset, end);
+    if (chunk.equals(ZEROS.subarray(0, chunk.length))) slot.kinds[index] = CHUNK_ZEROS;
+    else ids.write(chunk, slot.ids, index * CHUNK_ID_BYTES);
   }
   return NOTHING;
+}
+
+/** How many bytes of the earlier file there are to compare with: none, when it cannot be read, for nothing depends on it. */
+function readEarlier(descriptor: number, position: number, length: number): number {
+  if (earlierBytes === undefined) return 0;
+  try {
+    return readInto(earlierBytes, descriptor, position, length);
+  } catch {
+    return 0;
+  }
+}
+
+/** Returns how many bytes were read: fewer than `length` only where the file ends. */
+function readInto(target: Uint8Array, descriptor: number, position: number, length: number): number {
+  let done = 0;
+  while (done < length) {
+    const count = readSync(descriptor, target, done, length - done, position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
 }
 
 function seal({ slot, rawBytes, level, key, place }: SealJob): CodecAnswer {

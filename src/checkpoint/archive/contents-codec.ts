@@ -145,7 +145,7 @@ function fileOf(reader: ByteReader, path: string, records: readonly ArchiveRecor
   for (let at = 0; at < runs.length; at++) runs[at] = reader.number(0xffffffff);
   let chunks = 0;
   for (let at = 0; at < runs.length; at += RUN_NUMBERS) {
-    const [count = 0, number = 0, slot = 0] = runs.subarray(at, at + RUN_NUMBERS);
+    const [count = 0, number = 0, slot = 0] = [runs[at], runs[at + 1], runs[at + 2]];
     if (count === 0) throw new RangeError('it has an empty run of chunks');
     chunks += count;
     if (number === 0) continue;

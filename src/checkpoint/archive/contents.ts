@@ -87,6 +87,39 @@ export class RunBuilder {
   }
 }
 
+/** Says chunk by chunk, forwards only, where a file's chunks lie: numbers of records as {@link RunList} has them. */
+export class RunCursor {
+  readonly #runs: RunList;
+  #at = 0;
+  /** First chunk of the run at `#at`. */
+  #first = 0;
+  #chunk = 0;
+
+  constructor(runs: RunList) {
+    this.#runs = runs;
+  }
+
+  /** To a chunk of the file that is not before the one of the last call. */
+  seek(chunk: number): void {
+    this.#chunk = chunk;
+    for (let count = this.#runs[this.#at]; count !== undefined; count = this.#runs[this.#at]) {
+      if (chunk < this.#first + count) return;
+      this.#first += count;
+      this.#at += RUN_NUMBERS;
+    }
+    throw new RangeError(`the file has no chunk ${chunk}`);
+  }
+
+  /** 0: zeros. */
+  get record(): number {
+    return this.#runs[this.#at + 1] ?? 0;
+  }
+
+  get slot(): number {
+    return this.record === 0 ? 0 : (this.#runs[this.#at + 2] ?? 0) + this.#chunk - this.#first;
+  }
+}
+
 /** Start of each chunk of a record, and its end behind the last. Throws RangeError when they do not fill `rawBytes`. */
 export function chunkOffsets({ lengths, rawBytes, ids }: ArchiveRecord, idBytes: number): Uint32Array {
   const offsets = new Uint32Array(ids.length / idBytes + 1);

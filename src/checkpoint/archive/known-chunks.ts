@@ -19,6 +19,7 @@ export class KnownChunks {
   /** A segment that the store has, with all of its records. */
   addSegment(segment: Segment): void {
     const number = this.openSegment(segment);
+    this.#index.reserve(segment.records.reduce((sum, { ids }) => sum + ids.length / CHUNK_ID_BYTES, 0));
     for (const [place, { ids }] of segment.records.entries()) {
       const record = this.openRecord();
       this.seat(record, number, place);

@@ -3,7 +3,7 @@ import { RunBuilder } from './contents.ts';
 import type { KnownChunks } from './known-chunks.ts';
 import type { Block } from './scan.ts';
 import type { FullSlot, SegmentWriter } from './segment-writer.ts';
-import type { Slot, SlotPool } from './slot.ts';
+import { CHUNK_EARLIER, CHUNK_NAMED, CHUNK_ZEROS, type Slot, type SlotPool } from './slot.ts';
 import type { SourceFile } from './source-files.ts';
 
 interface OpenRecord {
@@ -46,16 +46,23 @@ export class RecordBuilder {
   }
 
   async add(block: Block): Promise<void> {
-    const { file, slot, length } = block;
+    const { file, slot, position, length, earlier } = block;
     const { chunkBytes } = file;
     const runs = this.#runs.get(file) ?? new RunBuilder();
     this.#runs.set(file, runs);
     const chunks = Math.ceil(length / chunkBytes);
     if (this.#isNew(block, chunks)) return this.#addWhole(block, runs, chunks);
+    const first = position / chunkBytes;
     for (let chunk = 0; chunk < chunks; chunk++) {
       const at = chunk * CHUNK_ID_BYTES;
-      const entry = slot.zeros[chunk] === 1 ? -1 : this.#known.find(slot.ids, at);
-      if (slot.zeros[chunk] === 1) runs.add(0, 0);
+      const kind = slot.kinds[chunk];
+      if (kind === CHUNK_EARLIER && earlier !== undefined) {
+        earlier.seek(first + chunk);
+        this.#refer(runs, earlier.record, earlier.slot);
+        continue;
+      }
+      const entry = kind === CHUNK_ZEROS ? -1 : this.#known.find(slot.ids, at);
+      if (kind === CHUNK_ZEROS) runs.add(0, 0);
       else if (entry >= 0) this.#refer(runs, this.#known.recordOf(entry), this.#known.slotOf(entry));
       else {
         const begin = chunk * chunkBytes;
@@ -75,7 +82,7 @@ export class RecordBuilder {
     // Small blocks are collected: a record for each would be one for each small file.
     if (length < this.#recordBytes / 4) return false;
     for (let chunk = 0; chunk < chunks; chunk++) {
-      if (slot.zeros[chunk] === 1 || this.#known.find(slot.ids, chunk * CHUNK_ID_BYTES) >= 0) return false;
+      if (slot.kinds[chunk] !== CHUNK_NAMED || this.#known.find(slot.ids, chunk * CHUNK_ID_BYTES) >= 0) return false;
     }
     return true;
   }

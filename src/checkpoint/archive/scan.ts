@@ -1,6 +1,8 @@
 import { openRegular } from '../disk-digests.ts';
 import { corrupt } from '../errors.ts';
 import type { Codec } from './codec.ts';
+import type { RunCursor } from './contents.ts';
+import type { EarlierFiles } from './earlier-files.ts';
 import type { Slot, SlotPool } from './slot.ts';
 import type { SourceFile } from './source-files.ts';
 
@@ -8,7 +10,10 @@ import type { SourceFile } from './source-files.ts';
 export interface Block {
   file: SourceFile;
   slot: Slot;
+  position: number;
   length: number;
+  /** Where chunks lie that are the same in the earlier file. */
+  earlier: RunCursor | undefined;
 }
 
 interface Pending {
@@ -25,7 +30,14 @@ interface Pending {
 export async function* scanFiles(
   directory: string,
   files: readonly SourceFile[],
-  parts: { codec: Codec; pool: SlotPool; recordBytes: number; signal: AbortSignal },
+  parts: {
+    codec: Codec;
+    pool: SlotPool;
+    recordBytes: number;
+    signal: AbortSignal;
+    /** Default: none. */
+    earlier?: EarlierFiles | undefined;
+  },
 ): AsyncGenerator<Block, void> {
   const { codec, pool, recordBytes, signal } = parts;
   const pending: Pending[] = [];
@@ -45,6 +57,11 @@ export async function* scanFiles(
     for (const file of files) {
       if (file.sizeBytes === 0) continue;
       const handle = await openRegular(directory, file.path);
+      const earlier = await parts.earlier?.open(file);
+      const close = async (): Promise<void> => {
+        await handle.close();
+        await earlier?.handle.close();
+      };
       let isHandedOn = false;
       try {
         const { size } = await handle.stat();
@@ -59,14 +76,16 @@ export async function* scanFiles(
           const length = Math.min(recordBytes, file.sizeBytes - position);
           isHandedOn = position + length === file.sizeBytes;
           const { chunkBytes } = file;
-          const done = codec.run({ kind: 'scan', slot, descriptor: handle.fd, position, length, chunkBytes });
+          const files = { descriptor: handle.fd, earlier: earlier?.handle.fd };
+          const done = codec.run({ kind: 'scan', slot, ...files, position, length, chunkBytes });
           done.catch(() => undefined); // it is looked at in its turn
-          pending.push({ block: { file, slot, length }, done, close: isHandedOn ? () => handle.close() : undefined });
+          const block: Block = { file, slot, position, length, earlier: earlier?.places };
+          pending.push({ block, done, close: isHandedOn ? close : undefined });
         }
       } finally {
         if (!isHandedOn) {
           await Promise.allSettled(pending.map(({ done }) => done));
-          await handle.close();
+          await close();
         }
       }
     }

@@ -5,9 +5,16 @@ export interface Slot {
   raw: Uint8Array<SharedArrayBuffer>;
   stored: Uint8Array<SharedArrayBuffer>;
   ids: Uint8Array<SharedArrayBuffer>;
-  /** Of each chunk that was scanned: 1 when it is all zeros. */
-  zeros: Uint8Array<SharedArrayBuffer>;
+  /** Of each chunk that was scanned: {@link CHUNK_NAMED} and so on. */
+  kinds: Uint8Array<SharedArrayBuffer>;
 }
+
+/** It has an id. */
+export const CHUNK_NAMED = 0;
+/** It is all zeros; no id. */
+export const CHUNK_ZEROS = 1;
+/** It is the same in the earlier file; no id. */
+export const CHUNK_EARLIER = 2;
 
 /** Bytes a record takes in a segment at most. */
 export const STORED_MAX_BYTES = RECORD_BYTES + TAG_BYTES;
@@ -17,7 +24,7 @@ function newSlot(): Slot {
     raw: new Uint8Array(new SharedArrayBuffer(RECORD_BYTES)),
     stored: new Uint8Array(new SharedArrayBuffer(STORED_MAX_BYTES)),
     ids: new Uint8Array(new SharedArrayBuffer(RECORD_CHUNKS * CHUNK_ID_BYTES)),
-    zeros: new Uint8Array(new SharedArrayBuffer(RECORD_BYTES / PAGE_CHUNK_BYTES)),
+    kinds: new Uint8Array(new SharedArrayBuffer(RECORD_BYTES / PAGE_CHUNK_BYTES)),
   };
 }
 

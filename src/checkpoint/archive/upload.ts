@@ -9,6 +9,7 @@ import { type Codec, InlineCodec, ThreadedCodec } from './codec.ts';
 import { type ArchiveLayout, DEFAULT_LAYOUT, THREADED_BYTES } from './constants.ts';
 import { type ArchiveContents, type ArchiveFile, RunBuilder, type Segment } from './contents.ts';
 import { dataKeyFor } from './data-key.ts';
+import { EarlierFiles } from './earlier-files.ts';
 import { archiveCorrupt } from './errors.ts';
 import { KnownChunks } from './known-chunks.ts';
 import { type ArchiveName, checkName, claimKey, manifestKey, segmentKey } from './names.ts';
@@ -39,6 +40,8 @@ export interface UploadRequest extends ArchiveName {
   metadata?: Readonly<Record<string, string>>;
   /** Archives of the same tenant that hold much of the same, the likeliest first. Default: none. */
   basedOn?: readonly string[];
+  /** Where the files of one of `basedOn` still lie on this node, as they were archived. Default: nowhere. */
+  directoryOf?: (archive: string) => string | undefined;
   /** Default: true. */
   compress?: boolean;
   signal: AbortSignal;
@@ -98,7 +101,7 @@ async function upload(
   const wrapped = await dataKeyFor(store, request, keys, signal);
   const dataKey = wrapped?.key;
   const known = new KnownChunks();
-  const generation = await learnBase(store, request, keys, known);
+  const base = await learnBase(store, request, keys, known);
   const scanned = new SlotPool(codec.width + 1);
   for (const segment of await earlierSegments(store, request, { codec, pool: scanned, dataKey, signal })) {
     known.addSegment(segment);
@@ -116,7 +119,8 @@ async function upload(
     { recordBytes },
   );
   try {
-    for await (const block of scanFiles(directory, source.files, { codec, pool: scanned, recordBytes, signal })) {
+    const reading = { codec, pool: scanned, recordBytes, signal, earlier: base.files };
+    for await (const block of scanFiles(directory, source.files, reading)) {
       const { length } = block;
       await builder.add(block);
       progress.add(length);
@@ -133,7 +137,14 @@ async function upload(
     runs: (builder.runsOf(file) ?? new RunBuilder()).finish(renumber),
   }));
   const { createdAt, metadata = {} } = request;
-  const contents = { createdAt, generation, metadata, directories: source.directories, files, segments };
+  const contents = {
+    createdAt,
+    generation: base.generation,
+    metadata,
+    directories: source.directories,
+    files,
+    segments,
+  };
   const digest = await putManifest(store, request, contents, { dataKey, signingKey: keys.signingKey });
   const keyFile = dataKey === undefined ? undefined : await storedKeyFile(store, request, signal);
   if (wrapped !== undefined && keyFile?.equals(wrapped.file) !== true) {
@@ -178,24 +189,28 @@ async function putManifest(
   return { digest: `sha256:${digest}`, sizeBytes };
 }
 
-/** Makes the claim, then the chunks of the archive this one is based on known; returns the new one's generation. */
+/** Makes the claim, then the chunks of the archive this one is based on known: before any others, so that records have its numbers. */
 async function learnBase(
   store: BlobStore,
   request: UploadRequest,
   keys: ArchiveKeys,
   known: KnownChunks,
-): Promise<number> {
-  const { tenant, basedOn = [], signal, onSkipped = () => undefined } = request;
+): Promise<{ generation: number; files?: EarlierFiles }> {
+  const { tenant, basedOn = [], signal, onSkipped = () => undefined, directoryOf } = request;
   const base = await baseArchive(store, tenant, basedOn, keys, signal, onSkipped);
   await putClaim(store, request, base?.contents.segments.map(({ name }) => name) ?? [], signal);
-  if (base === undefined) return 0;
+  if (base === undefined) return { generation: 0 };
   // Somebody may have removed it before the claim could be seen.
   if (!(await isStored(store, { tenant, archive: base.archive }, signal))) {
     onSkipped(base.archive, 'it was removed meanwhile');
-    return 0;
+    return { generation: 0 };
   }
   for (const segment of base.contents.segments) known.addSegment(segment);
-  return base.contents.generation + 1;
+  const generation = base.contents.generation + 1;
+  const directory = directoryOf?.(base.archive);
+  return directory === undefined
+    ? { generation }
+    : { generation, files: new EarlierFiles(directory, base.contents.files) };
 }
 
 /** Segments of older archives were verified when they were written; that they are still there is looked at. */
