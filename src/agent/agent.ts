@@ -13,10 +13,11 @@ import {
   reasonOf,
 } from '../model/index.ts';
 import type { CheckpointRuntime } from '../runtime/index.ts';
-import type { Archive } from './archive.ts';
+import type { Archives } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { failed, hasFailed, isReady, type RestoreImage, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
+import { CheckpointableMarks } from './checkpointable-marks.ts';
 import { type AgentCounters, newCounters } from './counters.ts';
 import {
   CHANGES_RETRY_MILLISECONDS,
@@ -27,7 +28,6 @@ import {
 } from './defaults.ts';
 import { diskStorage } from './disk-storage.ts';
 import { Dumper } from './dumper.ts';
-import type { EncryptionDemand } from './encryption-demand.ts';
 import { GroupVotes, groupOf } from './group-votes.ts';
 import type { Journal } from './journal.ts';
 import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';
@@ -36,6 +36,7 @@ import { RestoreBallot } from './restore-ballot.ts';
 import { Slots } from './slots.ts';
 import { sourceOf } from './source-pod.ts';
 import type { CheckpointStorage } from './storage.ts';
+import type { StorageDemand } from './storage-demand.ts';
 import { Storer } from './storer.ts';
 import { UnsettledPods } from './unsettled-pods.ts';
 
@@ -49,9 +50,9 @@ export interface AgentParts {
   /** Default: this machine's disk. */
   storage?: CheckpointStorage;
   /** Default: none; checkpoints stay on the node. */
-  archive?: Archive | undefined;
-  /** Why a pod may not be checkpointed here, by what its owner demands of the store; default: nothing is demanded. */
-  demand?: EncryptionDemand | undefined;
+  archives?: Archives | undefined;
+  /** What owners demand of the store; default: nothing. */
+  demand?: StorageDemand | undefined;
 }
 
 export interface AgentOptions {
@@ -95,6 +96,7 @@ export class Agent {
   readonly #votes: GroupVotes;
   readonly #ballot: RestoreBallot;
   readonly #pods: Reflector<Pod>;
+  readonly #marks: CheckpointableMarks;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   #background: Promise<unknown> = Promise.resolve();
@@ -130,13 +132,10 @@ export class Agent {
       },
       { nodeName, directory, volumeFolder: options.volumeFolder, restoreImage: options.restoreImage },
     );
-    if (parts.archive !== undefined) {
-      const known = (): readonly PodCheckpoint[] => this.#checkpoints.items();
-      const { archive } = parts;
-      this.#storer = new Storer(
-        { ...shared, archive, writer: this.#writer, checkpoints: known },
-        { nodeName, directory },
-      );
+    if (parts.archives !== undefined) {
+      const checkpoints = (): readonly PodCheckpoint[] => this.#checkpoints.items();
+      const { archives } = parts;
+      this.#storer = new Storer({ ...shared, archives, writer: this.#writer, checkpoints }, { nodeName, directory });
     }
     this.#keeper = new Keeper({ ...shared, writer: this.#writer, storer: this.#storer }, { nodeName, directory });
     this.#ballot = new RestoreBallot({ ...parts, writer: this.#writer, votes });
@@ -166,6 +165,7 @@ export class Agent {
         this.#enqueueCheckpointsOf(pod);
       },
     });
+    this.#marks = new CheckpointableMarks({ ...shared, pods: () => this.#pods.items() });
     // From the first moment on nobody may take a half-dumped pod for a crashed one.
     for (const entry of parts.journal.entries()) this.#unsettled.add(entry.podUid, entry.checkpointUid);
   }
@@ -241,6 +241,7 @@ export class Agent {
       this.#keeper.sweep(this.#checkpoints.items(), signal),
       this.#listen(signal),
       this.#resync(signal),
+      this.#marks.run(signal),
     ]);
   }
 

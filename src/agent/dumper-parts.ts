@@ -5,11 +5,11 @@ import type { CheckpointRuntime } from '../runtime/index.ts';
 import type { RestoreImage } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
-import type { EncryptionDemand } from './encryption-demand.ts';
 import type { GroupVotes } from './group-votes.ts';
 import type { Journal } from './journal.ts';
 import type { Slots } from './slots.ts';
 import type { CheckpointStorage } from './storage.ts';
+import type { StorageDemand } from './storage-demand.ts';
 import type { UnsettledPods } from './unsettled-pods.ts';
 
 export interface DumperParts {
@@ -24,7 +24,7 @@ export interface DumperParts {
   unsettled: UnsettledPods;
   slots: Slots;
   votes: GroupVotes;
-  demand?: EncryptionDemand | undefined;
+  demand?: StorageDemand | undefined;
 }
 
 export interface DumperOptions {

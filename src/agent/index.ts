@@ -1,12 +1,12 @@
 export { Agent, type AgentOptions, type AgentParts } from './agent.ts';
-export type { Archive } from './archive.ts';
+export { type Archive, type Archives, onlyArchive, storeNotAllowed } from './archives.ts';
 export { volumeFolder } from './checkpoint-folder.ts';
 export type { AgentCounters } from './counters.ts';
 export { diskStorage } from './disk-storage.ts';
-export { EncryptionDemand } from './encryption-demand.ts';
 export { type Journal, type JournalEntry, MemoryJournal } from './journal.ts';
 export type { OpenedCheckpoint } from './opener.ts';
 export { imageReference } from './restoring/checkpoint-image.ts';
 export { KubeletRestores } from './restoring/kubelet-restores.ts';
 export { SqliteJournal } from './sqlite-journal.ts';
 export { type CheckpointStorage, MemoryStorage } from './storage.ts';
+export { StorageDemand } from './storage-demand.ts';

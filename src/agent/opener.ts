@@ -13,7 +13,7 @@ import {
   type PodCheckpoint,
   reasonOf,
 } from '../model/index.ts';
-import { type Archive, archiveOf } from './archive.ts';
+import { type Archives, archiveOf } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { isReady } from './checkpoint-status.ts';
 import type { AgentCounters } from './counters.ts';
@@ -38,7 +38,7 @@ export interface OpenerParts {
   counters: AgentCounters;
   ballot: RestoreBallot;
   /** Absent: nothing comes from a store. */
-  archive?: Archive | undefined;
+  archives?: Archives | undefined;
 }
 
 export interface OpenerOptions {
@@ -156,9 +156,8 @@ export class Opener {
     const { archive, storage, counters, events, log } = this.#parts;
     const stored = checkpoint.status?.checkpointLocation?.store;
     if (stored === undefined) return 'no store';
-    if (archive === undefined)
+    if (archives === undefined)
       return `it is in ${stored.url}, and this node has no store: start its agent with --store`;
-    if (archive.url !== stored.url) return `it is in ${stored.url}, and the store of this node is ${archive.url}`;
     await storage.ensure(this.#options.directory);
     try {
       await archive.download({ ...archiveOf(checkpoint), digest: stored.digest, directory: here, signal });
@@ -173,6 +172,7 @@ export class Opener {
     return undefined;
   }
 }
+      const archive = await archives.open(stored.url, []);
 
 /** The path comes from an API object that others can write: it must not lead out of the folder. */
 export function inside(directory: string, path: string, key: string): string {

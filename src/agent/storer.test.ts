@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { seededRandom, VirtualClock } from '../clock/index.ts';
 import { EventRecorder, MemoryBacking, Registry } from '../kubernetes/index.ts';
 import { conditionOf, POD_CHECKPOINTS, type PodCheckpoint, SILENT_LOG } from '../model/index.ts';
-import type { Archive } from './archive.ts';
+import { type Archive, onlyArchive } from './archives.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { newCounters } from './counters.ts';
 import { UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
@@ -48,7 +48,7 @@ class Ground {
     const writer = new CheckpointWriter(this.registry);
     const checkpoints = (): PodCheckpoint[] => this.known;
     this.storer = new Storer(
-      { ...parts, archive, events, writer, counters, checkpoints },
+      { ...parts, archives: onlyArchive(archive), events, writer, counters, checkpoints },
       { nodeName: 'n1', directory: '/c' },
     );
   }

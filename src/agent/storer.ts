@@ -3,21 +3,25 @@ import type { Clock } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
 import {
   adviceOf,
+  FermataError,
   isConditionTrue,
   keyOf,
   type Log,
   type PodCheckpoint,
   workloadOfCheckpoint,
 } from '../model/index.ts';
-import { type Archive, archiveOf } from './archive.ts';
+import { type Archive, type Archives, archiveOf } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { isReady, notStored, stored } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import { BASE_CANDIDATES, UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
+import type { StorageDemand } from './storage-demand.ts';
 
 export interface StorerParts {
-  archive: Archive;
+  archives: Archives;
+  /** What owners demand; default: nothing. */
+  demand?: Pick<StorageDemand, 'archiveFor'> | undefined;
   clock: Clock;
   log: Log;
   events: EventRecorder;
@@ -26,6 +30,9 @@ export interface StorerParts {
   /** All PodCheckpoints that are known. */
   checkpoints: () => readonly PodCheckpoint[];
 }
+
+/** Codes of what no further try changes. */
+const NOT_FOR_THIS_NODE = new Set(['StoreNotAllowed', 'StoreUrlInvalid', 'StorageDemandUnmet']);
 
 /**
  * Brings checkpoints that are `Ready` to the store, one after the other and behind everything else: nobody waits for it. An upload that
@@ -66,12 +73,33 @@ export class Storer {
     this.#uploads.set(uid, { controller, done: this.#last });
   }
 
-  /** The checkpoint is to go: nothing of it is in the store afterwards. Throws what the store throws. */
+  /**
+   * The checkpoint is to go: nothing of it is in the store afterwards, unless that is one that this node may not use (any more); then an
+   * event says so. Throws what the store throws.
+   */
   async remove(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
     const upload = this.#uploads.get(checkpoint.metadata.uid);
     upload?.controller.abort(new Error('its PodCheckpoint is being deleted'));
     await upload?.done;
-    await this.#parts.archive.remove(archiveOf(checkpoint), signal);
+    let archive: Archive | undefined;
+    try {
+      archive = await this.#archiveFor(checkpoint, signal);
+    } catch (error) {
+      if (!(error instanceof FermataError) || !NOT_FOR_THIS_NODE.has(error.code)) throw error;
+      const what = `What was stored of it stays: ${adviceOf(error)}`;
+      const isStored = checkpoint.status?.checkpointLocation?.store !== undefined;
+      if (isStored) this.#parts.events.record(checkpoint, 'Warning', 'ArchiveLeft', what);
+    }
+    await archive?.remove(archiveOf(checkpoint), signal);
+  }
+
+  /** Where it is, else where it is to be; undefined: nowhere. */
+  async #archiveFor(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<Archive | undefined> {
+    const { archives, demand } = this.#parts;
+    const stored = checkpoint.status?.checkpointLocation?.store?.url;
+    if (stored === undefined && demand !== undefined) return demand.archiveFor(checkpoint, signal);
+    const url = stored ?? archives.defaultUrl;
+    return url === undefined ? undefined : archives.open(url, []);
   }
 
   /** Never rejects. */
@@ -90,17 +118,19 @@ export class Storer {
   }
 
   async #upload(seen: PodCheckpoint, signal: AbortSignal): Promise<void> {
-    const { archive, clock, writer, events, counters, log } = this.#parts;
+    const { clock, writer, events, counters, log } = this.#parts;
     const checkpoint = await writer.current(seen, signal);
     if (checkpoint === undefined || checkpoint.metadata.deletionTimestamp !== undefined) return;
     if (isConditionTrue(checkpoint.status?.conditions, 'Stored')) return;
+    const archive = await this.#archiveFor(checkpoint, signal);
+    if (archive === undefined) return;
     const begin = clock.monotonic();
     const result = await archive.upload({
       ...archiveOf(checkpoint),
       directory: join(this.#directory, folderOf(checkpoint)),
       createdAt: checkpoint.status?.completionTime ?? checkpoint.metadata.creationTimestamp,
       metadata: { checkpoint: keyOf(checkpoint), pod: checkpoint.spec.sourcePod.name },
-      basedOn: this.#basesOf(checkpoint),
+      basedOn: this.#basesOf(checkpoint, archive.url),
       signal,
       onSkipped: (base, reason) =>
         log.info({ checkpoint: keyOf(checkpoint), base, reason }, 'archive not based on another'),
@@ -128,7 +158,7 @@ export class Storer {
   }
 
   /** Archives of the same workload in the same store, the newest first. */
-  #basesOf(checkpoint: PodCheckpoint): string[] {
+  #basesOf(checkpoint: PodCheckpoint, url: string): string[] {
     const workload = workloadOfCheckpoint(checkpoint);
     const { namespace, uid } = checkpoint.metadata;
     const bases = this.#parts
@@ -138,7 +168,7 @@ export class Storer {
           other.metadata.namespace === namespace &&
           other.metadata.uid !== uid &&
           isConditionTrue(other.status?.conditions, 'Stored') &&
-          other.status?.checkpointLocation?.store?.url === this.#parts.archive.url &&
+          other.status?.checkpointLocation?.store?.url === url &&
           workloadOfCheckpoint(other) === workload,
       );
     const timeOf = ({ status }: PodCheckpoint): string => status?.completionTime ?? '';

@@ -21,7 +21,7 @@ export type { Mapping } from './inspection/memory-map.ts';
 export type { OpenFile } from './inspection/open-files.ts';
 export { decodeDataKey, encodeDataKey } from './keys/data-key-file.ts';
 export { ageTexts, type Identity, identityOf, newAgeIdentity, parseIdentities } from './keys/identity.ts';
-export { createKeyFolder, readKeyFolder } from './keys/key-folder.ts';
+export { createKeyFolder, readKeyFolder, withRecipients } from './keys/key-folder.ts';
 export { parseRecipients, type Recipient } from './keys/recipient.ts';
 export { type Rotated, rotateKeys } from './keys/rotate.ts';
 export {

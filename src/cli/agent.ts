@@ -3,6 +3,8 @@ import type { AgentRoleOptions } from '../roles/index.ts';
 import { UsageError } from './exit.ts';
 import { roleOptions, runRole } from './roles.ts';
 
+const NEEDING_KEYS = { store: '--store', allowStore: '--allow-store', encryptTo: '--encrypt-to' } as const;
+
 export function register(program: Command): void {
   roleOptions(program.command('agent'))
     .description(
@@ -28,6 +30,7 @@ export function register(program: Command): void {
       '--store <url>',
       'copy checkpoints there: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY; needs --keys',
     )
+    .option('--allow-store <url...>', 'further stores that the policies of owners may name; needs --keys')
     .option('--keys <folder>', 'made by `fermata keys create`, the same on all nodes')
     .option(
       '--encrypt-to <file...>',
@@ -42,8 +45,9 @@ export function register(program: Command): void {
     .option('--kubelet-client-key <file>', 'of that certificate')
     .option('--kubelet-token-file <file>', 'token to show to the kubelet instead')
     .action(async (flags: AgentRoleOptions & { supervised?: boolean }) => {
-      if (flags.store !== undefined && flags.keys === undefined) {
-        throw new UsageError('--store needs --keys', 'make a folder of keys: fermata keys create FOLDER');
+      for (const [flag, option] of Object.entries(NEEDING_KEYS)) {
+        if (flags[flag as keyof typeof NEEDING_KEYS] === undefined || flags.keys !== undefined) continue;
+        throw new UsageError(`${option} needs --keys`, 'make a folder of keys: fermata keys create FOLDER');
       }
       const { startAgent } = await import('../roles/agent.ts');
       await runRole(() => startAgent(flags), flags);

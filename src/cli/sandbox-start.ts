@@ -13,7 +13,7 @@ import {
   untilStopped,
 } from '../roles/index.ts';
 import type { RuntimeName } from '../runtime/index.ts';
-import { refuseRunning, type SandboxConfiguration, SandboxDirectory } from '../sandbox/index.ts';
+import { refuseRunning, type SandboxConfiguration, SandboxDirectory, usesStores } from '../sandbox/index.ts';
 import { UsageError } from './exit.ts';
 import { Progress } from './progress.ts';
 import { defaultSandboxFolder } from './sandbox-options.ts';
@@ -31,6 +31,7 @@ export interface UpFlags {
   network: 'none' | 'bridge';
   config?: string;
   store?: string;
+  allowStore?: string[];
   encryptTo?: string[];
 }
 
@@ -53,9 +54,10 @@ export async function up(flags: UpFlags, given: (flag: keyof UpFlags) => boolean
     ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', LAST_PORT) }),
     ...(schedulerConfig === undefined ? {} : { schedulerConfig }),
     ...(flags.store === undefined ? {} : { store: storeUrl(flags.store) }),
+    ...(flags.allowStore === undefined ? {} : { allowStores: flags.allowStore.map(storeUrl) }),
     ...(flags.encryptTo === undefined ? {} : { encryptTo: await recipientFiles(flags.encryptTo) }),
   };
-  if (configuration.encryptTo !== undefined && configuration.store === undefined) {
+  if (configuration.encryptTo !== undefined && !usesStores(configuration)) {
     throw new UsageError('--encrypt-to says for whom --store encrypts; there is no --store');
   }
   if (flags.detach === true) return detach(directory, configuration);

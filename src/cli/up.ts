@@ -26,6 +26,7 @@ export function register(program: Command): void {
         .default('none'),
     )
     .option('--store <url>', 'copy checkpoints there: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .option('--allow-store <url...>', 'further stores that policies may name')
     .option(
       '--encrypt-to <file...>',
       'encrypt what is stored for who is named there (certificates, age recipients), and for the nodes',

@@ -22,7 +22,7 @@ export interface ManifestOptions {
 
 interface Column {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'date';
+  readonly type: 'string' | 'integer' | 'boolean' | 'date';
   readonly jsonPath: string;
   readonly priority?: number;
   readonly description?: string;
@@ -47,6 +47,8 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
       priority: 1,
       description: 'Bytes of the first container.',
     },
+    { name: 'Store', type: 'string', jsonPath: '.status.checkpointLocation.store.url', priority: 1 },
+    { name: 'Encrypted', type: 'boolean', jsonPath: '.status.checkpointLocation.store.encrypted', priority: 1 },
     { name: 'Restored As', type: 'string', jsonPath: '.status.restoration.podName', priority: 1 },
   ],
   [POD_GROUP_CHECKPOINTS.kind]: [
@@ -64,6 +66,8 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { name: 'Minimum Run', type: 'integer', jsonPath: '.spec.minimumRunSeconds' },
     { name: 'Per Day', type: 'integer', jsonPath: '.spec.maxInterruptionsPerDay' },
     AGE,
+    { name: 'Store', type: 'string', jsonPath: '.spec.store.url', priority: 1 },
+    { name: 'Encryption', type: 'boolean', jsonPath: '.spec.encryption.required', priority: 1 },
   ],
   [POD_GROUPS.kind]: [{ name: 'Min Member', type: 'integer', jsonPath: '.spec.minMember' }, AGE],
 };

@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Agent, EncryptionDemand, imageReference, KubeletRestores, SqliteJournal } from '../agent/index.ts';
+import { Agent, imageReference, KubeletRestores, SqliteJournal, StorageDemand } from '../agent/index.ts';
 import { SystemClock } from '../clock/index.ts';
 import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig } from '../kubernetes/index.ts';
 import { FermataError, PODS, reasonOf } from '../model/index.ts';
 import { KubeletRuntime } from '../runtime/index.ts';
 import { agentMetrics } from './agent-metrics.ts';
-import { archiveOf } from './archive.ts';
+import { NodeArchives } from './archive.ts';
 import { type ClusterOptions, connect, type Running } from './role.ts';
 
 /** Where the restored images' registry listens unless told otherwise; beside the kubelet's own ports. */
@@ -24,11 +24,13 @@ export interface AgentRoleOptions extends ClusterOptions {
   restorePort?: number;
   /** `host:port` by which each node's container runtime reaches that; the same on all nodes. Default `127.0.0.1:<restorePort>`. */
   restoreRegistry?: string;
-  /** Where checkpoints are copied to; default: they stay on the node. Needs `keys`. */
+  /** Where checkpoints are copied to unless a policy says otherwise; default: they stay on the node. Needs `keys`. */
   store?: string;
+  /** Further stores that policies may name. Needs `keys`. */
+  allowStore?: readonly string[];
   /** Folder made by `fermata keys create`, the same on all nodes. */
   keys?: string;
-  /** Files that name recipients; default: what is stored is not encrypted. */
+  /** Files that name recipients; default: what is stored is encrypted only where a policy names some. */
   encryptTo?: readonly string[];
   /** Asks the kubelet itself; default: through the API server. */
   kubeletUrl?: string;
@@ -43,10 +45,10 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
   const { hostRoot = '/', directory = '/var/lib/fermata', restorePort = DEFAULT_RESTORE_PORT } = options;
   const registry = options.restoreRegistry ?? `127.0.0.1:${restorePort}`;
   const nodeName = options.nodeName ?? process.env.NODE_NAME ?? hostname();
-  const { store, keys, encryptTo } = options;
+  const { store, allowStore: allowStores, keys, encryptTo } = options;
   const clock = new SystemClock();
-  const archive =
-    store === undefined || keys === undefined ? undefined : await archiveOf({ clock }, { store, keys, encryptTo });
+  const archives =
+    keys === undefined ? undefined : await NodeArchives.from({ clock }, { store, allowStores, keys, encryptTo });
   const { vitals, ...parts } = await connect('agent', options);
   const kubelet = await kubeletOf(nodeName, options);
   const pods = async (signal?: AbortSignal) =>
@@ -60,7 +62,7 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
   const volumeFolder = (podUid: string, volume: string): string =>
     join(hostRoot, '/var/lib/kubelet/pods', podUid, 'volumes/kubernetes.io~empty-dir', volume);
   const agent = new Agent(
-    { ...parts, runtime, journal, archive, demand: new EncryptionDemand(parts.store, archive) },
+    { ...parts, runtime, journal, archives, demand: new StorageDemand(parts.store, archives) },
     {
       nodeName,
       directory: checkpoints,
@@ -78,7 +80,7 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
   const close = async (): Promise<void> => {
     await vitals.stop();
     journal.close();
-    await archive?.close();
+    await archives?.close();
     await kubelet.close();
     await parts.store.close();
   };

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Agent, EncryptionDemand, SqliteJournal, volumeFolder } from '../agent/index.ts';
+import { Agent, SqliteJournal, StorageDemand, volumeFolder } from '../agent/index.ts';
 import { FermataError } from '../model/index.ts';
-import { LogServer, measurePressure, SandboxDirectory, SandboxNode } from '../sandbox/index.ts';
-import { archiveOf } from './archive.ts';
+import { LogServer, measurePressure, SandboxDirectory, SandboxNode, usesStores } from '../sandbox/index.ts';
+import { NodeArchives } from './archive.ts';
 import { connect, type Running } from './role.ts';
 import { podmanServiceOf, runtimeOf } from './runtimes.ts';
 
@@ -20,10 +20,11 @@ export async function startNodes(folder: string, version: string): Promise<Runni
   const podman = podmanServiceOf(parts, directory, configuration);
   await podman?.ready();
   await podman?.ensureImages();
-  const { store: storeUrl, encryptTo } = configuration;
-  const archive =
-    storeUrl === undefined ? undefined : await archiveOf(parts, { store: storeUrl, keys: directory.keys, encryptTo });
-  const demand = new EncryptionDemand(parts.store, archive);
+  const { store, allowStores, encryptTo } = configuration;
+  const archives = usesStores(configuration)
+    ? await NodeArchives.from(parts, { store, allowStores, keys: directory.keys, encryptTo })
+    : undefined;
+  const demand = new StorageDemand(parts.store, archives);
   const checkpointsOf = (node: string): string => join(directory.node(node), 'checkpoints');
   const names = new Set(configuration.nodes.map(({ name }) => name));
   const nodes = new Map<string, SandboxNode>();
@@ -34,7 +35,7 @@ export async function startNodes(folder: string, version: string): Promise<Runni
     const runtime = runtimeOf(parts, directory, configuration, name);
     const journal = new SqliteJournal(join(directory.node(name), 'journal.db'));
     const agent = new Agent(
-      { ...parts, runtime, journal, archive, demand },
+      { ...parts, runtime, journal, archives, demand },
       {
         nodeName: name,
         directory: checkpointsOf(name),
@@ -62,7 +63,7 @@ export async function startNodes(folder: string, version: string): Promise<Runni
     stop: async () => {
       await logs.stop();
       await Promise.all(stops.map((stop) => stop()));
-      await archive?.close();
+      await archives?.close();
       await parts.store.close();
     },
   };

@@ -12,6 +12,7 @@ import {
   type SandboxConfiguration,
   SandboxDirectory,
   type SandboxParts,
+  usesStores,
   writeAtomically,
 } from '../sandbox/index.ts';
 import type { Running } from './role.ts';
@@ -60,16 +61,17 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
   const directory = new SandboxDirectory(options.directory);
   directory.create();
   claim(directory);
-  const { port, schedulerConfig, store: storeUrl, encryptTo } = options.configuration;
+  const { port, schedulerConfig, store: storeUrl, allowStores, encryptTo } = options.configuration;
   const configuration = {
     ...(directory.readConfiguration() ?? options.configuration),
     ...(port === undefined ? {} : { port }),
     ...(schedulerConfig === undefined ? {} : { schedulerConfig }),
     ...(storeUrl === undefined ? {} : { store: storeUrl }),
+    ...(allowStores === undefined ? {} : { allowStores }),
     ...(encryptTo === undefined ? {} : { encryptTo }),
   };
   directory.writeConfiguration(configuration);
-  if (configuration.store !== undefined && !existsSync(directory.keys)) await createKeyFolder(directory.keys);
+  if (usesStores(configuration) && !existsSync(directory.keys)) await createKeyFolder(directory.keys);
   const clock = new SystemClock();
   const podman = podmanServiceOf({ clock, log: options.log }, directory, configuration);
   await podman?.prepare();

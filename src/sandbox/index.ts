@@ -11,4 +11,5 @@ export {
   SandboxDirectory,
   type SandboxNodeConfiguration,
   type SandboxTools,
+  usesStores,
 } from './supervisor/sandbox-directory.ts';

@@ -1,4 +1,4 @@
-import { Agent, type Archive, MemoryJournal, volumeFolder } from '../agent/index.ts';
+import { Agent, type Archive, type Archives, MemoryJournal, onlyArchive, volumeFolder } from '../agent/index.ts';
 import type { Timer } from '../clock/index.ts';
 import { type Runtime, SimulatedRuntime } from '../runtime/index.ts';
 import { MemoryVolumes, SandboxNode } from '../sandbox/index.ts';
@@ -197,12 +197,12 @@ export class NodeHost {
     };
   }
 
-  #archive({ incarnation, clock }: Life, disk: ReturnType<typeof nodeDisk>): { archive?: Archive } {
+  #archive({ incarnation, clock }: Life, disk: ReturnType<typeof nodeDisk>): { archives?: Archives } {
     const { remote, faults, rates } = this.#world;
     if (remote === undefined) return {};
     const stream = faults.stream(`store ${incarnation.name}`);
     const archive = new RemoteArchive(remote, { disk, clock, stream, rates: rates.store ?? {} });
-    return { archive: incarnation.fence<Archive>(archive) };
+    return { archives: onlyArchive(incarnation.fence<Archive>(archive)) };
   }
 
   #watchMachine(): void {

@@ -35,8 +35,7 @@ export async function createKeyFolder(folder: string): Promise<string> {
 }
 
 /**
- * The keys of a folder that {@link createKeyFolder} made. `encryptTo`: files that name recipients; with any, archives are encrypted for
- * them and for the folder's own identities, so that the nodes can restore. Throws FermataError `KeysUnreadable`, `IdentityInvalid`,
+ * The keys of a folder that {@link createKeyFolder} made. `encryptTo`: files that name recipients; see {@link withRecipients}. Throws FermataError `KeysUnreadable`, `IdentityInvalid`,
  * `RecipientInvalid`.
  */
 export async function readKeyFolder(folder: string, encryptTo: readonly string[] = []): Promise<ArchiveKeys> {
@@ -44,11 +43,17 @@ export async function readKeyFolder(folder: string, encryptTo: readonly string[]
   if (chunkSecret.length !== 32) throw unreadable(join(folder, CHUNK_SECRET), 'it is to hold 64 hex digits');
   const signingKey = signingKeyOf(await read(join(folder, SIGNING_KEY)), join(folder, SIGNING_KEY));
   const identities = parseIdentities(await read(join(folder, IDENTITIES)), join(folder, IDENTITIES));
-  const recipients: Recipient[] = encryptTo.length === 0 ? [] : identities.map(({ recipient }) => recipient);
+  const recipients: Recipient[] = [];
   for (const file of encryptTo) recipients.push(...parseRecipients(await read(file), file));
-  const unique = [...new Map(recipients.map((recipient) => [recipient.keyId, recipient])).values()];
   const trustedSigners = [createPublicKey(signingKey), ...(await trustedOf(join(folder, TRUSTED)))];
-  return { chunkSecret, signingKey, trustedSigners, identities, recipients: unique };
+  return withRecipients({ chunkSecret, signingKey, trustedSigners, identities, recipients: [] }, recipients);
+}
+
+/** The same keys, with which is encrypted for these as well; with any, for the keys' own identities too, so that the nodes can restore. */
+export function withRecipients(keys: ArchiveKeys, further: readonly Recipient[]): ArchiveKeys {
+  if (further.length === 0) return keys;
+  const all = [...keys.identities.map(({ recipient }) => recipient), ...keys.recipients, ...further];
+  return { ...keys, recipients: [...new Map(all.map((recipient) => [recipient.keyId, recipient])).values()] };
 }
 
 async function trustedOf(folder: string): Promise<KeyObject[]> {

@@ -23,6 +23,10 @@ export const POD_CHECKPOINT_COLUMNS: readonly PrinterColumn<PodCheckpoint>[] = [
   ),
   wideColumn('Dump', 'How long the dump took.', ({ status }) => millisecondsText(status?.dumpMilliseconds)),
   wideColumn('Restore', 'How long the restore took.', ({ status }) => millisecondsText(status?.restoreMilliseconds)),
+  wideColumn('Store', 'Where a verified copy is.', ({ status }) => orNone(status?.checkpointLocation?.store?.url)),
+  wideColumn('Encrypted', 'Whether that copy is encrypted.', ({ status }) =>
+    orNone(status?.checkpointLocation?.store?.encrypted.toString()),
+  ),
   wideColumn('Restored As', 'The pod that goes on from it.', ({ status }) => orNone(status?.restoration?.podName)),
 ];
 
@@ -69,6 +73,10 @@ export const INTERRUPTION_POLICY_COLUMNS: readonly PrinterColumn<InterruptionPol
   ),
   AGE_COLUMN,
   wideColumn('Timeout', 'How long a dump may take.', ({ spec }) => secondsText(spec.timeoutSeconds)),
+  wideColumn('Store', 'Where checkpoints are copied to.', ({ spec }) => orNone(spec.store?.url)),
+  wideColumn('Encryption', 'Whether stored checkpoints must be encrypted.', ({ spec: { encryption } }) =>
+    encryption?.required === true || (encryption?.recipients ?? []).length > 0 ? 'required' : '<none>',
+  ),
 ];
 
 function millisecondsText(milliseconds: number | undefined): string {

@@ -1,6 +1,13 @@
 import { Type } from 'typebox';
+import { mergedSet } from './fields.ts';
 import { LabelSelectorSchema } from './label-selector.ts';
 import { wholeObject } from './whole-object.ts';
+
+/** `file:///folder`, `s3://…`, `oci://…`; no `@`, so that nobody writes credentials into an object that others read. */
+const STORE_URL_PATTERN = '^(?:file:///|s3://|oci://)[^@#\\s]+$';
+/** As age-keygen and openssl print them; what is in a PEM block is looked at by the agent. */
+const RECIPIENT_PATTERN =
+  '^(?:age1[0-9a-z]{58}|-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----|-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----)\\s*$';
 
 /** What may be done to the pods of a selector. The policy whose selector matches and whose name sorts first holds. */
 export const InterruptionPolicySpecSchema = Type.Object(
@@ -41,12 +48,35 @@ export const InterruptionPolicySpecSchema = Type.Object(
             }),
           ),
         },
-        { additionalProperties: false, description: 'What is demanded of the store of the checkpoints.' },
       ),
     ),
     retention: Type.Optional(
       Type.Object(
         {
+          recipients: Type.Optional(
+            Type.Array(Type.String({ pattern: RECIPIENT_PATTERN, maxLength: 16_384 }), {
+              description:
+                'Who may read what is stored, besides the nodes and whom their operator names: `age1…`, or a certificate or public key in PEM (RSA, EC). With any it is encrypted, and a pod is not checkpointed where that cannot be done.',
+              ...mergedSet,
+            }),
+          ),
+        },
+        { additionalProperties: false, description: 'Who may read the stored checkpoints.' },
+      ),
+    ),
+    store: Type.Optional(
+      Type.Object(
+        {
+          url: Type.String({
+            pattern: STORE_URL_PATTERN,
+            maxLength: 1024,
+            description: 'file:///FOLDER, s3://BUCKET/PREFIX?endpoint=URL&region=NAME or oci://REGISTRY/REPOSITORY.',
+          }),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'Where the checkpoints are copied to, instead of the store of their node. One that the node may use: else the pod is not checkpointed.',
           maxCheckpoints: Type.Optional(
             Type.Integer({ minimum: 1, description: 'Checkpoints of a workload; the oldest go.' }),
           ),

@@ -15,6 +15,8 @@ export interface JsonSchema {
   readonly const?: unknown;
   readonly default?: unknown;
   readonly format?: string;
+  /** A regular expression that Go's RE2 and JavaScript read alike. */
+  readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minLength?: number;
@@ -114,6 +116,9 @@ function checkedText(schema: JsonSchema, value: string, field: string, { errors 
     errors.invalid(field, value, `${field} in body should be at least ${schema.minLength} chars long`);
   }
   if (schema.format === 'quantity') return checkedQuantity(value, field, errors);
+  if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
+    errors.invalid(field, value, `${field} in body should match '${schema.pattern}'`);
+  }
   if (schema.format === 'date-time' && Number.isNaN(Date.parse(value))) {
     errors.invalid(field, value, `${field} in body must be of type date-time: ${JSON.stringify(value)}`);
   }

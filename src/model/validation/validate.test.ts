@@ -315,6 +315,26 @@ describe('objects of other kinds are refused', () => {
       named('i', { spec: { maxCheckpointSize: '8GB' } }),
       /^spec.maxCheckpointSize: Invalid value: "8GB": quantities must match.*"8Gi" or "8G"\?$/,
     ],
+    'a policy whose store is no URL of one, or has credentials in it': [
+      INTERRUPTION_POLICIES,
+      named('p', { spec: { store: { url: 's3://key:secret@bucket' } } }),
+      /^spec.store.url: Invalid value: "s3:.*": spec.store.url in body should match '/,
+    ],
+    'a policy whose store is a folder without its protocol': [
+      INTERRUPTION_POLICIES,
+      named('p', { spec: { store: { url: '/srv/store' } } }),
+      /^spec.store.url: Invalid value/,
+    ],
+    'a policy whose store is not named': [
+      INTERRUPTION_POLICIES,
+      named('p', { spec: { store: {} } }),
+      /^spec.store.url: Required value$/,
+    ],
+    'a policy with recipients that are none': [
+      INTERRUPTION_POLICIES,
+      named('p', { spec: { encryption: { recipients: [`age1${'q'.repeat(58)}`, 'ssh-ed25519 AAAA'] } } }),
+      /^spec.encryption.recipients\[1\]: Invalid value: "ssh-ed25519 AAAA": .* should match/,
+    ],
   };
   for (const [sentence, [type, object, wanted]] of Object.entries(cases)) {
     test(sentence, () => {

@@ -13,12 +13,19 @@ export interface SandboxConfiguration {
   port?: number;
   /** Where copies of checkpoints are kept; absent: they stay in the folders of the nodes. */
   store?: string;
-  /** Absolute paths of files that name who may read them; absent: they are not encrypted. */
+  /** Further stores, that policies may name. */
+  allowStores?: string[];
+  /** Absolute paths of files that name who may read them; absent: they are encrypted only where a policy names somebody. */
   encryptTo?: string[];
   /** Absolute path of the scheduler's configuration. */
   schedulerConfig?: string;
   /** For the podman runtime: where its programs are. */
   tools?: SandboxTools;
+}
+
+/** Whether its nodes need keys. */
+export function usesStores({ store, allowStores = [] }: SandboxConfiguration): boolean {
+  return store !== undefined || allowStores.length > 0;
 }
 
 export interface SandboxTools {
