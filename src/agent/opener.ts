@@ -160,6 +160,7 @@ export class Opener {
       return `it is in ${stored.url}, and this node has no store: start its agent with --store`;
     await storage.ensure(this.#options.directory);
     try {
+      const archive = await archives.open(stored.url, []);
       await archive.download({ ...archiveOf(checkpoint), digest: stored.digest, directory: here, signal });
     } catch (error) {
       if (signal.aborted) throw error;

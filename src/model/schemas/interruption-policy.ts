@@ -47,12 +47,6 @@ export const InterruptionPolicySpecSchema = Type.Object(
               description: 'A pod is not checkpointed where its checkpoint would be stored unencrypted, or not at all.',
             }),
           ),
-        },
-      ),
-    ),
-    retention: Type.Optional(
-      Type.Object(
-        {
           recipients: Type.Optional(
             Type.Array(Type.String({ pattern: RECIPIENT_PATTERN, maxLength: 16_384 }), {
               description:
@@ -77,6 +71,12 @@ export const InterruptionPolicySpecSchema = Type.Object(
           additionalProperties: false,
           description:
             'Where the checkpoints are copied to, instead of the store of their node. One that the node may use: else the pod is not checkpointed.',
+        },
+      ),
+    ),
+    retention: Type.Optional(
+      Type.Object(
+        {
           maxCheckpoints: Type.Optional(
             Type.Integer({ minimum: 1, description: 'Checkpoints of a workload; the oldest go.' }),
           ),
