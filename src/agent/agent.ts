@@ -17,7 +17,6 @@ import type { Archives } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { failed, hasFailed, isReady, type RestoreImage, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
-import { CheckpointableMarks } from './checkpointable-marks.ts';
 import { type AgentCounters, newCounters } from './counters.ts';
 import {
   CHANGES_RETRY_MILLISECONDS,

@@ -153,7 +153,7 @@ export class Opener {
 
   /** From the store, when the checkpoint is in one; else, or when that fails, why not. */
   async #fetch(checkpoint: PodCheckpoint, here: string, signal: AbortSignal): Promise<string | undefined> {
-    const { archive, storage, counters, events, log } = this.#parts;
+    const { archives, storage, counters, events, log } = this.#parts;
     const stored = checkpoint.status?.checkpointLocation?.store;
     if (stored === undefined) return 'no store';
     if (archives === undefined)
@@ -173,7 +173,6 @@ export class Opener {
     return undefined;
   }
 }
-      const archive = await archives.open(stored.url, []);
 
 /** The path comes from an API object that others can write: it must not lead out of the folder. */
 export function inside(directory: string, path: string, key: string): string {
