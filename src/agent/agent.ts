@@ -17,6 +17,7 @@ import type { Archives } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { failed, hasFailed, isReady, type RestoreImage, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
+import { CheckpointableMarks } from './checkpointable-marks.ts';
 import { type AgentCounters, newCounters } from './counters.ts';
 import {
   CHANGES_RETRY_MILLISECONDS,

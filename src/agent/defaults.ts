@@ -14,6 +14,8 @@ export const NEED_RETRY_MILLISECONDS = 5_000;
 export const UNCLAIMED_MILLISECONDS = 2_000;
 /** How often everything is looked at although nothing was reported. */
 export const RESYNC_MILLISECONDS = 30_000;
+/** How often the processes of a node's pods are looked at for what cannot be dumped: some 10 ms a hundred pods. */
+export const PROBE_MILLISECONDS = 10_000;
 /** Whoever waits for the room of the dumped pod needs the disk more than the flush does, which holds up every write beside it. */
 export const FLUSH_DELAY_MILLISECONDS = 1_000;
 /** How soon to look again what CRIU has written meanwhile. */

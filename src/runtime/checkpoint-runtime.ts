@@ -1,4 +1,4 @@
-import type { PodCheckpointer, PodFreezer, PodRunner } from './runtime.ts';
+import type { DumpForecaster, PodCheckpointer, PodFreezer, PodRunner } from './runtime.ts';
 
 /**
  * What the agent needs of a node, whoever makes its containers: to see, to dump, and `removePod` for a pod that a failed
@@ -7,4 +7,5 @@ import type { PodCheckpointer, PodFreezer, PodRunner } from './runtime.ts';
  */
 export type CheckpointRuntime = Pick<PodRunner, 'list' | 'changes' | 'removePod'> &
   Pick<PodCheckpointer, 'checkpointPod' | 'recoverDump'> &
-  Partial<PodFreezer>;
+  Partial<PodFreezer> &
+  Partial<DumpForecaster>;

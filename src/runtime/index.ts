@@ -9,5 +9,6 @@ export {
   type PodmanServiceOptions,
   type PodmanTools,
 } from './podman/index.ts';
+export type { DumpHindrance } from './probing/index.ts';
 export type * from './runtime.ts';
 export * from './simulated/index.ts';

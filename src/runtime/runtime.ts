@@ -1,4 +1,5 @@
 import type { Pod } from '../model/index.ts';
+import type { DumpHindrance } from './probing/index.ts';
 
 /**
  * The hands on one node. `PodRunner` runs pods (in a real cluster the kubelet does that), `PodCheckpointer` freezes and
@@ -59,7 +60,18 @@ export interface PodFreezer {
   thawPod(uid: string, signal?: AbortSignal): Promise<void>;
 }
 
-export type Runtime = PodRunner & PodCheckpointer & PodFreezer & { readonly name: RuntimeName; stop(): Promise<void> };
+export interface DumpForecaster {
+  /**
+   * What in these pods' running processes CRIU cannot dump, by pod UID; a pod of which nothing is known has no entry. Looks on, and
+   * disturbs nobody.
+   */
+  hindrances(pods: readonly Pod[]): ReadonlyMap<string, DumpHindrance>;
+}
+
+export type Runtime = PodRunner &
+  PodCheckpointer &
+  PodFreezer &
+  Partial<DumpForecaster> & { readonly name: RuntimeName; stop(): Promise<void> };
 export type RuntimeName = 'podman' | 'simulated';
 
 export interface PodToRun {

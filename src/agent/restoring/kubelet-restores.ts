@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
-import { isApiError, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
+import type { Clock, Random } from '../../clock/index.ts';
+import { type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
 import {
   conditionOf,
   isTerminal,
@@ -10,12 +10,12 @@ import {
   PODS,
   type Pod,
   RESTORED_CONDITION,
-  withCondition,
 } from '../../model/index.ts';
 import type { CheckpointRuntime } from '../../runtime/index.ts';
 import type { Agent } from '../agent.ts';
 import { emptyDirsOf } from '../checkpoint-folder.ts';
 import type { OpenedCheckpoint } from '../opener.ts';
+import { writePodCondition } from '../pod-condition.ts';
 import { type CheckpointImage, checkpointImage, type ImageRequest, imageReference } from './checkpoint-image.ts';
 import { describeLayer } from './checkpoint-layer.ts';
 import { ImageServer, type ImageSource } from './image-server.ts';
@@ -167,25 +167,7 @@ export class KubeletRestores implements ImageSource {
       outcome.state === 'restored'
         ? ({ status: 'True', reason: 'Restored', message: `from checkpoint ${checkpoint}` } as const)
         : ({ status: 'False', reason: 'RestoreFailed', message: outcome.message } as const);
-    await this.#write(seen, { type: RESTORED_CONDITION, ...condition }, signal);
-  }
-
-  /** The kubelet writes the same status. */
-  async #write(pod: Pod, condition: Parameters<typeof withCondition>[1], signal: AbortSignal): Promise<void> {
-    const { namespace, name, uid } = pod.metadata;
-    for (let current = pod; current.metadata.uid === uid; ) {
-      const { resourceVersion } = current.metadata;
-      const conditions = withCondition(current.status?.conditions, condition, rfc3339(this.#parts.clock.now()));
-      try {
-        const patch = { metadata: { uid, resourceVersion }, status: { conditions } };
-        await this.#parts.store.patch(PODS, { namespace, name }, patch, { subresource: 'status', signal });
-        return;
-      } catch (error) {
-        if (isApiError(error, 'NotFound')) return;
-        if (!isApiError(error, 'Conflict')) throw error;
-      }
-      current = await this.#parts.store.get(PODS, { namespace, name }, { signal });
-    }
+    await writePodCondition(this.#parts, seen, { type: RESTORED_CONDITION, ...condition }, signal);
   }
 
   #forget({ metadata: { uid } }: Pod): void {

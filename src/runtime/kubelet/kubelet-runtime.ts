@@ -5,6 +5,7 @@ import type { Clock } from '../../clock/index.ts';
 import { FermataError, type Log, type Pod, reasonOf } from '../../model/index.ts';
 import type { CheckpointRuntime } from '../checkpoint-runtime.ts';
 import { connectionsOutside, REFUSED_BY_POLICY } from '../outside-connections.ts';
+import { type DumpHindrance, dumpHindrances } from '../probing/index.ts';
 import type { CheckpointOptions, DumpReport, HeldDump, OutsideConnections, PodObservation } from '../runtime.ts';
 import { checkedArchive, removeArchives, unpackArchive } from './container-archive.ts';
 import { dumpError, refusalOf } from './dump-errors.ts';
@@ -91,6 +92,10 @@ export class KubeletRuntime implements CheckpointRuntime {
       stopped,
       memoryBytes: (pid) => this.#processes.memoryBytes(pid),
     });
+  }
+
+  hindrances(pods: readonly Pod[]): ReadonlyMap<string, DumpHindrance> {
+    return dumpHindrances(pods, { root: this.#root });
   }
 
   /** Tells of pods that were held and are gone: for their room somebody waits. */

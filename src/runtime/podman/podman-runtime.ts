@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
-import { FermataError, type Log, reasonOf } from '../../model/index.ts';
+import { FermataError, type Log, type Pod, reasonOf } from '../../model/index.ts';
+import { type DumpHindrance, dumpHindrances } from '../probing/index.ts';
 import type {
   CheckpointOptions,
   DumpReport,
@@ -91,6 +92,10 @@ export class PodmanRuntime implements Runtime {
       await Promise.all(Object.values(made.ids).map((id) => this.#initialize(id, signal)));
       this.#tell(run.pod.metadata.uid);
     });
+  }
+
+  hindrances(pods: readonly Pod[]): ReadonlyMap<string, DumpHindrance> {
+    return dumpHindrances(pods);
   }
 
   startContainer(uid: string, container: string, signal?: AbortSignal): Promise<void> {
