@@ -188,9 +188,14 @@ function volumeNameOf(object: KubeObject): string | undefined {
   return object.kind === 'PersistentVolumeClaim' ? (object as PersistentVolumeClaim).spec?.volumeName : undefined;
 }
 
-function limitsOf({ spec }: CSINode): ReadonlyMap<string, number> {
+/** kube-apiserver writes `null` where there is none. */
+export function driversOf({ spec }: CSINode): CSINode['spec']['drivers'] {
+  return (spec.drivers as CSINode['spec']['drivers'] | null) ?? [];
+}
+
+function limitsOf(csiNode: CSINode): ReadonlyMap<string, number> {
   const limits = new Map<string, number>();
-  for (const { name, allocatable } of spec.drivers)
+  for (const { name, allocatable } of driversOf(csiNode))
     if (allocatable?.count !== undefined) limits.set(name, allocatable.count);
   return limits;
 }

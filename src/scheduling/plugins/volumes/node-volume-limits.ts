@@ -3,7 +3,7 @@ import { type Cycle, StateKey } from '../../framework/cycle.ts';
 import type { FilterPlugin, PreFilterPlugin, Rejection } from '../../framework/phases.ts';
 import type { NodeInfo } from '../../snapshot/node-info.ts';
 import type { PodInfo } from '../../snapshot/pod-info.ts';
-import type { AttachedVolumes, ByDriver } from './attached-volumes.ts';
+import { type AttachedVolumes, type ByDriver, driversOf } from './attached-volumes.ts';
 import { claimsOf, type PodClaim } from './pod-claims.ts';
 import { uses } from './volume-restrictions.ts';
 
@@ -89,8 +89,8 @@ export class NodeVolumeLimits implements PreFilterPlugin, FilterPlugin {
 function hasMoreRoom(now: CSINode, before: CSINode | undefined): boolean {
   return (
     before === undefined ||
-    now.spec.drivers.some(({ name, allocatable }) => {
-      const known = before.spec.drivers.find((driver) => driver.name === name);
+    driversOf(now).some(({ name, allocatable }) => {
+      const known = driversOf(before).find((driver) => driver.name === name);
       return known === undefined || (allocatable?.count ?? Infinity) > (known.allocatable?.count ?? Infinity);
     })
   );

@@ -142,7 +142,8 @@ describe('volume limits', () => {
   });
 
   test('volume limits: no limit, no CSINode, or another driver', () => {
-    for (const objects of [[csiNode('n', undefined)], [], [csiNode('n', 0, 'other.example')]]) {
+    const none = { ...csiNode('n', 0), spec: { drivers: null as unknown as [] } };
+    for (const objects of [[csiNode('n', undefined)], [], [none], [none, none], [csiNode('n', 0, 'other.example')]]) {
       assert.deepEqual(told([node('n')], [...objects, ...disks('a')], mounting('p', 'a')).brief(), ['Bind p → n']);
     }
   });
