@@ -27,8 +27,9 @@ export class DumpSteps {
   }
 
   orderOf(entry: JournalEntry, signal: AbortSignal) {
-    const { leaveRunning, timeoutMilliseconds } = entry;
-    return { directory: this.path(entry), leaveRunning, timeoutMilliseconds, signal };
+    const { leaveRunning, timeoutMilliseconds, outside } = entry;
+    const asked = { leaveRunning, timeoutMilliseconds, ...(outside !== undefined && { outside }) };
+    return { directory: this.path(entry), ...asked, signal };
   }
 
   path(entry: JournalEntry): string {

@@ -13,11 +13,19 @@ import type { GroupBallot } from './group-ballot.ts';
 import { describeImages } from './images.ts';
 import type { JournalEntry } from './journal.ts';
 import { type BallotContext, ballotOf } from './member-ballot.ts';
+import { outsidePolicy } from './outside-policy.ts';
 import { podTemplate } from './pod-template.ts';
 import { Sealer, type SealOutcome } from './sealer.ts';
 
 /** Failures of the dump itself, after which the pod runs on; anything else leaves open what became of it. */
-const DUMP_FAILURES = new Set(['DumpFailed', 'DumpRefused', 'DumpTimeout', 'CheckpointUnsupported', 'PodNotRunning']);
+const DUMP_FAILURES: ReadonlySet<string> = new Set([
+  'CheckpointUnsupported',
+  'ConnectionsOutside',
+  'DumpFailed',
+  'DumpRefused',
+  'DumpTimeout',
+  'PodNotRunning',
+]);
 
 /**
  * Carries one checkpoint from the order to `Ready`. Each step is in the journal before it is taken, so that an agent
@@ -54,13 +62,13 @@ export class Dumper {
 
   /** Takes up a checkpoint of a pod of this node. Both objects are as the server has them now. */
   async begin(checkpoint: PodCheckpoint, pod: Pod, signal: AbortSignal): Promise<void> {
-    const { clock, runtime, writer, storage, journal, unsettled } = this.#parts;
+    const { clock, runtime, writer, storage, journal, unsettled, demand, votes } = this.#parts;
     const podUid = pod.metadata.uid;
     const present = (await runtime.list(signal)).find(({ uid }) => uid === podUid);
     const refusal =
       refusalFor(pod, present) ??
-      (await this.#parts.demand?.refusal(pod, signal)) ??
-      (await this.#parts.votes.decidedWithout(checkpoint, signal)) ??
+      (await demand?.refusal(pod, signal)) ??
+      (await votes.decidedWithout(checkpoint, signal)) ??
       (await lackOfSpace(pod, present, storage, this.#options));
     if (refusal !== undefined) return this.#clearance.fail(checkpoint, refusal, signal);
     const facts = { nodeName: this.#options.nodeName, podUid };
@@ -75,7 +83,8 @@ export class Dumper {
     const held = await writer.addFinalizer(claimed, signal);
     if (held === undefined) return;
     if (held.metadata.deletionTimestamp !== undefined) return this.#clearance.fail(held, 'it is being deleted', signal);
-    const entry = firstEntry(checkpoint, pod, clock.now());
+    const outside = await outsidePolicy(await demand?.policyOf(pod, signal), checkpoint, votes, signal);
+    const entry = { ...firstEntry(checkpoint, pod, clock.now()), ...(outside !== undefined && { outside }) };
     await storage.ensure(this.#options.directory);
     await storage.files.remove(this.#steps.path(entry));
     unsettled.add(podUid, entry.checkpointUid);

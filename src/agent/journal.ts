@@ -1,4 +1,5 @@
 import type { CheckpointedContainer } from '../model/index.ts';
+import type { OutsideConnections } from '../runtime/index.ts';
 
 /**
  * How far one checkpoint has come. `dumping`: the runtime was, or is about to be, ordered to dump; only the runtime knows
@@ -26,6 +27,8 @@ export interface JournalEntry {
   template: { metadata: unknown; spec: unknown };
   /** `emptyDir` volumes whose content belongs to the checkpoint. */
   emptyDirs: string[];
+  /** What its owner's policy says about connections to the outside; absent: they are kept. */
+  outside?: OutsideConnections;
   /** It is a member of this PodGroupCheckpoint: its dump counts only when the group is committed. */
   group?: { namespace: string; name: string; uid: string };
   /** The group is. */

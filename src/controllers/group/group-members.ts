@@ -33,11 +33,12 @@ export function membersOf(
     }
   }
   return {
-    members: pods.map(({ metadata, spec }) => ({
+    members: pods.map(({ metadata, spec, status }) => ({
       name: metadata.name,
       uid: metadata.uid,
       podCheckpointName: memberName(group.metadata.name, metadata.uid),
       ...(spec.nodeName !== undefined && { nodeName: spec.nodeName }),
+      ...(status?.podIPs !== undefined && { podIPs: status.podIPs.flatMap(({ ip }) => ip ?? []) }),
     })),
   };
 }

@@ -38,6 +38,13 @@ export const InterruptionPolicySpecSchema = Type.Object(
     minimumRunSeconds: Type.Optional(
       Type.Integer({ minimum: 0, description: 'An incarnation younger than this is not interrupted.' }),
     ),
+    outsideConnections: Type.Optional(
+      Type.Union([Type.Literal('Keep'), Type.Literal('Close'), Type.Literal('Refuse')], {
+        default: 'Keep',
+        description:
+          'TCP connections to others than the pod itself and the pods checkpointed with it. Keep: they go on where the pod comes back under its address. Close: they are closed when it is restored. Refuse: it is not checkpointed while it has one.',
+      }),
+    ),
     encryption: Type.Optional(
       Type.Object(
         {

@@ -35,6 +35,9 @@ export const GroupMemberSchema = Type.Object(
     uid: Type.String({ description: 'UID of the pod.' }),
     podCheckpointName: Type.String({ description: 'Its PodCheckpoint.' }),
     nodeName: Type.Optional(Type.String({ description: 'Node the pod ran on.' })),
+    podIPs: Type.Optional(
+      Type.Array(Type.String(), { description: 'Addresses of the pod: connections of the others to these are kept.' }),
+    ),
   },
   { additionalProperties: false, title: 'PodGroupMember', description: 'One pod of the group.' },
 );

@@ -112,7 +112,8 @@ test('other kinds get theirs', () => {
     reason: 'Manual',
     restore: 'Automatic',
   });
-  assert.deepEqual(defaulted(INTERRUPTION_POLICIES, { spec: {} }).spec, { onPreemption: 'Checkpoint' });
+  const policy = { onPreemption: 'Checkpoint', outsideConnections: 'Keep' };
+  assert.deepEqual(defaulted(INTERRUPTION_POLICIES, { spec: {} }).spec, policy);
   const { spec } = defaulted(CUSTOM_RESOURCE_DEFINITIONS, { spec: { names: { kind: 'Ab', plural: 'abs' } } });
   assert.deepEqual(spec, {
     names: { kind: 'Ab', plural: 'abs', singular: 'ab', listKind: 'AbList' },
