@@ -17,6 +17,7 @@ import type { Archives } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { failed, hasFailed, isReady, type RestoreImage, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
+import { CheckpointableMarks } from './checkpointable-marks.ts';
 import { type AgentCounters, newCounters } from './counters.ts';
 import {
   CHANGES_RETRY_MILLISECONDS,
@@ -95,6 +96,7 @@ export class Agent {
   readonly #votes: GroupVotes;
   readonly #ballot: RestoreBallot;
   readonly #pods: Reflector<Pod>;
+  readonly #marks: CheckpointableMarks;
   readonly #loop: ReconcileLoop;
   readonly #stopping = new AbortController();
   #background: Promise<unknown> = Promise.resolve();
@@ -163,6 +165,7 @@ export class Agent {
         this.#enqueueCheckpointsOf(pod);
       },
     });
+    this.#marks = new CheckpointableMarks({ ...shared, pods: () => this.#pods.items() });
     // From the first moment on nobody may take a half-dumped pod for a crashed one.
     for (const entry of parts.journal.entries()) this.#unsettled.add(entry.podUid, entry.checkpointUid);
   }
@@ -238,6 +241,7 @@ export class Agent {
       this.#keeper.sweep(this.#checkpoints.items(), signal),
       this.#listen(signal),
       this.#resync(signal),
+      this.#marks.run(signal),
     ]);
   }
 
