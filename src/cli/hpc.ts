@@ -7,6 +7,10 @@ export interface SiteFlags {
   host?: string;
   sshConfig?: string;
   directory?: string;
+  rest?: string;
+  tokenFile?: string;
+  restUser?: string;
+  mountedAt?: string;
 }
 
 export interface RunFlags extends SiteFlags {
@@ -136,5 +140,12 @@ function site(command: Command): Command {
     )
     .option('--host <user@login>', "login node, by the user's own ssh (default: commands of this machine)")
     .option('--ssh-config <file>', 'ssh configuration (default: ~/.ssh/config)')
-    .option('--directory <folder>', 'folder for logs there, shared with the compute nodes (default: ~/.fermata/hpc)');
+    .option('--directory <folder>', 'folder for logs there, shared with the compute nodes (default: ~/.fermata/hpc)')
+    .option('--rest <url>', "Slurm's slurmrestd; its token is in SLURM_JWT or --token-file")
+    .option('--token-file <file>', 'JSON web token for --rest, read again for each request')
+    .option('--rest-user <name>', 'account there (default: the one that the token names)')
+    .option(
+      '--mounted-at <folder>',
+      'with --rest: where the folder of --directory is mounted here, for logs and files',
+    );
 }

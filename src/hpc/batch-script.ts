@@ -18,7 +18,12 @@ export function batchScript(
   const environment = Object.entries(request.environment ?? {}).map(
     ([name, value]) => `export ${name}=${quoteWord(value)}`,
   );
-  const modules = (request.modules ?? []).map((name) => `module load ${quoteWord(name)} || exit 126`);
+  const names = request.modules ?? [];
+  const modules = [
+    // Defined for login shells only at many sites, which a batch script is not.
+    ...(names.length === 0 ? [] : ['type module >/dev/null 2>&1 || . /etc/profile']),
+    ...names.map((name) => `module load ${quoteWord(name)} || exit 126`),
+  ];
   return `#!/bin/bash
 ${directives(system, request.script).join('\n')}
 umask 077
@@ -52,7 +57,8 @@ export type CarriedScript = 'beside' | 'inside' | 'redirected';
 
 function unpackProgram(script: string, carried: CarriedScript): string {
   // Under another name first: tasks of an array begin together, and a program that runs cannot be written to.
-  return `mkdir -p -- "$folder" && base64 -d >"$folder/script.$$" <<'END' || exit 126
+  return `export HOME="\${HOME:-$(getent passwd "$(id -un)" | cut -d: -f6)}"
+mkdir -p -- "$folder" && base64 -d >"$folder/script.$$" <<'END' || exit 126
 ${Buffer.from(script).toString('base64').replaceAll(/.{76}/g, '$&\n')}
 END
 chmod 700 "$folder/script.$$" && mv -f "$folder/script.$$" "$folder/script" || exit 126

@@ -32,8 +32,8 @@ export interface BatchSite {
   readonly system: Pick<BatchSystem, 'name' | 'memoryMessage'>;
   /** For people: a host, or a URL. */
   readonly host: string;
-  /** Why the logs of jobs cannot be read here, where they cannot; undefined where they can. */
-  readonly withoutLogs?: string;
+  /** Why logs cannot be read here; empty where they can. */
+  readonly withoutLogs: string;
   /** Absolute path of the job's folder there. */
   folderOf(mark: string, signal?: AbortSignal): Promise<string>;
   /** The job's own folder for files that are brought there; where it runs when files are staged. */

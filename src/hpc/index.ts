@@ -24,4 +24,5 @@ export {
 export { type JobOutcome, type RunJobOptions, runJob } from './run-job.ts';
 export { DEFAULT_DIRECTORY, Site, type SiteOptions } from './site.ts';
 export { SLURM } from './slurm.ts';
+export { SlurmRestSite, type SlurmRestSiteOptions } from './slurm-rest/site.ts';
 export type { Staging } from './staging.ts';

@@ -90,7 +90,9 @@ test('the batch script exports, loads, runs in a container, and is good shell', 
     },
     '/home/u/my jobs',
   );
-  assert.ok(text.includes("export A='$HOME'\nmodule load gcc || exit 126\n"));
+  assert.ok(
+    text.includes("export A='$HOME'\ntype module >/dev/null 2>&1 || . /etc/profile\nmodule load gcc || exit 126\n"),
+  );
   assert.ok(text.includes(`apptainer exec --bind "$folder" a.sif "$folder/script" 'it'\\''s' b &`));
   execFileSync('bash', ['-n'], { input: text });
 });

@@ -59,6 +59,7 @@ export async function runJob(options: RunJobOptions, cancel: AbortSignal, signal
     }
   });
   onNotice(`${adopted ? 'took up' : 'submitted'} ${site.system.name} job ${id} on ${site.host}`);
+  if (site.withoutLogs !== '') onNotice(`${site.withoutLogs}: ${await site.folderOf(mark, signal)}/stdout`);
 
   const over = new AbortController();
   const canceller = cancelWhenAsked(options, id, cancel, AbortSignal.any([over.signal, signal]));

@@ -22,6 +22,7 @@ export interface SiteOptions {
 
 /** One batch system behind a shell: by ssh on its login node, or here. */
 export class Site implements BatchSite {
+  readonly withoutLogs = '';
   readonly #options: SiteOptions;
   #directory: string | undefined;
 

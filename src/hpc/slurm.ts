@@ -124,7 +124,8 @@ done
     'scontrol show job "$1" 2>/dev/null || sacct -j "$1" -o JobID,JobName,State,ExitCode,Start,End,NodeList,Reason',
 };
 
-function resourceOptions(request: JobRequest): string[] {
+/** Words of sbatch for what is asked of the site. */
+export function resourceOptions(request: JobRequest): string[] {
   const option = (flag: string, value: string | number | undefined): string[] =>
     value === undefined ? [] : [`--${flag}=${value}`];
   return [
