@@ -13,6 +13,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   coordination: ['clock', 'model'],
   hpc: ['clock', 'model'],
   kubernetes: ['clock', 'model'],
+  bursting: ['hpc', 'kubernetes', 'clock', 'model'],
   runtime: ['checkpoint', 'clock', 'model'],
   deployment: ['kubernetes', 'clock', 'model'],
   controllers: ['checkpoint', 'kubernetes', 'scheduling', 'metrics', 'clock', 'model'],
@@ -36,6 +37,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   roles: [
     'controllers',
     'agent',
+    'bursting',
     'coordination',
     'scheduling',
     'sandbox',

@@ -1,0 +1,67 @@
+import { conditionOf, type Pod, RESTORE_FROM_ANNOTATION } from '../model/index.ts';
+import type { Job } from './job.ts';
+import { isConnector, OVERFLOWED_ANNOTATION, STAYS_ANNOTATION } from './marks.ts';
+import { obstaclesOf, overflowAfter } from './obstacles.ts';
+import { placementOf } from './place-job.ts';
+
+/** What is to be done about a Job whose pods may go out. */
+export type OverflowStep =
+  /** Nothing before `at` (milliseconds), unless something changes. */
+  | { kind: 'Wait'; at?: number }
+  /** From now on pods of this Job are connectors. */
+  | { kind: 'Mark' }
+  /** These wait for room here and make way for connectors. */
+  | { kind: 'Release'; pods: Pod[] };
+
+/**
+ * The next step for a Job, of what was seen of it and of its pods, however stale: who acts on it names the versions that it was
+ * decided on. First the Job is marked, then pods make way: whatever Kubernetes makes in their place is a connector. A pod that
+ * was bound runs here; only one that never was makes way, so that the program does not run twice.
+ *
+ * @param otherwise milliseconds that a pod waits for room, where the Job does not say
+ */
+export function overflowStep(job: Job, pods: readonly Pod[], now: number, otherwise: number): OverflowStep {
+  const isOver = job.status?.conditions?.some(
+    ({ type, status }) =>
+      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
+  );
+  const isOurs = placementOf(job.metadata.labels) === 'overflow' && obstaclesOf(job, 'overflow').length === 0;
+  const isLeaving = job.metadata.deletionTimestamp !== undefined;
+  if (!isOurs || isOver === true || isLeaving || job.spec.suspend === true) return { kind: 'Wait' };
+
+  const after = overflowAfter(job.spec.template.metadata?.annotations ?? {}, otherwise);
+  const waiting = pods
+    .filter((pod) => isWithoutRoom(pod) && isOf(pod, job))
+    .map((pod) => ({ pod, at: Date.parse(pod.metadata.creationTimestamp) + after }));
+  const late = waiting.filter(({ at }) => at <= now);
+  if (late.length > 0) {
+    const isMarked = job.metadata.annotations?.[OVERFLOWED_ANNOTATION] !== undefined;
+    return isMarked ? { kind: 'Release', pods: late.map(({ pod }) => pod) } : { kind: 'Mark' };
+  }
+  return waiting.length === 0 ? { kind: 'Wait' } : { kind: 'Wait', at: Math.min(...waiting.map(({ at }) => at)) };
+}
+
+/**
+ * The scheduler said that there is no room for it. One that is held back by a gate waits for something else; for one that was
+ * nominated room is being made; one that goes on from a checkpoint would lose what it has computed.
+ */
+export function isWithoutRoom(pod: Pod): boolean {
+  const scheduled = conditionOf(pod.status?.conditions, 'PodScheduled');
+  return (
+    pod.spec.nodeName === undefined &&
+    pod.metadata.deletionTimestamp === undefined &&
+    scheduled?.status === 'False' &&
+    scheduled.reason === 'Unschedulable' &&
+    (pod.status?.nominatedNodeName ?? '') === '' &&
+    pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === undefined &&
+    pod.metadata.annotations?.[STAYS_ANNOTATION] === undefined &&
+    !isConnector(pod)
+  );
+}
+
+function isOf(pod: Pod, job: Job): boolean {
+  return (
+    pod.metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === job.metadata.uid) ===
+    true
+  );
+}
