@@ -24,6 +24,7 @@ if (import.meta.main) {
       archive: text,
       directory: text,
       'based-on': text,
+      earlier: text,
     },
   });
   const clock = new SystemClock();
@@ -37,7 +38,9 @@ if (import.meta.main) {
   if (values.do === 'upload') {
     const basedOn = values['based-on'] === '' ? [] : [values['based-on']];
     const createdAt = '2026-01-01T00:00:00Z';
-    ({ sentBytes } = await archive.upload({ ...request, createdAt, basedOn, compress: values.kind !== 'plain' }));
+    const directoryOf = (): string | undefined => values.earlier || undefined;
+    const compress = values.kind !== 'plain';
+    ({ sentBytes } = await archive.upload({ ...request, createdAt, basedOn, directoryOf, compress }));
   } else {
     await archive.download(request);
   }

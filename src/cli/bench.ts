@@ -46,13 +46,14 @@ export function register(program: Command): void {
   bench
     .command('archive')
     .description(
-      'a dump to a store and back: plain, compressed, encrypted, second with 5 % changed; beside cp, tar, zstd, age',
+      'a dump to a store and back: plain, compressed, encrypted, second with 5 % changed; beside cp, tar, zstd, age, podman',
     )
     .option('--size <quantity>', 'of the dump', '1GiB')
     .option('--runs <number>', 'runs, of which medians are told', '3')
+    .option('--alone', 'only what is encrypted, without the other programs')
     .option('--directory <folder>', 'where it all lies meanwhile: five times the size (default: the temporary folder)')
     .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
-    .action(async (flags: { size: string; runs: string; directory?: string; output: string }) => {
+    .action(async (flags: { size: string; runs: string; alone?: true; directory?: string; output: string }) => {
       const { benchScript } = await import('./bench-script.ts');
       await benchScript('archive', { ...flags });
     });
