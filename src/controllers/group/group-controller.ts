@@ -11,6 +11,7 @@ import {
   keyOf,
   type Log,
   matchesLabelSelector,
+  NODES,
   POD_CHECKPOINTS,
   POD_GROUP_CHECKPOINTS,
   PODS,
@@ -24,6 +25,7 @@ import {
 import { failureOf, isPrepared, memberCheckpoint, membersOf } from './group-members.ts';
 import { areStillBack, restoreStep } from './group-restore.ts';
 import { groupConditions } from './group-status.ts';
+import { withdrawnVote } from './group-votes.ts';
 
 interface GroupDependencies {
   store: ObjectStore;
@@ -41,6 +43,8 @@ const DEFAULT_TIMEOUT_SECONDS = 300;
 const GROUP_SLACK_MILLISECONDS = 5_000;
 /** How long an aborted group is kept of which no checkpoint was ever made. */
 const EMPTY_GROUP_MILLISECONDS = 3_600_000;
+/** How often, while some have voted and others have not, is looked whether those that have are still there. */
+const VOTE_CHECK_MILLISECONDS = 5_000;
 /** How soon to look again when somebody else has written the object; the watch tells of it before, usually. */
 const CONFLICT_RETRY_MILLISECONDS = 200;
 /** How soon to look again when the server holds what the watch has not told of. */
@@ -49,7 +53,7 @@ const STALE_CACHE_RETRY_MILLISECONDS = 1_000;
 /**
  * Carries out PodGroupCheckpoints: resolves the selector once, orders a checkpoint of every member, and decides. Members hold
  * their verified dumps, processes standing still, until the decision is in the group's status: `Committed` when every
- * member has voted (`Prepared`), `Aborted` when one has failed, is gone or is late. The decision is tied to the version of the group
+ * member has voted (`Prepared`), `Aborted` when one has failed, is gone, also after its vote, or is late. The decision is tied to the version of the group
  * it was made from; a member that cannot keep its vote aborts the group before it says that it failed. So whoever dies
  * where, at the end all are checkpointed or all run on. Every step follows from the objects alone.
  */
@@ -161,12 +165,15 @@ export class GroupController {
     if (deleted !== undefined) {
       return this.#decide(group, 'Aborted', `PodCheckpoint ${deleted.metadata.name} is being deleted`, signal);
     }
-    if (members.length === named.length && members.every(isPrepared)) {
+    const voters = members.filter(isPrepared);
+    const withdrawn = await this.#withdrawnVote(voters, signal);
+    if (withdrawn !== undefined) return this.#decide(group, 'Aborted', withdrawn, signal);
+    if (voters.length === named.length) {
       return this.#decide(group, 'Committed', `all ${named.length} members are prepared`, signal);
     }
     const left = this.#deadlineOf(group) - this.#clock.now();
     if (left <= 0) {
-      const ready = new Set(members.filter(isPrepared).map(({ metadata }) => metadata.name));
+      const ready = new Set(voters.map(({ metadata }) => metadata.name));
       const late = named.filter(({ podCheckpointName }) => !ready.has(podCheckpointName)).map(({ name }) => name);
       return this.#decide(group, 'Aborted', `not in time: ${late.join(', ')}`, signal);
     }
@@ -175,7 +182,19 @@ export class GroupController {
     const refusals = await Promise.all(missing.map((member) => this.#order(group, member.podCheckpointName, signal)));
     const refusal = refusals.find((reason) => reason !== undefined);
     if (refusal !== undefined) return this.#decide(group, 'Aborted', refusal, signal);
-    return { requeueAfterMilliseconds: left };
+    return { requeueAfterMilliseconds: voters.length > 0 ? Math.min(left, VOTE_CHECK_MILLISECONDS) : left };
+  }
+
+  /** By what the server says now: no watch tells of a node that has fallen silent. */
+  async #withdrawnVote(voters: readonly PodCheckpoint[], signal: AbortSignal): Promise<string | undefined> {
+    const [first] = voters;
+    if (first === undefined) return undefined;
+    const { namespace } = first.metadata;
+    const [pods, nodes] = await Promise.all([
+      this.#store.list(PODS, { signal, ...(namespace !== undefined && { namespace }) }),
+      this.#store.list(NODES, { signal }),
+    ]);
+    return withdrawnVote(voters, pods.items, nodes.items);
   }
 
   /** Why the order cannot be given; undefined: it is given. */
