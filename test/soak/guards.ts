@@ -493,8 +493,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: 'src/controllers/group/group-controller.ts',
-        take: 'if (members.length === named.length && members.every(isPrepared)) {',
-        put: 'if (members.some(isPrepared)) {',
+        take: 'if (voters.length === named.length) {',
+        put: 'if (voters.length > 0) {',
       },
     ],
     finds: { invariants: [8], message: /is Committed/ },
