@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 const root = new URL('../../', import.meta.url);
 
 // Before anything else is imported: what is cached is most of a start's time. Best effort, a read-only clone goes without.
-enableCompileCache(fileURLToPath(new URL('node_modules/.cache/compile', root)));
+const compileCache = fileURLToPath(new URL('node_modules/.cache/compile', root));
+enableCompileCache(compileCache);
+// Threads have it from here only: half of what starting one takes.
+process.env.NODE_COMPILE_CACHE ??= compileCache;
 
 const [{ run, describeError }, { COMMANDS }] = await Promise.all([import('./program.ts'), import('./commands.ts')]);
 
