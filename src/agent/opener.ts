@@ -1,4 +1,4 @@
-import { join, relative, resolve, sep } from 'node:path';
+import { join } from 'node:path';
 import { verifyCheckpoint } from '../checkpoint/index.ts';
 import { type EventRecorder, isApiError, type ObjectStore } from '../kubernetes/index.ts';
 import {
@@ -125,7 +125,7 @@ export class Opener {
     const location = checkpoint.status?.checkpointLocation;
     const path = location?.nodeLocal?.path ?? (location?.store === undefined ? undefined : folderOf(checkpoint));
     if (path === undefined) throw missing(key, 'its data is on no node');
-    const here = inside(directory, path, key);
+    const here = inside(directory, path, checkpoint);
     const origin = checkpoint.status?.nodeName ?? '';
     if ((await storage.files.list(here)) !== undefined) return here;
     const failure = await this.#fetch(checkpoint, here, signal);
@@ -137,7 +137,7 @@ export class Opener {
     const peer = peers(origin);
     const why = failure === 'no store' ? '' : `; ${failure}`;
     if (peer === undefined) throw missing(key, `its data is on node ${origin}, out of reach of node ${nodeName}${why}`);
-    const there = inside(peer, path, key);
+    const there = inside(peer, path, checkpoint);
     if ((await storage.files.list(there)) === undefined)
       throw missing(key, `node ${origin} does not have its data${why}`);
     await storage.ensure(directory);
@@ -174,23 +174,15 @@ export class Opener {
   }
 }
 
-/** The path comes from an API object that others can write: it must not lead out of the folder. */
-export function inside(directory: string, path: string, key: string): string {
-  const full = resolve(directory, path);
-  const way = relative(directory, full);
-  if (
-    way === '' ||
-    way === '..' ||
-    way.startsWith(`..${sep}`) ||
-    join(directory, way) !== full ||
-    path.includes('\0')
-  ) {
-    throw new FermataError(
-      'CheckpointMissing',
-      `checkpoint ${key}: its path ${JSON.stringify(path)} leads out of the node's directory`,
-    );
+/**
+ * The path comes from a status that others can write, and their rights end with their namespace: it leads to a folder of a
+ * checkpoint of the same one. No namespace's name has a `_`.
+ */
+function inside(directory: string, path: string, checkpoint: PodCheckpoint): string {
+  if (!path.startsWith(`${checkpoint.metadata.namespace}_`) || /[/\0]/.test(path)) {
+    throw missing(keyOf(checkpoint), `its path ${JSON.stringify(path)} is not that of a checkpoint of its namespace`);
   }
-  return full;
+  return join(directory, path);
 }
 
 function missing(key: string, reason: string, cause?: unknown): FermataError {

@@ -151,7 +151,16 @@ const damages: Record<string, { damage: (world: NodeWorld, path: string) => Prom
         { subresource: 'status' },
       );
     },
-    says: /leads out of the node's directory/,
+    says: /is not that of a checkpoint of its namespace/,
+  },
+  "the data of another namespace's checkpoint is refused": {
+    damage: async (world, path) => {
+      const foreign = path.replace(/^.*\/default_/, 'other_');
+      const checkpointLocation = { type: 'NodeLocal', nodeLocal: { path: foreign } };
+      const change = { status: { checkpointLocation } };
+      await world.store.patch(POD_CHECKPOINTS, CHECKPOINT, change, { subresource: 'status' });
+    },
+    says: /"other_.*" is not that of a checkpoint of its namespace/,
   },
 };
 
