@@ -66,18 +66,16 @@ export class Opener {
    */
   async open(pod: Pod, checkpointName: string, signal: AbortSignal): Promise<OpenedCheckpoint> {
     const checkpoint = await this.#find(pod, checkpointName, signal);
-    const { storage, events, log, counters } = this.#parts;
+    const { storage } = this.#parts;
     const directory = await this.#bringHere(checkpoint, signal);
     try {
-      await verifyCheckpoint(directory, checkpoint.status?.manifestDigest, { files: storage.files, signal });
+      await this.#verify(checkpoint, directory, signal);
     } catch (error) {
-      if (!(error instanceof FermataError) || !CORRUPTION.has(error.code)) throw error;
-      counters.corruptCheckpoints++;
-      events.record(checkpoint, 'Warning', 'CheckpointCorrupt', error.message);
-      log.error({ checkpoint: keyOf(checkpoint), reason: error.message }, 'a checkpoint was refused');
-      // A copy can be made anew; what was made here is left as it is.
+      if (!isCorruption(error)) throw error;
+      // A copy can be made anew; what was made here stays as it is, until the store's copy is seen whole and takes its place.
       if (checkpoint.status?.nodeName !== this.#options.nodeName) await storage.files.remove(directory);
-      throw error;
+      if ((await this.#fetch(checkpoint, directory, signal)) !== undefined) throw error;
+      await this.#verify(checkpoint, directory, signal);
     }
     const hold = this.#parts.ballot.holdOf(pod, checkpoint);
     return {
@@ -116,6 +114,20 @@ export class Opener {
       );
     }
     return checkpoint;
+  }
+
+  /** Throws what `verifyCheckpoint` throws; that the data is not what was sealed is told. */
+  async #verify(checkpoint: PodCheckpoint, directory: string, signal: AbortSignal): Promise<void> {
+    const { storage, events, log, counters } = this.#parts;
+    try {
+      await verifyCheckpoint(directory, checkpoint.status?.manifestDigest, { files: storage.files, signal });
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+      counters.corruptCheckpoints++;
+      events.record(checkpoint, 'Warning', 'CheckpointCorrupt', error.message);
+      log.error({ checkpoint: keyOf(checkpoint), reason: error.message }, 'a checkpoint was refused');
+      throw error;
+    }
   }
 
   async #bringHere(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<string> {
@@ -172,6 +184,10 @@ export class Opener {
     counters.fetches++;
     return undefined;
   }
+}
+
+function isCorruption(error: unknown): error is FermataError {
+  return error instanceof FermataError && CORRUPTION.has(error.code);
 }
 
 /**

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { MemoryFiles, sealCheckpoint } from '../checkpoint/index.ts';
 import { seededRandom, VirtualClock } from '../clock/index.ts';
 import { EventRecorder, MemoryBacking, Registry } from '../kubernetes/index.ts';
 import { conditionOf, POD_CHECKPOINTS, type PodCheckpoint, SILENT_LOG } from '../model/index.ts';
 import { type Archive, onlyArchive } from './archives.ts';
+import { folderOf } from './checkpoint-folder.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { newCounters } from './counters.ts';
 import { UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
 import { Storer } from './storer.ts';
+
+const PAGES = 'main/pages-1.img';
 
 type UploadRequest = Parameters<Archive['upload']>[0];
 
@@ -36,6 +41,7 @@ class Ground {
   readonly clock = new VirtualClock();
   readonly archive = new ToldArchive();
   readonly counters = newCounters();
+  readonly files = new MemoryFiles();
   readonly registry: Registry;
   readonly storer: Storer;
   known: PodCheckpoint[] = [];
@@ -48,7 +54,15 @@ class Ground {
     const writer = new CheckpointWriter(this.registry);
     const checkpoints = (): PodCheckpoint[] => this.known;
     this.storer = new Storer(
-      { ...parts, archives: onlyArchive(archive), events, writer, counters, checkpoints },
+      {
+        ...parts,
+        archives: onlyArchive(archive),
+        storage: { files: this.files },
+        events,
+        writer,
+        counters,
+        checkpoints,
+      },
       { nodeName: 'n1', directory: '/c' },
     );
   }
@@ -60,7 +74,11 @@ class Ground {
       spec: { sourcePod: { name: 'p', uid: 'u' }, postCheckpointState: 'Stopped', reason: 'Manual' },
     });
     const conditions = [{ type: 'Ready', status: ready, reason: 'Said', message: '', lastTransitionTime }];
-    const status = { nodeName, completionTime: `2026-11-22T12:00:0${this.known.length}Z`, conditions };
+    const directory = join('/c', folderOf(created));
+    await this.files.write(directory, PAGES, Buffer.from('what was in memory'));
+    const metadata = { createdAt: lastTransitionTime, containers: [] };
+    const { digest: manifestDigest } = await sealCheckpoint(directory, metadata, { files: this.files });
+    const status = { nodeName, manifestDigest, completionTime: `2026-11-22T12:00:0${this.known.length}Z`, conditions };
     const key = { namespace: 'default', name };
     const written = await this.registry.patch(POD_CHECKPOINTS, key, { status }, { subresource: 'status' });
     this.known.push(written);
@@ -124,6 +142,17 @@ test('an upload that fails is told, holds up nobody, and is tried again later', 
   ground.storer.consider(one);
   await ground.clock.advance(0);
   assert.deepEqual(await ground.stored('one'), ['True', 'Verified']);
+  await ground.storer.stop();
+});
+
+test('what has rotted on the node by the time it was sent is no copy, and goes again', async () => {
+  const ground = new Ground();
+  const one = await ground.checkpoint('one');
+  ground.archive.answer = () => ground.files.write(join('/c', folderOf(one)), PAGES, Buffer.from('what was in Memory'));
+  ground.storer.consider(one);
+  await ground.clock.advance(0);
+  assert.deepEqual(await ground.stored('one'), ['False', 'UploadFailed']);
+  assert.deepEqual(ground.archive.removed, [one.metadata.uid]);
   await ground.storer.stop();
 });
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { verifyCheckpoint } from '../checkpoint/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
 import {
@@ -16,12 +17,14 @@ import { isReady, notStored, stored } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import { BASE_CANDIDATES, UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
+import type { CheckpointStorage } from './storage.ts';
 import type { StorageDemand } from './storage-demand.ts';
 
 export interface StorerParts {
   archives: Archives;
   /** What owners demand; default: nothing. */
   demand?: Pick<StorageDemand, 'archiveFor'> | undefined;
+  storage: Pick<CheckpointStorage, 'files'>;
   clock: Clock;
   log: Log;
   events: EventRecorder;
@@ -125,9 +128,10 @@ export class Storer {
     const archive = await this.#archiveFor(checkpoint, signal);
     if (archive === undefined) return;
     const begin = clock.monotonic();
+    const directory = join(this.#directory, folderOf(checkpoint));
     const result = await archive.upload({
       ...archiveOf(checkpoint),
-      directory: join(this.#directory, folderOf(checkpoint)),
+      directory,
       createdAt: checkpoint.status?.completionTime ?? checkpoint.metadata.creationTimestamp,
       metadata: { checkpoint: keyOf(checkpoint), pod: checkpoint.spec.sourcePod.name },
       basedOn: this.#basesOf(checkpoint, archive.url),
@@ -135,6 +139,7 @@ export class Storer {
       onSkipped: (base, reason) =>
         log.info({ checkpoint: keyOf(checkpoint), base, reason }, 'archive not based on another'),
     });
+    await this.#verifySource(checkpoint, directory, archive, signal);
     const milliseconds = Math.round(clock.monotonic() - begin);
     const facts = { url: archive.url, ...result };
     const written = await writer.status(checkpoint, (current) => stored(current, facts, clock.now()), signal);
@@ -144,6 +149,27 @@ export class Storer {
     const what = `${result.sentBytes} of ${result.sizeBytes} bytes sent to ${archive.url} in ${milliseconds} ms`;
     events.record(written, 'Normal', 'Stored', `The checkpoint has a verified copy off its node: ${what}`);
     log.info({ checkpoint: keyOf(written), ...facts, milliseconds }, 'checkpoint stored');
+  }
+
+  /**
+   * What lies on a disk for hours can rot before it is read: what is still as it was sealed after the upload was so while it was read. Else
+   * the archive goes again.
+   */
+  async #verifySource(
+    checkpoint: PodCheckpoint,
+    directory: string,
+    archive: Archive,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await verifyCheckpoint(directory, checkpoint.status?.manifestDigest, {
+        files: this.#parts.storage.files,
+        signal,
+      });
+    } catch (error) {
+      await archive.remove(archiveOf(checkpoint), signal);
+      throw error;
+    }
   }
 
   async #tellFailure(checkpoint: PodCheckpoint, reason: string, signal: AbortSignal): Promise<void> {

@@ -47,8 +47,8 @@ export type RestoreFaultName = 'fail' | 'hang' | 'slow' | 'die';
 export type StartFault = 'fail' | 'slow';
 /** `full`: no room left for it. `rot`: some time later a bit of it has flipped. */
 export type DiskFault = 'full' | 'rot';
-/** `unreachable`: nothing was done. `cutOff`: half of it was. */
-export type StoreFault = 'slow' | 'unreachable' | 'cutOff';
+/** `unreachable`: nothing was done. `cutOff`: half of it was. `rot`, `loss`: some time later a bit of the archive has flipped, or it is gone. */
+export type StoreFault = 'slow' | 'unreachable' | 'cutOff' | 'rot' | 'loss';
 /**
  * `kill`: at any time; comes back. `apiRestart`: the API server is away for a while. `twin`: a second controller believes
  * for a while that it is the leader. `twoLeaders`: for a while scheduler, controllers, or both have two replicas with a
@@ -107,6 +107,8 @@ const LEADERS: Pick<FaultRates, 'request' | 'component'> = {
   component: { twoLeaders: 24 },
 };
 
+const STORE: NonNullable<FaultRates['store']> = { slow: 0.3, unreachable: 0.1, cutOff: 0.05, rot: 0.02, loss: 0.01 };
+
 const ALL: FaultRates = {
   ...NOTHING,
   ...API,
@@ -131,6 +133,9 @@ function scaled(rates: FaultRates, factor: (kind: keyof FaultRates) => number): 
   return result as unknown as FaultRates;
 }
 
+/** Share of the clusters that have a store. */
+const STORES = 0.25;
+
 const PROFILES = {
   none: () => NOTHING,
   api: () => ({ ...NOTHING, ...API }),
@@ -143,15 +148,15 @@ const PROFILES = {
   // Nodes are lost, and what was stored comes back elsewhere.
   store: () => ({
     ...ALL,
-    disk: { full: 0.002 },
     node: { ...NODES.node, lost: 0.3 },
-    store: { slow: 0.3, unreachable: 0.1, cutOff: 0.05 },
+    store: STORE,
   }),
   // Some faults hide others: each seed has its own mixture, some of none and some of far too many (A. Groce et al.,
   // "Swarm Testing", ISSTA 2012).
   swarm: (seed: number) => {
     const chance = new Chance(seed).fork('swarm');
-    return scaled(ALL, () => chance.pick([0, 0.2, 1, 1, 3, 10]));
+    const rates = scaled(ALL, () => chance.pick([0, 0.2, 1, 1, 3, 10]));
+    return chance.happens(STORES) ? { ...rates, store: STORE } : rates;
   },
 } satisfies Record<string, (seed: number) => FaultRates>;
 

@@ -10,6 +10,7 @@ export type HistoryEntry =
   | ProcessEntry
   | OutputEntry
   | FaultEntry
+  | FetchEntry
   | ComponentEntry
   | NodeEntry
   | UserEntry
@@ -89,6 +90,16 @@ export interface FaultEntry {
   node?: string;
   podUid?: string;
   directory?: string;
+}
+
+/** What lay in `directory`, if anything, was replaced by what a store held. */
+export interface FetchEntry {
+  kind: 'fetch';
+  at: number;
+  node: string;
+  directory: string;
+  /** As in the faults of the store. */
+  from: string;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { CheckpointFiles, MemoryFiles } from '../checkpoint/index.ts';
+import { flipBit } from './decay.ts';
 import type { FaultStream } from './fault-injector.ts';
 import type { FaultRates } from './fault-rates.ts';
 import type { Recorder } from './recorder.ts';
@@ -18,12 +19,7 @@ export function nodeDisk(parts: {
 }): CheckpointFiles {
   const { node, files, stream, rates, recorder, alarms } = parts;
   const rot = async (directory: string, path: string): Promise<void> => {
-    if ((await files.list(directory))?.some((entry) => entry.path === path) !== true) return;
-    const bytes = (await files.read(directory, path, Number.MAX_SAFE_INTEGER)).slice();
-    if (bytes.length === 0) return;
-    const place = stream.chance.integer(0, bytes.length - 1);
-    bytes[place] = (bytes[place] ?? 0) ^ (1 << stream.chance.integer(0, 7));
-    await files.write(directory, path, bytes);
+    if (!(await flipBit(files, directory, path, stream.chance))) return;
     recorder.add({ kind: 'fault', fault: 'disk/rot', target: path, node, directory });
   };
   const write = async (directory: string, path: string, bytes: Uint8Array): Promise<void> => {

@@ -198,10 +198,18 @@ export class NodeHost {
   }
 
   #archive({ incarnation, clock }: Life, disk: ReturnType<typeof nodeDisk>): { archives?: Archives } {
-    const { remote, faults, rates } = this.#world;
+    const { remote, faults, rates, recorder, alarms } = this.#world;
     if (remote === undefined) return {};
     const stream = faults.stream(`store ${incarnation.name}`);
-    const archive = new RemoteArchive(remote, { disk, clock, stream, rates: rates.store ?? {} });
+    const archive = new RemoteArchive(remote, {
+      node: this.name,
+      disk,
+      clock,
+      stream,
+      rates: rates.store ?? {},
+      recorder,
+      alarms,
+    });
     return { archives: onlyArchive(incarnation.fence<Archive>(archive)) };
   }
 

@@ -77,6 +77,8 @@ export class Story {
           this.#isNamed(entry.directory ?? '') ||
           (entry.podUid !== undefined && this.#uids.has(entry.podUid))
         );
+      case 'fetch':
+        return this.#isNamed(entry.directory);
       case 'component':
         return !entry.component.startsWith('node/') || this.#nodes.has(entry.component.slice('node/'.length));
       case 'node':
@@ -106,6 +108,8 @@ export function describe(entry: HistoryEntry): string | undefined {
       return `  wrote steps ${entry.first} to ${entry.last}: ${entry.workload}/${entry.container}`;
     case 'fault':
       return `  fault ${entry.fault}: ${entry.target}${entry.node === undefined ? '' : ` on ${entry.node}`}`;
+    case 'fetch':
+      return `  fetched ${entry.directory} on ${entry.node} from ${entry.from}`;
     case 'component':
       return `  ${entry.component}#${entry.incarnation} ${entry.what}`;
     case 'node':

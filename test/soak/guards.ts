@@ -586,6 +586,32 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: ['liveness'], message: /the store still has/ },
     world: { days: 0.5, rates: { ...none, store: {} } },
   },
+  'what has rotted is not asked for in the store': {
+    cuts: [
+      {
+        file: 'src/agent/opener.ts',
+        take: 'if ((await this.#fetch(checkpoint, directory, signal)) !== undefined) throw error;',
+        put: 'throw error;',
+      },
+    ],
+    finds: { invariants: [4], message: /restores from it have failed/ },
+    world: { days: 1, rates: { ...none, store: {}, disk: { rot: 0.3 } }, workloadsPerDay: 120 },
+  },
+  'an archive is made of what has rotted': {
+    cuts: [
+      {
+        file: 'src/agent/storer.ts',
+        take: 'await this.#verifySource(checkpoint, directory, archive, signal);',
+        put: '',
+      },
+    ],
+    finds: { invariants: [4], message: /restores from it have failed/ },
+    world: {
+      days: 2,
+      rates: { ...none, store: { slow: 0.5, unreachable: 0.4 }, disk: { rot: 0.3 } },
+      workloadsPerDay: 120,
+    },
+  },
   'what is stored is lost with its node': {
     cuts: [
       {

@@ -29,6 +29,9 @@ export class Bookkeeper {
       case 'fault':
         this.#machines.fault(entry);
         break;
+      case 'fetch':
+        this.#machines.fetch(entry);
+        break;
       case 'node':
         this.#machines.node(entry);
         break;

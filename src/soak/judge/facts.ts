@@ -51,7 +51,7 @@ export interface DumpFact {
   state: 'frozen' | 'dumped' | 'thawed' | 'lost';
   /** The injected fault that makes it no checkpoint. */
   spoilt: string | undefined;
-  /** Directories whose data was damaged after it was made, and since when. */
+  /** Directories whose data was damaged after it was made, and since when; a store's are URLs. */
   damaged: Map<string, number>;
 }
 
@@ -243,7 +243,7 @@ export function isPresent({ state }: ProcessFact): boolean {
 
 /** `/checkpoints/<namespace>_<name>_<uid>` → the UID. */
 export function checkpointUidOf(directory: string): string {
-  return directory.slice(directory.lastIndexOf('_') + 1);
+  return directory.slice(Math.max(directory.lastIndexOf('_'), directory.lastIndexOf('/')) + 1);
 }
 
 export function readyOf(checkpoint: PodCheckpoint): CheckpointFact['state'] {

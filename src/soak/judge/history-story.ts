@@ -128,14 +128,15 @@ export class HistoryStory {
     return this;
   }
 
-  fault(fault: string, more: { podUid?: string; checkpoint?: string; node?: string } = {}): this {
-    const { podUid, checkpoint, node = 'n1' } = more;
+  fault(fault: string, more: { podUid?: string; checkpoint?: string; node?: string; directory?: string } = {}): this {
+    const { podUid, checkpoint, node = 'n1', directory } = more;
     this.#add({
       kind: 'fault',
       fault,
       target: '',
       node,
       ...(podUid === undefined ? {} : { podUid }),
+      ...(directory === undefined ? {} : { directory }),
       ...(checkpoint === undefined ? {} : { directory: `/nodes/${node}/checkpoints/team_c_${checkpoint}` }),
     });
     return this;

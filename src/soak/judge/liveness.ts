@@ -14,7 +14,7 @@ import {
 import { judgeGangsAtRest, waitsForGang } from './gangs.ts';
 import { mayRunOn } from './placement.ts';
 import type { Report } from './rule.ts';
-import { isStored } from './stores.ts';
+import { isWholeInStore } from './stores.ts';
 
 /** A pod may be in a backoff for so long: of the kubelet's restarts (5 min), or of restores (5 min). */
 const LONGEST_BACKOFF_MILLISECONDS = 10 * 60_000;
@@ -161,8 +161,8 @@ function checkpointNamed(pod: Pod, name: string, facts: Facts): CheckpointFact |
 }
 
 function isBroken(fact: CheckpointFact, facts: Facts): boolean {
-  const dump = facts.dumps.get(fact.uid);
-  return (dump?.damaged.size ?? 0) > 0 || (facts.node(fact.object.status?.nodeName ?? '').lost && !isStored(fact));
+  if (isWholeInStore(fact, facts)) return false;
+  return (facts.dumps.get(fact.uid)?.damaged.size ?? 0) > 0 || facts.node(fact.object.status?.nodeName ?? '').lost;
 }
 
 function isAwaited({ object }: CheckpointFact, facts: Facts): boolean {

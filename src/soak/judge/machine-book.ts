@@ -1,4 +1,4 @@
-import type { FaultEntry, NodeEntry, OutputEntry, ProcessEntry } from '../history.ts';
+import type { FaultEntry, FetchEntry, NodeEntry, OutputEntry, ProcessEntry } from '../history.ts';
 import { excuseOf } from './excuses.ts';
 import {
   checkpointUidOf,
@@ -140,9 +140,16 @@ export class MachineBook {
       const dump = this.#facts.dumps.get(checkpointUidOf(directory));
       if (dump?.state === 'frozen' && dump.directory === directory) dump.spoilt = fault;
       else this.#awaitedFaults.set(directory, fault);
-    } else if (fault.endsWith('/rot')) {
+    } else if (DAMAGING.has(fault)) {
       this.#facts.dumps.get(checkpointUidOf(directory))?.damaged.set(directory, entry.at);
     }
+  }
+
+  /** A copy is as good as what it was made of. */
+  fetch({ at, directory, from }: FetchEntry): void {
+    const damaged = this.#facts.dumps.get(checkpointUidOf(directory))?.damaged;
+    if (damaged?.has(from)) damaged.set(directory, at);
+    else damaged?.delete(directory);
   }
 
   node(entry: NodeEntry): void {
@@ -183,6 +190,8 @@ export class MachineBook {
   }
 }
 
+/** Faults after which one copy of the data is worth nothing. */
+const DAMAGING: ReadonlySet<string> = new Set(['disk/rot', 'store/rot', 'store/loss']);
 /** Faults after which the runtime's report of a dump is a lie. */
 const SPOILING: ReadonlySet<string> = new Set(['dump/halfWritten', 'dump/noImage', 'dump/runOn']);
 /** Faults that end a pod's processes, or leave nothing else to do with them. */

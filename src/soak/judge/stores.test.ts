@@ -49,6 +49,31 @@ const cases: Record<string, { tell: () => HistoryStory; broken: (number | 'liven
     tell: () => copied(STORED).checkpoint('c1', { failures: 12 }),
     broken: [4],
   },
+  'restores from what has rotted in the store fail to the end': {
+    tell: () =>
+      copied(STORED)
+        .fault('store/rot', { directory: 's3://soak/checkpoints/team/c1' })
+        .checkpoint('c1', { failures: 12 }),
+    broken: [],
+  },
+  'the store has lost what it had': {
+    tell: () =>
+      copied(STORED)
+        .fault('store/loss', { directory: 's3://soak/checkpoints/team/c1' })
+        .end([{ checkpoints: ['team_c1_c1'] }], 'settled', 0, []),
+    broken: [],
+  },
+  'what rots on its node is still whole in the store': {
+    tell: () => copied(STORED).fault('disk/rot', { checkpoint: 'c1' }).checkpoint('c1', { failures: 12 }),
+    broken: [4],
+  },
+  'what had rotted on its node was never stored': {
+    tell: () =>
+      copied()
+        .fault('disk/rot', { checkpoint: 'c1' })
+        .end([{ checkpoints: ['team_c1_c1'] }], 'settled', 0, []),
+    broken: [],
+  },
   'what is on a lost node only cannot come back': {
     tell: () => copied().checkpoint('c1', { failures: 12 }),
     broken: [],

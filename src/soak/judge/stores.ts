@@ -11,7 +11,7 @@ const MOST_FAILURES = 12;
  * (5), and nothing else.
  */
 export function judgeStore(entry: HistoryEntry, facts: Facts, report: Report): void {
-  if (entry.kind === 'api' && entry.collection === 'fermata.dev/podcheckpoints') judgeFailure(entry, report);
+  if (entry.kind === 'api' && entry.collection === 'fermata.dev/podcheckpoints') judgeFailure(entry, facts, report);
   if (entry.kind === 'inventory' && facts.phase === 'settled') judgeAtRest(entry, facts, report);
 }
 
@@ -20,13 +20,21 @@ export function isStored({ object }: CheckpointFact): boolean {
   return isConditionTrue(object.status?.conditions, 'Stored');
 }
 
-function judgeFailure({ object, previous, key }: ApiEntry, report: Report): void {
+/** And that copy is as it was stored. */
+export function isWholeInStore(fact: CheckpointFact, facts: Facts): boolean {
+  const damaged = facts.dumps.get(fact.uid)?.damaged.keys() ?? [];
+  return isStored(fact) && ![...damaged].some((copy) => copy.includes('://'));
+}
+
+function judgeFailure({ object, previous, key }: ApiEntry, facts: Facts, report: Report): void {
   const { spec, status } = object as PodCheckpoint;
   // Members of a group wait for each other: what fails is mostly the room for all of them.
   if (spec.group !== undefined) return;
   const failures = status?.restoration?.failures ?? 0;
   const before = (previous as PodCheckpoint | undefined)?.status?.restoration?.failures ?? 0;
-  if (failures < MOST_FAILURES || before >= MOST_FAILURES || !isConditionTrue(status?.conditions, 'Stored')) return;
+  if (failures < MOST_FAILURES || before >= MOST_FAILURES) return;
+  const fact = facts.checkpoints.get(object.metadata.uid);
+  if (fact === undefined || !isWholeInStore(fact, facts)) return;
   report(4, key, `checkpoint ${key} is in the store, and ${failures} restores from it have failed`);
 }
 
@@ -41,10 +49,12 @@ function judgeAtRest({ archives: held }: InventoryEntry, facts: Facts, report: R
     const { key, uid, object, state } = fact;
     if (state !== 'ready' || object.metadata.deletionTimestamp !== undefined) continue;
     if (isStored(fact)) {
-      if (!archives.has(uid))
+      if (!archives.has(uid) && isWholeInStore(fact, facts))
         report(5, key, `checkpoint ${key} says that it is stored, and the store does not have it`);
       continue;
     }
+    // What is no longer as it was sealed is no copy to keep.
+    if ((facts.dumps.get(uid)?.damaged.size ?? 0) > 0) continue;
     const node = facts.node(object.status?.nodeName ?? '');
     if (!node.lost && node.object !== undefined) report('liveness', key, `checkpoint ${key} is not stored`);
   }
