@@ -52,7 +52,7 @@ const CASES: Record<
   'a session by exec is not': {
     processes: [init, child({ pid: 20, parent: 999, name: 'bash', ageSeconds: 11 })],
     wants:
-      'ExecSession: process bash in container main does not descend from its first process: an exec session is open',
+      'ExecSession: process bash in container main does not descend from its first process, and no dump would hold it: an exec session is open',
   },
   'a probe by exec that just began is none': {
     processes: [init, child({ pid: 20, parent: 999, ageSeconds: 2 })],
@@ -64,7 +64,7 @@ const CASES: Record<
       { ...init, isInit: false, ageSeconds: 600 },
     ],
     wants:
-      'ExecSession: process bash in container main does not descend from its first process: an exec session is open',
+      'ExecSession: process bash in container main does not descend from its first process, and no dump would hold it: an exec session is open',
   },
   'what does not run is no hindrance': { processes: [], wants: undefined },
 };

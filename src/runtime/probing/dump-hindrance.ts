@@ -54,7 +54,7 @@ export function hindranceOf(
   }
   const stranger = strangerAmong(processes);
   if (stranger === undefined) return undefined;
-  const message = `process ${stranger.name} in container ${container} does not descend from its first process: an exec session is open`;
+  const message = `process ${stranger.name} in container ${container} does not descend from its first process, and no dump would hold it: an exec session is open`;
   return { reason: 'ExecSession', message };
 }
 
@@ -72,7 +72,7 @@ function hindranceOfFile({ target, device }: OpenFile, plugins: DevicePlugins): 
   return { reason: 'Device', message: `has the device ${target} open` };
 }
 
-/** CRIU dumps one tree, and fails when others are in the container's control group. */
+/** CRIU dumps one tree: what others in the container's control group do fails the dump, or is lost (runc 1.3 with CRIU 4.2). */
 function strangerAmong(processes: readonly ProcessInContainer[]): ProcessInContainer | undefined {
   const own = new Set(processes.map(({ pid }) => pid));
   const roots = processes.filter(({ parent }) => !own.has(parent));
