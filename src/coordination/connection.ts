@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock/index.ts';
 import { type Log, reasonOf } from '../model/index.ts';
 import type { Coordinator } from './coordinator.ts';
-import { KEEP_ALIVE_MILLISECONDS, MAX_REQUEST_BYTES, REPLY_MILLISECONDS, REQUEST_MILLISECONDS } from './defaults.ts';
+import { MAX_REQUEST_BYTES, REPLY_MILLISECONDS, REQUEST_MILLISECONDS } from './defaults.ts';
 import type { ImageStore, ImageStream } from './image-folder.ts';
 import { ImageReceiver } from './image-receiver.ts';
 import { ACK, type HookRequest, parseRequest } from './protocol.ts';
@@ -108,7 +108,7 @@ export class Connection {
   async #receive(images: ImageStore, { session, id }: HookRequest): Promise<void> {
     const { log } = this.#parts;
     this.#streaming = true;
-    this.#socket.removeAllListeners('data').setKeepAlive(true, KEEP_ALIVE_MILLISECONDS);
+    this.#socket.removeAllListeners('data');
     let stream: ImageStream | undefined;
     let receiver: ImageReceiver | undefined;
     try {

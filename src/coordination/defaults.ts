@@ -13,5 +13,8 @@ export const REQUEST_MILLISECONDS = 10_000;
 export const REPLY_MILLISECONDS = 5_000;
 /** Connections at once; one more is closed unread. */
 export const MAX_CONNECTIONS = 20_000;
-/** A member that streams may say nothing for as long as its dump takes; whether it still lives the kernel asks this often. */
-export const KEEP_ALIVE_MILLISECONDS = 30_000;
+/**
+ * A member that waits or streams may say nothing for as long as the others' dumps take, and a machine without power says nothing ever
+ * again: after so much silence the kernel asks, ten times, a second apart (Node's own setting of TCP_KEEPCNT and TCP_KEEPINTVL).
+ */
+export const KEEP_ALIVE_MILLISECONDS = 5_000;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Bench } from './testing.ts';
 
 const G = { session: 'job', group: 'ranks' };
@@ -192,74 +191,4 @@ test('tokens admit to one session, as one member, for a time', async () => {
   assert.equal(await ask({ id: 'A', token: `v1.9999999999.${token.split('.')[2]}` }), 'not admitted', 'prolonged');
   await bench.clock.advance(60_000);
   assert.equal(await ask({ id: 'A', token }), 'not admitted', 'replayed later');
-});
-
-/** What one member does in a round: how late it comes to each hook, and what goes wrong. */
-const memberPlan = fc.record({
-  delays: fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 3, maxLength: 3 }),
-  fault: fc.oneof(
-    { weight: 6, arbitrary: fc.constant({ kind: 'none' as const }) },
-    fc.record({
-      kind: fc.constantFrom('fails' as const, 'dies' as const, 'cut' as const, 'lies' as const),
-      at: fc.integer({ min: 0, max: 2 }),
-    }),
-  ),
-});
-
-test('whatever the order and the faults: either all members are checkpointed or all run on, within the timeouts', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(memberPlan, { minLength: 1, maxLength: 6 }),
-      fc.array(fc.integer({ min: 1, max: 40_000 }), { maxLength: 2 }),
-      async (plans, restarts) => {
-        const bench = new Bench({ waitMilliseconds: 10_000 });
-        const ids = plans.map((_, index) => `m${index}`);
-        const outcome = new Map<string, 'checkpointed' | 'runs on' | 'dead'>();
-        const live = async (id: string, plan: (typeof plans)[number]): Promise<void> => {
-          for (const [index, action] of DUMP.entries()) {
-            await bench.clock.sleep(plan.delays[index] ?? 0);
-            const { fault } = plan;
-            if (fault.kind === 'fails' && fault.at === index) {
-              await bench.ask({ ...G, id, action: index === 0 ? 'abort' : 'network-unlock', members: ids.length });
-              outcome.set(id, 'runs on');
-              return;
-            }
-            if (fault.kind === 'lies' && fault.at === index) {
-              void bench.ask({ ...G, id, action: 'post-restore', members: ids.length });
-            }
-            for (;;) {
-              const connection = new AbortController();
-              const asked = bench.ask({ ...G, id, action, members: ids.length }, connection.signal);
-              const dies = fault.kind === 'dies' && fault.at === index;
-              if (dies || (fault.kind === 'cut' && fault.at === index && !outcome.has(`${id} cut`))) {
-                outcome.set(`${id} cut`, 'dead');
-                connection.abort();
-              }
-              const reply = await asked;
-              if (dies) {
-                // CRIU goes by the hook's exit status: the processes run on, unless the verdict had been reached.
-                outcome.set(id, reply === 'ACK' && action === 'post-dump' ? 'checkpointed' : 'runs on');
-                return;
-              }
-              if (reply === '') {
-                await bench.clock.sleep(100);
-                continue;
-              }
-              if (reply === 'ACK') break;
-              outcome.set(id, 'runs on');
-              return;
-            }
-          }
-          outcome.set(id, 'checkpointed');
-        };
-        const lives = plans.map((plan, index) => live(ids[index] ?? '', plan));
-        for (const at of restarts) bench.clock.setTimer(at, () => bench.restart());
-        await bench.clock.advance(3 * (12_000 + 10_000) + 5_000);
-        await Promise.all(lives);
-        const ends = new Set(ids.map((id) => outcome.get(id)));
-        assert.equal(ends.size, 1, JSON.stringify([...outcome]));
-      },
-    ),
-    { numRuns: 300 },
-  );
 });

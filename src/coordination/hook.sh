@@ -4,7 +4,7 @@
 # Set by CRIU: CRTOOLS_SCRIPT_ACTION, CRTOOLS_IMAGE_DIR, CRTOOLS_INIT_PID. Exit status other than 0: the dump or restore fails,
 # and after post-dump the processes run on.
 # Settings, the first that is set: FERMATA_COORDINATOR_* (ADDRESS, PORT, ID, DEPENDENCIES, SESSION, GROUP, MEMBERS, TOKEN, FAIL_OPEN,
-# CONFIG), IMAGE_DIR/criu-coordinator.json, /etc/criu/criu-coordinator.json.
+# TIMEOUT, CONFIG), IMAGE_DIR/criu-coordinator.json, /etc/criu/criu-coordinator.json.
 action=$CRTOOLS_SCRIPT_ACTION
 case $action in
 pre-dump | pre-stream | network-lock | post-dump | pre-restore | post-restore | network-unlock | post-resume) ;;
@@ -46,6 +46,8 @@ setting group FERMATA_COORDINATOR_GROUP group ''
 setting members FERMATA_COORDINATOR_MEMBERS members ''
 setting token FERMATA_COORDINATOR_TOKEN token ''
 setting open FERMATA_COORDINATOR_FAIL_OPEN fail-open false
+# Longer than any barrier: a coordinator whose machine has lost its power never closes the connection.
+setting timeout FERMATA_COORDINATOR_TIMEOUT timeout 900
 
 # Without an id of its own: the container's, else the command's name, matched with the global map of dependencies.
 if [[ -z $id && -n $global && -n $CRTOOLS_INIT_PID ]]; then
@@ -87,10 +89,11 @@ ask() {
   trap '' PIPE
   printf %s "$request" 2>/dev/null >&3
   # Behind a granted pre-stream the connection stays open, for a client that streams its images over it.
-  [[ $action == pre-stream ]] && read -r -N 3 reply <&3
+  [[ $action == pre-stream ]] && read -r -t "$timeout" -N 3 reply <&3
   if [[ $reply != ACK ]]; then
     local start=$reply
-    read -r -d '' reply <&3
+    read -r -t "$timeout" -d '' reply <&3
+    (($? > 128)) && refuse "no answer within $timeout s"
     reply=$start$reply
   fi
   exec 3>&-

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { FermataError, type Log } from '../model/index.ts';
+import { KEEP_ALIVE_MILLISECONDS } from './defaults.ts';
 
 export interface RelayOptions {
   /** Loopback only: what comes in here is not encrypted. */
@@ -24,7 +25,7 @@ export class CoordinationRelay {
     this.#server = createServer({ noDelay: true }, (inside) => {
       const { address, port } = options.server;
       const outside = connect({ host: address, port, ...options.tls, minVersion: 'TLSv1.3' });
-      outside.setNoDelay(true);
+      outside.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MILLISECONDS);
       for (const [socket, other] of [
         [inside, outside],
         [outside, inside],

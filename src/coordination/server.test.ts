@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -325,4 +325,46 @@ test('our hook speaks the wire upstream expects: the whole request in one piece,
   upstream.close();
   assert.equal(status, 0);
   assert.deepEqual(seen, ['{"id":"A","action":"network-lock","dependencies":"B:C"}']);
+});
+
+test('a hook whose coordinator says nothing for too long fails', async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => sockets.add(socket.on('error', () => undefined)));
+  await new Promise<void>((resolve) => {
+    silent.listen(0, '127.0.0.1', resolve);
+  });
+  const address = silent.address();
+  const result = await hook({
+    FERMATA_COORDINATOR_PORT: String(typeof address === 'object' && address !== null ? address.port : 0),
+    FERMATA_COORDINATOR_TIMEOUT: '0.1',
+    FERMATA_COORDINATOR_ID: 'A',
+    FERMATA_COORDINATOR_GROUP: 'g',
+    CRTOOLS_SCRIPT_ACTION: 'post-dump',
+    CRTOOLS_IMAGE_DIR: folder,
+  });
+  for (const socket of sockets) socket.destroy();
+  silent.close();
+  assert.deepEqual(result, { status: 1, errors: 'fermata: post-dump: no answer within 0.1 s\n' });
+});
+
+test('the kernel asks whether a member that waits is still there', async () => {
+  const server = await serve();
+  const socket = connect(server.port, '127.0.0.1');
+  const closed = said(socket);
+  socket.write(JSON.stringify({ id: 'A', action: 'pre-dump', session: 's', group: 'g', members: 2 }));
+  while (!(await send(server, 'GET /status HTTP/1.1\r\n\r\n')).includes('"waiting":1'));
+  const port = server.port.toString(16).toUpperCase().padStart(4, '0');
+  const rows = readFileSync('/proc/self/net/tcp', 'utf8')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/));
+  const timers = rows
+    .filter(([, local, , state]) => local?.endsWith(`:${port}`) && state === '01')
+    .map((row) => row[5]);
+  // proc(5): 02 is a timer other than that of retransmission.
+  assert.deepEqual(
+    timers.map((timer) => timer?.slice(0, 3)),
+    ['02:'],
+  );
+  socket.destroy();
+  await closed;
 });

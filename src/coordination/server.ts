@@ -2,7 +2,7 @@ import { createServer, isIP, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { FermataError, reasonOf } from '../model/index.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
-import { MAX_CONNECTIONS } from './defaults.ts';
+import { KEEP_ALIVE_MILLISECONDS, MAX_CONNECTIONS } from './defaults.ts';
 import { metricsText } from './metrics.ts';
 
 export interface CoordinationServerOptions {
@@ -31,12 +31,13 @@ export class CoordinationServer {
     this.#options = options;
     const { tls } = options;
     const accept = (socket: Socket): void => this.#accept(socket);
+    const manners = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MILLISECONDS };
     this.#server =
       tls === undefined
-        ? createServer({ noDelay: true }, accept)
+        ? createServer(manners, accept)
         : createTlsServer(
             {
-              ...{ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.3', noDelay: true },
+              ...{ ...manners, cert: tls.cert, key: tls.key, minVersion: 'TLSv1.3' },
               ...(tls.ca !== undefined && { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
             },
             accept,
