@@ -106,6 +106,9 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
       'podcheckpoints',
       ['list', 'patch'],
     ),
+    rule('whether an image that a pod names is of the checkpoint that it names', 'fermata.dev', 'podcheckpoints', [
+      'get',
+    ]),
     rule('whether the pods at both ends of a checkpoint are there', '', 'pods', ['get', 'list']),
     rule('whether who asks to restore a checkpoint may do so', 'authorization.k8s.io', 'subjectaccessreviews', [
       'create',

@@ -4,6 +4,14 @@ import type { PodCheckpoint } from './podcheckpoint.ts';
 /** On a pod that a kubelet restores: what its containers ran before their images were those of a checkpoint, as JSON. */
 export const IMAGES_ANNOTATION = 'fermata.dev/images';
 
+/** `<registry>/fermata/<uid of the PodCheckpoint>/<container>`, with a tag, a digest, or neither. */
+const RESTORE_IMAGE = /\/fermata\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\//;
+
+/** The PodCheckpoint that a kubelet restores a container of this image from; undefined: the image is none. */
+export function restoreImageUid(image: string): string | undefined {
+  return RESTORE_IMAGE.exec(image)?.[1];
+}
+
 type PodDraft = Pick<Pod, 'spec'> & { metadata: { annotations?: Record<string, string> } };
 type Original = Pick<Container, 'image' | 'imagePullPolicy'>;
 

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { FermataError, SILENT_LOG } from '../../model/index.ts';
+import { FermataError, restoreImageUid, SILENT_LOG } from '../../model/index.ts';
 import { checkpointImage, imageReference, parseImagePath } from './checkpoint-image.ts';
 import { describeLayer } from './checkpoint-layer.ts';
 import { ImageServer, type ImageSource } from './image-server.ts';
@@ -107,6 +107,7 @@ test('a port that is taken is said so', async () => {
 test('names lead to a checkpoint and nowhere else', () => {
   const reference = imageReference('127.0.0.1:1', UID, 'main');
   assert.equal(reference, `127.0.0.1:1/fermata/${UID}/main:checkpoint`);
+  assert.equal(restoreImageUid(reference), UID, 'the webhook knows it by that');
   assert.equal(parseImagePath(`/v2/fermata/${UID}/main/manifests/checkpoint`)?.container, 'main');
   for (const path of [`/v2/fermata/${UID}/../manifests/x`, `/v2/fermata/../../x/manifests/y`, '/v2/_catalog']) {
     assert.equal(parseImagePath(path), undefined);

@@ -5,6 +5,7 @@ import {
   CLAIMED_BY_ANNOTATION,
   CONTROLLER_UID_LABEL,
   isTerminal,
+  type KubeObject,
   keyOf,
   type Log,
   POD_CHECKPOINTS,
@@ -12,6 +13,7 @@ import {
   type Pod,
   type PodCheckpoint,
   RESTORE_FROM_ANNOTATION,
+  type ResourceType,
   WORKLOAD_LABEL,
   workloadLabelOfCheckpoint,
 } from '../../model/index.ts';
@@ -90,6 +92,12 @@ export class PodIdentity {
     return { type: 'Refused', reason: 'others claim the checkpoints of this workload at the same moment: try again' };
   }
 
+  /** UID of that PodCheckpoint; undefined: there is none. Throws ApiError when the server does not answer. */
+  async checkpointUid(namespace: string, name: string, signal?: AbortSignal): Promise<string | undefined> {
+    return (await this.#found(POD_CHECKPOINTS, { namespace, name }, signal === undefined ? {} : { signal }))?.metadata
+      .uid;
+  }
+
   async #candidates({ namespace, pod }: PodAdmission, ownerUid: string, signal?: AbortSignal): Promise<Candidate[]> {
     const options = signal === undefined ? {} : { signal };
     // Label written before the controller can notice that its pod goes.
@@ -106,7 +114,7 @@ export class PodIdentity {
     checkpoint: PodCheckpoint,
     options: { signal?: AbortSignal },
   ): Promise<Candidate> {
-    const sourcePod = await this.#pod({ namespace, name: checkpoint.spec.sourcePod.name }, options);
+    const sourcePod = await this.#found(PODS, { namespace, name: checkpoint.spec.sourcePod.name }, options);
     const source = sourceState(checkpoint, sourcePod);
     const labelSelector = `${WORKLOAD_LABEL}=${workloadLabelOfCheckpoint(checkpoint)}`;
     const pods = (await this.#store.list(PODS, { namespace, labelSelector, ...options })).items;
@@ -129,9 +137,13 @@ export class PodIdentity {
     return this.#clock.now() - claimedAt < CLAIM_MILLISECONDS ? 'UnderWay' : 'Free';
   }
 
-  async #pod(key: { namespace: string; name: string }, options: { signal?: AbortSignal }): Promise<Pod | undefined> {
+  async #found<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: { namespace: string; name: string },
+    options: { signal?: AbortSignal },
+  ): Promise<T | undefined> {
     try {
-      return await this.#store.get(PODS, key, options);
+      return await this.#store.get(type, key, options);
     } catch (error) {
       if (isApiError(error, 'NotFound')) return undefined;
       throw error;

@@ -9,6 +9,8 @@ export interface AdmissionRequest {
   /** Empty with `generateName`. */
   name: string;
   object: unknown;
+  /** What UPDATE and DELETE find. */
+  oldObject?: unknown;
   dryRun: boolean;
   userInfo: { username: string; groups: readonly string[]; uid?: string; extra?: Record<string, readonly string[]> };
 }
@@ -45,7 +47,8 @@ export function parseAdmissionReview(text: string): AdmissionRequest {
       `the body is not an AdmissionReview of admission.k8s.io/v1 but ${apiVersion} ${kind}`,
     );
   }
-  const { uid, operation, namespace, name, object, dryRun, userInfo } = (request ?? {}) as Partial<AdmissionRequest>;
+  const { uid, operation, namespace, name, object, oldObject, dryRun, userInfo } = (request ??
+    {}) as Partial<AdmissionRequest>;
   if (typeof uid !== 'string' || uid === '' || typeof operation !== 'string') {
     throw new ApiError('BadRequest', 'the AdmissionReview holds no request with uid and operation');
   }
@@ -55,6 +58,7 @@ export function parseAdmissionReview(text: string): AdmissionRequest {
     namespace: namespace ?? '',
     name: name ?? '',
     object: object ?? undefined,
+    oldObject: oldObject ?? undefined,
     dryRun: dryRun === true,
     userInfo: { ...userInfo, username: userInfo?.username ?? '', groups: userInfo?.groups ?? [] },
   };
