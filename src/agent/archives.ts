@@ -2,7 +2,7 @@ import type { CheckpointArchive } from '../checkpoint/index.ts';
 import { FermataError, type PodCheckpoint } from '../model/index.ts';
 
 /** What an agent needs of a store of archives. */
-export type Archive = Pick<CheckpointArchive, 'url' | 'encrypts' | 'upload' | 'download' | 'remove'>;
+export type Archive = Pick<CheckpointArchive, 'url' | 'encrypts' | 'upload' | 'download' | 'holds' | 'remove'>;
 
 /** The stores that a node may use, with its keys. */
 export interface Archives {
@@ -34,7 +34,8 @@ export function storeNotAllowed(url: string, allowed: readonly string[]): Fermat
   });
 }
 
-/** The archive of a checkpoint: tenants are namespaces, and no two checkpoints ever have the same UID. */
-export function archiveOf({ metadata }: PodCheckpoint): { tenant: string; archive: string } {
-  return { tenant: metadata.namespace ?? '', archive: metadata.uid };
+/** The archive of a checkpoint: tenants are namespaces, and no two checkpoints ever have the same UID. An imported one has another name. */
+export function archiveOf({ metadata, status }: PodCheckpoint): { tenant: string; archive: string } {
+  const archive = status?.checkpointLocation?.store?.archive ?? metadata.uid;
+  return { tenant: metadata.namespace ?? '', archive };
 }

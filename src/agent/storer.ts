@@ -199,6 +199,6 @@ export class Storer {
       );
     const timeOf = ({ status }: PodCheckpoint): string => status?.completionTime ?? '';
     bases.sort((one, other) => timeOf(other).localeCompare(timeOf(one)));
-    return bases.slice(0, BASE_CANDIDATES).map(({ metadata }) => metadata.uid);
+    return bases.slice(0, BASE_CANDIDATES).map((base) => archiveOf(base).archive);
   }
 }

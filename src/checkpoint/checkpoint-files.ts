@@ -18,9 +18,14 @@ export interface CheckpointFiles {
   write(directory: string, path: string, bytes: Uint8Array): Promise<void>;
   /**
    * The {@link contentDigest}s of the files, in their order. A file that is not `sizeBytes` long throws FermataError
-   * `CheckpointCorrupt`.
+   * `CheckpointCorrupt`. `onDigested` may be told of the bytes that are done since it was told last.
    */
-  digests(directory: string, files: readonly FileToDigest[], signal?: AbortSignal): Promise<string[]>;
+  digests(
+    directory: string,
+    files: readonly FileToDigest[],
+    signal?: AbortSignal,
+    onDigested?: (bytes: number) => void,
+  ): Promise<string[]>;
   /** To be called well before the first dump: what digests need takes time to start. Absent where it does not. */
   prepareDigests?(): void;
   /** Begins to digest a dump that is about to be written; absent where digests cost no time. */

@@ -35,6 +35,7 @@ export async function digestsOnDisk(
   directory: string,
   files: readonly FileToDigest[],
   signal?: AbortSignal,
+  onDigested?: (bytes: number) => void,
 ): Promise<string[]> {
   const opened = new Map<number, OpenFile>();
   const digests: string[] = [];
@@ -75,6 +76,7 @@ export async function digestsOnDisk(
         const bytes = await readFully(handle, buffer.subarray(0, length), position, directory, file);
         current.chunkDigests[index] = await sha256(bytes);
       }
+      onDigested?.(length);
       current.chunksLeft -= 1;
       if (current.chunksLeft === 0) {
         opened.delete(fileIndex);

@@ -26,6 +26,8 @@ export interface ManifestOptions {
   signal?: AbortSignal;
   /** Default: this machine's disk. */
   files?: CheckpointFiles;
+  /** See {@link CheckpointFiles.digests}. */
+  onDigested?: (bytes: number) => void;
 }
 
 export interface SealOptions extends ManifestOptions {
@@ -85,7 +87,7 @@ export async function verifyCheckpoint(
     throw corrupt(directory, MANIFEST_FILE, `its digest is ${manifest.digest}, expected ${expectedDigest}`);
   }
   checkNamesAndSizes(directory, manifest.files, present);
-  const digests = await files.digests(directory, manifest.files, options.signal);
+  const digests = await files.digests(directory, manifest.files, options.signal, options.onDigested);
   for (const [index, { path, digest }] of manifest.files.entries()) {
     if (digests[index] !== digest) {
       throw corrupt(directory, path, `it was altered: its digest is ${digests[index]}, expected ${digest}`);

@@ -5,8 +5,8 @@ import {
   type InspectedProcess,
   inspectContainer,
 } from '../checkpoint/index.ts';
+import { bytes } from './bytes.ts';
 import type { SourceFlags } from './checkpoints.ts';
-import { bytes } from './checkpoints-show.ts';
 import { oneContainer, withCheckpoint } from './checkpoints-source.ts';
 import { printResult, table } from './output.ts';
 

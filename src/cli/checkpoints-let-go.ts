@@ -1,6 +1,5 @@
 import { collectGarbage, DEFAULT_GARBAGE_GRACES, removeArchive } from '../checkpoint/index.ts';
 import { rfc3339 } from '../clock/index.ts';
-import { isApiError } from '../kubernetes/index.ts';
 import {
   FermataError,
   INTERRUPTION_POLICIES,
@@ -8,13 +7,13 @@ import {
   PINNED_ANNOTATION,
   POD_CHECKPOINTS,
   PODS,
-  type PodCheckpoint,
   parseDuration,
 } from '../model/index.ts';
+import { bytes } from './bytes.ts';
 import type { CollectFlags, ObjectFlags } from './checkpoints.ts';
-import { bytes } from './checkpoints-show.ts';
+import { existingCheckpoint } from './checkpoints-object.ts';
 import { archiveName, withStore } from './checkpoints-source.ts';
-import { type Cluster, withCluster } from './cluster.ts';
+import { withCluster } from './cluster.ts';
 import { UsageError } from './exit.ts';
 import { printResult, table } from './output.ts';
 
@@ -22,7 +21,7 @@ const signal = new AbortController().signal;
 
 export async function pin(name: string, flags: ObjectFlags): Promise<void> {
   await withCluster(flags, async (cluster) => {
-    const { metadata } = await existing(cluster, name);
+    const { metadata } = await existingCheckpoint(cluster, name);
     const value = flags.unpin === true ? null : rfc3339(Date.now());
     const patch = { metadata: { annotations: { [PINNED_ANNOTATION]: value } } };
     await cluster.store.patch(POD_CHECKPOINTS, { namespace: cluster.namespace, name: metadata.name }, patch);
@@ -38,7 +37,7 @@ export async function remove(name: string, flags: ObjectFlags): Promise<void> {
     return;
   }
   await withCluster(flags, async (cluster) => {
-    const checkpoint = await existing(cluster, name);
+    const checkpoint = await existingCheckpoint(cluster, name);
     const { uid, annotations, resourceVersion } = checkpoint.metadata;
     if (flags.force !== true && annotations?.[PINNED_ANNOTATION] !== undefined) {
       throw refusal(name, 'it is pinned', 'Unpin it (fermata checkpoints pin --unpin), or use --force.');
@@ -103,18 +102,6 @@ async function sayWhatGoes(flags: CollectFlags): Promise<void> {
       going.map((one) => [one.id, one.why, 'because' in one ? one.because : 'no longer needed']),
     );
   });
-}
-
-async function existing({ store, namespace }: Cluster, name: string): Promise<PodCheckpoint> {
-  try {
-    return await store.get(POD_CHECKPOINTS, { namespace, name });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-    throw new FermataError('CheckpointUnknown', `there is no checkpoint "${name}" in namespace "${namespace}"`, {
-      cause: error,
-      nextStep: 'fermata checkpoints ls -A shows all; name another namespace with -n',
-    });
-  }
 }
 
 function refusal(name: string, why: string, nextStep: string): FermataError {

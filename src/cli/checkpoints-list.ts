@@ -1,7 +1,7 @@
 import { inventoryOf, type ListedBlob, readManifestHeader } from '../checkpoint/index.ts';
 import { rfc3339 } from '../clock/index.ts';
-import type { ListFlags, StoreFlags } from './checkpoints.ts';
-import { bytes } from './checkpoints-show.ts';
+import { bytes } from './bytes.ts';
+import type { ListFlags } from './checkpoints.ts';
 import { withStore } from './checkpoints-source.ts';
 import { withCluster } from './cluster.ts';
 import { printResult, table } from './output.ts';
@@ -62,8 +62,45 @@ async function listCluster(flags: ListFlags): Promise<void> {
   });
 }
 
-export async function usage(flags: StoreFlags): Promise<void> {
-  const namespaces = await withStore(flags.store, async (store) => {
+export async function usage(flags: ListFlags): Promise<void> {
+  if (flags.store !== undefined) await usageOfStore(flags.store, flags);
+  else await usageOfCluster(flags);
+}
+
+/** As the objects say: what stores share between archives counts in each of them. */
+async function usageOfCluster(flags: ListFlags): Promise<void> {
+  const { POD_CHECKPOINTS } = await import('../model/index.ts');
+  const { items } = await withCluster(flags, ({ store, namespace }) =>
+    store.list(POD_CHECKPOINTS, flags.allNamespaces === true ? {} : { namespace }),
+  );
+  const byNamespace = Map.groupBy(items, ({ metadata }) => metadata.namespace ?? '');
+  const namespaces = [...byNamespace].map(([namespace, checkpoints]) => {
+    const found = { namespace, checkpoints: checkpoints.length, onNodesBytes: 0, storedBytes: 0, notStored: 0 };
+    for (const { status } of checkpoints) {
+      const { nodeLocal, store } = status?.checkpointLocation ?? {};
+      const size = (status?.checkpointedContainers ?? []).reduce((sum, one) => sum + (one.sizeBytes ?? 0), 0);
+      if (nodeLocal !== undefined) found.onNodesBytes += size;
+      if (store === undefined) found.notStored++;
+      else found.storedBytes += store.sizeBytes;
+    }
+    return found;
+  });
+  await printResult(namespaces, flags.output, () =>
+    table(
+      ['NAMESPACE', 'CHECKPOINTS', 'ON NODES', 'STORED', 'NOT STORED'],
+      namespaces.map((one) => [
+        one.namespace,
+        String(one.checkpoints),
+        bytes(one.onNodesBytes),
+        bytes(one.storedBytes),
+        String(one.notStored),
+      ]),
+    ),
+  );
+}
+
+async function usageOfStore(url: string, flags: ListFlags): Promise<void> {
+  const namespaces = await withStore(url, async (store) => {
     const found = [];
     for (const { tenant, manifests, segments, keys, claims } of (await inventoryOf(store, signal)).values()) {
       const needed = new Set<string>();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -8,11 +9,19 @@ import {
   verifyCheckpoint,
   verifyDump,
 } from '../checkpoint/index.ts';
+import { PINNED_ANNOTATION, podCheckpointStatusText } from '../model/index.ts';
+import { bytes } from './bytes.ts';
 import type { SourceFlags } from './checkpoints.ts';
+import { existingCheckpoint, isObjectName } from './checkpoints-object.ts';
 import { type OpenedCheckpoint, oneContainer, withCheckpoint } from './checkpoints-source.ts';
+import { withCluster } from './cluster.ts';
 import { printResult, table } from './output.ts';
+import { TransferProgress } from './transfer-progress.ts';
 
+/** Of a PodCheckpoint it says what the object says; everything else is looked into. */
 export async function show(source: string, flags: SourceFlags): Promise<void> {
+  const isFile = flags.store !== undefined || existsSync(source);
+  if (!isFile && isObjectName(source)) return showObject(source, flags);
   await withCheckpoint(source, flags, async (checkpoint) => {
     const names = flags.container === undefined ? checkpoint.containers : [oneContainer(checkpoint, flags.container)];
     const containers = await Promise.all(names.map((name) => describe(checkpoint, name)));
@@ -29,18 +38,47 @@ export async function show(source: string, flags: SourceFlags): Promise<void> {
           one.checkpointedTime ?? '-',
           bytes(one.imagesBytes),
           bytes(one.rootfsDiffBytes),
-          one.frozenMicroseconds === undefined ? '-' : `${Math.round(one.frozenMicroseconds / 1000)} ms`,
+          milliseconds(one.frozenMicroseconds),
         ]),
       ),
     );
   });
 }
 
+async function showObject(name: string, flags: SourceFlags): Promise<void> {
+  const checkpoint = await withCluster(flags, (cluster) => existingCheckpoint(cluster, name));
+  const { metadata, spec, status = {} } = checkpoint;
+  const { store, nodeLocal } = status.checkpointLocation ?? {};
+  const containers = status.checkpointedContainers ?? [];
+  const where = [
+    ...(nodeLocal === undefined ? [] : [`node ${status.nodeName}`]),
+    ...(store === undefined ? [] : [`${store.url}, ${store.encrypted ? 'encrypted' : 'not encrypted'}`]),
+  ];
+  await printResult(checkpoint, flags.output, () =>
+    [
+      table(
+        ['POD', 'CONTAINER', 'IMAGE', 'CHECKPOINTED', 'SIZE', 'FROZEN'],
+        containers.map((one) => [
+          `${metadata.namespace}/${spec.sourcePod.name}`,
+          one.name,
+          one.image ?? '-',
+          status.completionTime ?? '-',
+          bytes(one.sizeBytes ?? 0),
+          milliseconds(one.frozenMicroseconds),
+        ]),
+      ),
+      `${podCheckpointStatusText(checkpoint)}${where.length === 0 ? '' : `; in ${where.join(', and in ')}`}\n`,
+      metadata.annotations?.[PINNED_ANNOTATION] === undefined ? '' : 'Pinned: no rule removes it.\n',
+    ].join(''),
+  );
+}
+
 export async function verify(source: string, flags: SourceFlags): Promise<void> {
-  await withCheckpoint(source, flags, async ({ directory, containers, kind }) => {
+  await withCheckpoint(source, flags, async ({ directory, containers, kind, manifestDigest }) => {
     await verifyDump(directory, containers);
     const sealed = (await stat(join(directory, MANIFEST_FILE)).catch(() => undefined)) !== undefined;
-    const digest = sealed ? (await verifyCheckpoint(directory)).digest : undefined;
+    const isDigested = sealed || manifestDigest !== undefined;
+    const digest = isDigested ? await verifiedDigest(directory, manifestDigest) : undefined;
     const verified = digest !== undefined || kind === 'archive' ? 'EveryByte' : 'ImagesFitTogether';
     const result = { source, containers, verified, ...(digest === undefined ? {} : { digest }) };
     await printResult(result, flags.output, () =>
@@ -49,6 +87,21 @@ export async function verify(source: string, flags: SourceFlags): Promise<void> 
         : `CRIU's images of ${source} are all there and fit together; it has no digests that its bytes could be checked against.\n`,
     );
   });
+}
+
+async function verifiedDigest(directory: string, expected: string | undefined): Promise<string> {
+  const progress = new TransferProgress('verifying');
+  try {
+    const files = (await diskFiles.list(directory)) ?? [];
+    const meter = progress.meter(files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
+    return (await verifyCheckpoint(directory, expected, { onDigested: (count) => meter.add(count) })).digest;
+  } finally {
+    progress.stop();
+  }
+}
+
+function milliseconds(microseconds: number | undefined): string {
+  return microseconds === undefined ? '-' : `${Math.round(microseconds / 1000)} ms`;
 }
 
 async function describe({ directory, pod }: OpenedCheckpoint, name: string) {
@@ -69,12 +122,4 @@ async function describe({ directory, pod }: OpenedCheckpoint, name: string) {
     rootfsDiffBytes: sum('rootfs-diff.tar'),
     ...statistics,
   };
-}
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-
-/** `12.3 MiB` */
-export function bytes(count: number): string {
-  const unit = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, count)) / 10));
-  return `${(count / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
 }

@@ -6,13 +6,17 @@ import {
   type BlobStore,
   CheckpointArchive,
   importContainer,
+  metered,
   openStore,
   type PodIdentity,
   readKeyFolder,
   readPodIdentity,
 } from '../checkpoint/index.ts';
 import { SystemClock } from '../clock/index.ts';
+import type { SourceFlags } from './checkpoints.ts';
+import { isObjectName, locateCheckpoint } from './checkpoints-object.ts';
 import { UsageError } from './exit.ts';
+import { TransferProgress } from './transfer-progress.ts';
 
 /** A checkpoint as a folder on this machine, wherever it came from. */
 export interface OpenedCheckpoint {
@@ -20,6 +24,16 @@ export interface OpenedCheckpoint {
   kind: 'folder' | 'tar' | 'archive';
   containers: string[];
   pod: PodIdentity | undefined;
+  /** What its `manifest.json` must be, where a PodCheckpoint says so. */
+  manifestDigest?: string;
+}
+
+/** An archive of a store; `digest` of its manifest, where that is known. */
+export interface ArchiveInStore {
+  url: string;
+  tenant: string;
+  archive: string;
+  digest?: string;
 }
 
 /** A store by its URL; a path may be relative. */
@@ -44,34 +58,26 @@ export function archiveName(text: string): { tenant: string; archive: string } {
 /** Runs `work` on the checkpoint; what had to be brought here for it is removed again. */
 export async function withCheckpoint<T>(
   source: string,
-  flags: { store?: string; keys?: string },
+  flags: SourceFlags,
   work: (checkpoint: OpenedCheckpoint) => Promise<T>,
 ): Promise<T> {
-  const { store: url, keys: folder } = flags;
-  if (url === undefined) {
-    const found = await stat(source).catch(() => undefined);
-    if (found === undefined) {
-      throw new UsageError(
-        `${source} is neither a folder nor a file`,
-        'with --store a checkpoint is taken from a store',
-      );
-    }
-    if (found.isDirectory()) return work(await opened(resolve(source), 'folder'));
-    return inTemporary(async (directory) => {
-      await importContainer(createReadStream(source), directory);
-      return work(await opened(directory, 'tar'));
-    });
+  if (flags.store !== undefined) {
+    return fromStore({ url: flags.store, ...archiveName(source) }, flags.keys, work);
   }
-  if (folder === undefined) throw new UsageError('what is in a store is read with --keys FOLDER');
-  const name = archiveName(source);
-  const keys = await readKeyFolder(folder);
-  return withStore(url, (store) =>
-    inTemporary(async (directory) => {
-      const archive = new CheckpointArchive({ store, clock: new SystemClock(), keys });
-      await archive.download({ ...name, directory, signal: new AbortController().signal });
-      return work(await opened(directory, 'archive'));
-    }),
-  );
+  const found = await stat(source).catch(() => undefined);
+  if (found?.isDirectory() === true) return work(await opened(resolve(source), 'folder'));
+  if (found !== undefined) return fromTar(source, found.size, work);
+  if (!isObjectName(source)) {
+    throw new UsageError(
+      `${source} is neither a folder nor a file, nor the name of a PodCheckpoint`,
+      'with --store a checkpoint is taken from a store',
+    );
+  }
+  const { folder, archive, keys, manifestDigest } = await locateCheckpoint(source, flags);
+  const expecting = (checkpoint: OpenedCheckpoint): Promise<T> =>
+    work({ ...checkpoint, ...(manifestDigest === undefined ? {} : { manifestDigest }) });
+  if (folder !== undefined) return expecting(await opened(folder, 'folder'));
+  return fromStore(archive, keys, expecting);
 }
 
 /** The one that is meant. */
@@ -82,6 +88,49 @@ export function oneContainer({ containers }: OpenedCheckpoint, name: string | un
   throw new UsageError(
     name === undefined ? 'the checkpoint has several containers' : `the checkpoint has no container ${name}`,
     `name one with --container: ${containers.join(', ')}`,
+  );
+}
+
+/** Takes a `.tar` into `directory`, saying how far it is. */
+export async function importFile(
+  file: string,
+  sizeBytes: number,
+  directory: string,
+): ReturnType<typeof importContainer> {
+  const progress = new TransferProgress('unpacking');
+  try {
+    return await importContainer(metered(createReadStream(file), progress.meter(sizeBytes)), directory);
+  } finally {
+    progress.stop();
+  }
+}
+
+function fromTar<T>(file: string, sizeBytes: number, work: (checkpoint: OpenedCheckpoint) => Promise<T>): Promise<T> {
+  return inTemporary(async (directory) => {
+    await importFile(file, sizeBytes, directory);
+    return work(await opened(directory, 'tar'));
+  });
+}
+
+async function fromStore<T>(
+  { url, ...name }: ArchiveInStore,
+  keyFolder: string | undefined,
+  work: (checkpoint: OpenedCheckpoint) => Promise<T>,
+): Promise<T> {
+  if (keyFolder === undefined) throw new UsageError('what is in a store is read with --keys FOLDER');
+  const keys = await readKeyFolder(keyFolder);
+  return withStore(url, (store) =>
+    inTemporary(async (directory) => {
+      const archive = new CheckpointArchive({ store, clock: new SystemClock(), keys });
+      const progress = new TransferProgress('fetching');
+      const { show: onProgress } = progress;
+      try {
+        await archive.download({ ...name, directory, signal: new AbortController().signal, onProgress });
+      } finally {
+        progress.stop();
+      }
+      return work(await opened(directory, 'archive'));
+    }),
   );
 }
 
@@ -97,7 +146,7 @@ async function opened(directory: string, kind: OpenedCheckpoint['kind']): Promis
 }
 
 /** Memory of processes: nobody else may look, and nothing stays. */
-async function inTemporary<T>(work: (directory: string) => Promise<T>): Promise<T> {
+export async function inTemporary<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'fermata-checkpoint-'));
   try {
     return await work(join(folder, 'checkpoint'));

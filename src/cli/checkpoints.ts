@@ -2,17 +2,23 @@ import type { Command } from 'commander';
 import { type ClusterFlags, clusterOptions } from './cluster.ts';
 import { type OutputFormat, outputOption } from './output.ts';
 
-export interface SourceFlags {
+export type SourceFlags = ClusterFlags & {
   store?: string;
   keys?: string;
   container?: string;
   output?: OutputFormat;
-}
+};
 
-export interface StoreFlags {
-  store: string;
+/** Of `import` and `pull`. */
+export type TakeFlags = ClusterFlags & {
+  store?: string;
+  keys?: string;
+  encryptTo?: string[];
+  as?: string;
+  checkpoint?: string;
+  restoreRegistry?: string;
   output?: OutputFormat;
-}
+};
 
 export type CollectFlags = ClusterFlags & {
   store?: string;
@@ -25,7 +31,8 @@ export type CollectFlags = ClusterFlags & {
 export type ListFlags = ClusterFlags & { allNamespaces?: boolean; store?: string; output?: OutputFormat };
 export type ObjectFlags = ClusterFlags & { store?: string; force?: boolean; unpin?: boolean };
 
-const SOURCE = 'a folder, a .tar (Podman, kubelet, checkpointctl), or with --store NAMESPACE/ARCHIVE';
+const SOURCE =
+  'a folder, a .tar (Podman, kubelet, checkpointctl), the name of a PodCheckpoint, or with --store NAMESPACE/ARCHIVE';
 
 export function register(program: Command): void {
   const checkpoints = program
@@ -48,8 +55,7 @@ export function register(program: Command): void {
   ).action(async (source: string, flags: SourceFlags) =>
     (await import('./checkpoints-inspect.ts')).inspect(source, flags),
   );
-  checkpoints
-    .command('diff')
+  clusterOptions(checkpoints.command('diff'))
     .description('say what changed from one checkpoint of a container to another: pages of memory and open files')
     .argument('<first>', SOURCE)
     .argument('<second>', SOURCE)
@@ -72,24 +78,15 @@ export function register(program: Command): void {
     .action(async (source: string, flags: SourceFlags & { file: string }) =>
       (await import('./checkpoints-move.ts')).exportTo(source, flags),
     );
-  checkpoints
-    .command('import')
-    .description('take in a .tar of Podman, a kubelet or checkpointctl: into a folder, or a store')
-    .argument('<file>', 'the archive: plain, zstd or gzip')
-    .argument('[folder]', 'to be made; not with --store')
-    .option('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
-    .option('--keys <folder>', 'keys of the cluster (fermata keys create)')
-    .option('--encrypt-to <file...>', 'who may read it besides')
-    .option('--as <namespace/archive>', 'its name in the store')
-    .action(
-      async (
-        file: string,
-        folder: string | undefined,
-        flags: { store?: string; keys?: string; encryptTo?: string[]; as?: string },
-      ) => (await import('./checkpoints-move.ts')).importFrom(file, folder, flags),
-    );
-  checkpoints
-    .command('push')
+  taking(
+    checkpoints
+      .command('import')
+      .description('take in a .tar of Podman, a kubelet or checkpointctl: into a folder, a store, or a cluster')
+      .argument('<file>', 'the archive: plain, zstd or gzip'),
+  ).action(async (file: string, folder: string | undefined, flags: TakeFlags) =>
+    (await import('./checkpoints-take.ts')).importFrom(file, folder, flags),
+  );
+  clusterOptions(checkpoints.command('push'))
     .description('push a container as an image that CRI-O and containerd 2.1 restore from. Not encrypted')
     .argument('<source>', SOURCE)
     .argument('<image>', 'REGISTRY/REPOSITORY:TAG')
@@ -100,12 +97,14 @@ export function register(program: Command): void {
     .action(async (source: string, image: string, flags: SourceFlags) =>
       (await import('./checkpoints-move.ts')).push(source, image, flags),
     );
-  checkpoints
-    .command('pull')
-    .description('bring a checkpoint image back into a folder')
-    .argument('<image>', 'REGISTRY/REPOSITORY:TAG')
-    .argument('<folder>', 'to be made')
-    .action(async (image: string, folder: string) => (await import('./checkpoints-move.ts')).pull(image, folder));
+  taking(
+    checkpoints
+      .command('pull')
+      .description('bring a checkpoint image back: into a folder, a store, or a cluster')
+      .argument('<image>', 'REGISTRY/REPOSITORY:TAG'),
+  ).action(async (image: string, folder: string | undefined, flags: TakeFlags) =>
+    (await import('./checkpoints-take.ts')).pull(image, folder, flags),
+  );
 
   clusterOptions(checkpoints.command('pin'))
     .description('keep a checkpoint whatever the rules say, or with --unpin no longer')
@@ -129,16 +128,29 @@ export function register(program: Command): void {
     .option('-A, --all-namespaces', 'of all namespaces of the cluster')
     .addOption(outputOption())
     .action(async (flags: CollectFlags) => (await import('./checkpoints-let-go.ts')).collect(flags));
-  checkpoints
-    .command('du')
-    .description('say how much room the archives of each namespace take in a store')
-    .requiredOption('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+  clusterOptions(checkpoints.command('du'))
+    .description('say how much room the checkpoints of each namespace take: on nodes and in stores, or in one store')
+    .option('-A, --all-namespaces', 'of all namespaces of the cluster')
+    .option('--store <url>', 'of this store: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
     .addOption(outputOption())
-    .action(async (flags: StoreFlags) => (await import('./checkpoints-list.ts')).usage(flags));
+    .action(async (flags: ListFlags) => (await import('./checkpoints-list.ts')).usage(flags));
+}
+
+/** What comes from outside: where it is to go. */
+function taking(command: Command): Command {
+  return clusterOptions(command)
+    .argument('[folder]', 'to be made; not with --store')
+    .option('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
+    .option('--keys <folder>', 'keys of the cluster (fermata keys create)')
+    .option('--encrypt-to <file...>', 'who may read it besides the nodes; default: it is not encrypted')
+    .option('--as <namespace/archive>', 'its name in the store')
+    .option('--checkpoint <name>', 'make a PodCheckpoint of it, from which its pod can be restored: needs --store')
+    .option('--restore-registry <host:port>', 'with --checkpoint, where kubelets restore: as the agents have it')
+    .addOption(outputOption());
 }
 
 function onSource(command: Command, description: string): Command {
-  return command
+  return clusterOptions(command)
     .description(description)
     .argument('<source>', SOURCE)
     .option('--store <url>', 'the store it is in: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')

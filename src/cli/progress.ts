@@ -36,6 +36,11 @@ export class Progress {
     this.#timer.unref();
   }
 
+  /** Other words for what is waited for already. */
+  update(text: string): void {
+    this.#text = text;
+  }
+
   /** A line that stays, above the moving one. */
   line(text: string): void {
     this.#erase();

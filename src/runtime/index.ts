@@ -3,11 +3,13 @@ export { DEMO_DEFAULTS, DEMO_ENVIRONMENT, DEMO_PROGRAM, stepLine } from './demo-
 export * from './kubelet/index.ts';
 export {
   DEMO_IMAGE,
+  type ImportedDump,
   PodmanRuntime,
   type PodmanRuntimeOptions,
   PodmanService,
   type PodmanServiceOptions,
   type PodmanTools,
+  recordImportedDump,
 } from './podman/index.ts';
 export type { DumpHindrance } from './probing/index.ts';
 export type * from './runtime.ts';

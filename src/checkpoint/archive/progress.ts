@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock/index.ts';
 
-/** How far an upload or download is, in bytes of the checkpoint's files. */
+/** How far something is that moves or reads a checkpoint, in bytes. */
 export interface ArchiveProgress {
   doneBytes: number;
   totalBytes: number;
@@ -41,5 +41,18 @@ export class ProgressMeter {
     const rate = seconds > 0 ? this.#doneBytes / seconds : 0;
     const secondsLeft = rate > 0 ? (this.#totalBytes - this.#doneBytes) / rate : undefined;
     this.#say({ doneBytes: this.#doneBytes, totalBytes: this.#totalBytes, secondsLeft });
+  }
+}
+
+/** The same bytes; the meter hears of them once they were taken. */
+export async function* metered(
+  pieces: AsyncIterable<Uint8Array>,
+  meter: Pick<ProgressMeter, 'add'>,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const piece of pieces) {
+    // Whoever takes it may give its memory away.
+    const { length } = piece;
+    yield piece;
+    meter.add(length);
   }
 }

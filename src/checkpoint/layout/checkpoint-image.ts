@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError } from '../../model/index.ts';
+import { type ArchiveProgress, metered, ProgressMeter } from '../archive/progress.ts';
 import {
   type Descriptor,
   OCI_INDEX,
@@ -73,13 +74,19 @@ export async function pushCheckpointImage(
   reference: ImageReference,
   container: string,
   exported: ExportedContainer,
-  options: RegistryOptions & { pod?: PodIdentity; architecture: string; signal?: AbortSignal },
+  options: RegistryOptions & {
+    pod?: PodIdentity;
+    architecture: string;
+    signal?: AbortSignal;
+    onProgress?: (progress: ArchiveProgress) => void;
+  },
 ): Promise<string> {
   const { signal, architecture } = options;
   const registry = new RegistryClient(dependencies, reference, options);
   try {
     const layer = await layerOf(exported, signal);
-    await registry.putBlob({ ...layer, open: () => writeTar(exported.entries) }, signal);
+    const meter = new ProgressMeter(dependencies.clock, layer.size, options.onProgress);
+    await registry.putBlob({ ...layer, open: () => metered(writeTar(exported.entries), meter) }, signal);
     const { createdTime } = exported.configuration;
     const configuration = Buffer.from(
       JSON.stringify({
@@ -111,7 +118,7 @@ export async function pushCheckpointImage(
 export async function* pullCheckpointImage(
   dependencies: { clock: Clock },
   reference: ImageReference,
-  options: RegistryOptions & { signal?: AbortSignal } = {},
+  options: RegistryOptions & { signal?: AbortSignal; onProgress?: (progress: ArchiveProgress) => void } = {},
 ): AsyncGenerator<Uint8Array, void> {
   const registry = new RegistryClient(dependencies, reference, options);
   const { signal } = options;
@@ -137,8 +144,10 @@ export async function* pullCheckpointImage(
       throw refused(`it has no annotation ${CONTAINER_NAME}, or not one layer`);
     }
     const hash = createHash('sha256');
+    const meter = new ProgressMeter(dependencies.clock, layer.size, options.onProgress);
     for await (const piece of (await registry.blob(layer.digest, { start: 0, end: layer.size, signal })) ?? []) {
       hash.update(piece);
+      meter.add(piece.length);
       yield piece;
     }
     if (`sha256:${hash.digest('hex')}` !== layer.digest) throw refused('its layer is not what its digest says');

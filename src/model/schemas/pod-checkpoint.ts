@@ -113,6 +113,12 @@ export const CheckpointLocationSchema = Type.Object(
       Type.Object(
         {
           url: Type.String({ description: 'Where the archive is.' }),
+          archive: Type.Optional(
+            Type.String({
+              pattern: '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$',
+              description: 'Its name there, below the namespace; the UID of this object unless it was imported.',
+            }),
+          ),
           digest: Type.String({ description: 'sha256 of the archive.' }),
           sizeBytes: Type.Integer({ minimum: 0, description: 'Bytes of the archive.' }),
           encrypted: Type.Boolean({ description: 'Whether the archive is encrypted.' }),

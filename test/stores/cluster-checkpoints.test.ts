@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { accountSteps, countingPod, DEMO_NAMESPACE, readOutput } from '../../src/demo/index.ts';
+import { conditionOf, POD_CHECKPOINTS, PODS } from '../../src/model/index.ts';
+import { OWN_COMMAND, startTestSandbox } from '../sandbox-harness.ts';
+
+const STEPS = 120;
+const name = 'thesis';
+
+test('podman: checkpoints are looked at by name, one is exported, and what is imported of it goes on from there', {
+  timeout: 180_000,
+}, async () => {
+  const world = await startTestSandbox({ runtime: 'podman', store: true });
+  const { sandbox, observer, folder } = world;
+  const signal = AbortSignal.timeout(170_000);
+  const root = sandbox.directory.root;
+  const command = async (...args: string[]): Promise<string> => {
+    const all = [...OWN_COMMAND.arguments, ...args, '--dir', root, '-n', DEMO_NAMESPACE];
+    return (await promisify(execFile)(OWN_COMMAND.command, all)).stdout;
+  };
+  const checkpoints = (...args: string[]): Promise<string> => command('checkpoints', ...args);
+  try {
+    const output = join(folder, 'output');
+    const program = { steps: STEPS, stepMilliseconds: 40, memoryMebibytes: 8, cpu: '500m' };
+    const pod = await sandbox.store.create(PODS, countingPod({ name, outputFolder: output, ...program }));
+    const counted = async (): Promise<number> => accountSteps(await readOutput(output), STEPS).steps.length;
+    await observer.until('a few steps', async () => ((await counted()) > 3 ? true : undefined), signal);
+    const take = async (own: string, postCheckpointState: 'Running' | 'Stopped'): Promise<void> => {
+      const sourcePod = { name, uid: pod.metadata.uid };
+      const spec = { sourcePod, postCheckpointState, reason: 'Manual', restore: 'Never' } as const;
+      await sandbox.store.create(POD_CHECKPOINTS, { metadata: { namespace: DEMO_NAMESPACE, name: own }, spec });
+      const wanted = postCheckpointState === 'Running' ? ['Stored'] : ['Stored', 'Released'];
+      const there = async (): Promise<true | undefined> => {
+        const { status } = await sandbox.store.get(POD_CHECKPOINTS, { namespace: DEMO_NAMESPACE, name: own });
+        return wanted.every((type) => conditionOf(status?.conditions, type)?.status === 'True') || undefined;
+      };
+      await observer.until(`${own} is stored`, there, signal);
+    };
+    await take('first', 'Running');
+    await take('second', 'Stopped');
+    const frozenAt = await counted();
+
+    assert.match(await checkpoints('show', 'second'), /Released; in node node-1, and in file:.*store, encrypted\n$/);
+    const [container] = JSON.parse(await checkpoints('inspect', 'second', '--output', 'json')).containers;
+    assert.equal(container.processes[0].commandLine[0], 'perl');
+    assert.match(await checkpoints('verify', 'second'), /is whole: every byte/);
+    const { memory } = JSON.parse(await checkpoints('diff', 'first', 'second', '--output', 'json'));
+    assert.ok(memory[0].changedPages > 0 && memory[0].samePages > 1000, JSON.stringify(memory));
+    const [used] = JSON.parse(await checkpoints('du', '--output', 'json'));
+    assert.deepEqual([used.checkpoints, used.notStored], [2, 0]);
+    assert.ok(used.onNodesBytes > 16 << 20 && used.storedBytes > 0);
+    const tar = join(folder, 'second.tar');
+    await checkpoints('export', 'second', '--file', tar);
+
+    // No longer on the node: it comes from the store, and is the one that the object names.
+    const held = join(sandbox.directory.node('node-1'), 'checkpoints');
+    await rename(held, `${held}.away`);
+    assert.match(await checkpoints('verify', 'second'), /is whole: every byte/);
+    await rename(`${held}.away`, held);
+
+    const keys = ['--store', join(folder, 'store'), '--keys', sandbox.directory.keys];
+    const made = await checkpoints('import', tar, '--checkpoint', 'third', ...keys, '--output', 'json');
+    assert.deepEqual(JSON.parse(made).pod, name);
+    const suspended = await observer.until(
+      'the suspended pod',
+      () => (observer.pod(`${DEMO_NAMESPACE}/${name}`)?.metadata.uid === pod.metadata.uid ? undefined : true),
+      signal,
+    );
+    assert.ok(suspended);
+    await command('resume', `pod/${name}`);
+    const ended = (): true | undefined =>
+      observer.pod(`${DEMO_NAMESPACE}/${name}`)?.status?.phase === 'Succeeded' || undefined;
+    await observer.until('its end', ended, signal);
+    const { lost, doubled, steps } = accountSteps(await readOutput(output), STEPS);
+    assert.deepEqual({ lost, doubled }, { lost: 0, doubled: 0 });
+    assert.ok(steps.length > frozenAt);
+
+    const third = await sandbox.store.get(POD_CHECKPOINTS, { namespace: DEMO_NAMESPACE, name: 'third' });
+    const archive = third.status?.checkpointLocation?.store?.archive ?? 'none';
+    const manifest = join(folder, 'store', DEMO_NAMESPACE, 'archives', archive, 'manifest');
+    assert.ok(existsSync(manifest));
+  } finally {
+    await world.dispose();
+  }
+});
