@@ -85,10 +85,20 @@ export class RemoteArchive implements Archive {
     }
     const aside = `${directory}${FETCHING_SUFFIX}`;
     await copy(files, source, disk, aside);
-    if (isCutOff) throw failed('the connection was reset');
+    if (isCutOff) {
+      await disk.remove(aside);
+      throw failed('the connection was reset');
+    }
     await disk.remove(directory);
     await disk.rename(aside, directory);
     recorder.add({ kind: 'fetch', node, directory, from: `${URL}${source}` });
+  }
+
+  async holds({ digest, ...name }: Name & { digest: string }, signal: AbortSignal): Promise<boolean> {
+    if (await this.#meets(name, signal)) throw failed('the connection was reset');
+    const { files } = this.#store;
+    const source = pathOf(name);
+    return (await files.list(source)) !== undefined && (await digestOf(files, source)).digest === digest;
   }
 
   async remove(name: Name, signal: AbortSignal): Promise<void> {
