@@ -8,12 +8,14 @@ import { quoteWord, quoteWords } from './shell-words.ts';
  * is not. It dies by the signal its program died by, so that the batch system sees the same.
  *
  * @param folder absolute path of the job's folder there
+ * @param options `isCarried`: the program is within the batch script, where the connector can write no files there;
+ * `opensOutput`: the job sends its output to its folder itself
  */
 export function batchScript(
   system: BatchSystem,
   request: JobRequest,
   folder: string,
-  carried: CarriedScript = 'beside',
+  { isCarried = false, opensOutput = system.jobOpensOutput }: { isCarried?: boolean; opensOutput?: boolean } = {},
 ): string {
   const environment = Object.entries(request.environment ?? {}).map(
     ([name, value]) => `export ${name}=${quoteWord(value)}`,
@@ -24,14 +26,16 @@ export function batchScript(
     ...(names.length === 0 ? [] : ['type module >/dev/null 2>&1 || . /etc/profile']),
     ...names.map((name) => `module load ${quoteWord(name)} || exit 126`),
   ];
+  // Where the batch system has no option for it, the job changes to its working directory itself.
+  const directory = system.jobOpensOutput ? request.workingDirectory : undefined;
   return `#!/bin/bash
 ${directives(system, request.script).join('\n')}
 umask 077
 folder=${quoteWord(folder)}
-${carried === 'beside' ? '' : unpackProgram(request.script, carried)}task=\${${system.taskVariable}:-}
+${isCarried ? unpackProgram(request.script) : ''}task=\${${system.taskVariable}:-}
 [ "$task" != undefined ] || task=
 status=$folder/status\${task:+.$task}
-say() { printf '%s\\n' "$1" >"$status.new" && mv -f "$status.new" "$status"; }
+${opensOutput ? OPEN_OUTPUT : ''}${directory === undefined ? '' : `cd -- ${quoteWord(directory)} || exit 126\n`}say() { printf '%s\\n' "$1" >"$status.new" && mv -f "$status.new" "$status"; }
 ${[...environment, ...modules].join('\n')}
 say "started $(date +%s)"
 ${programLine(request)} &
@@ -49,24 +53,19 @@ exit $code
 `;
 }
 
-/**
- * Where the user's program is: a file beside the batch script; or within it (`inside`), where the connector can write no files
- * there; `redirected` then also takes the output to the job's folder, which the batch system could not open before it is made.
- */
-export type CarriedScript = 'beside' | 'inside' | 'redirected';
+const OPEN_OUTPUT = `exec >>"$folder/stdout\${task:+.$task}" 2>>"$folder/stderr\${task:+.$task}"
+`;
 
-function unpackProgram(script: string, carried: CarriedScript): string {
+function unpackProgram(script: string): string {
+  const lines = Buffer.from(script).toString('base64').replaceAll(/.{76}/g, '$&\n');
   // Under another name first: tasks of an array begin together, and a program that runs cannot be written to.
   return `export HOME="\${HOME:-$(getent passwd "$(id -un)" | cut -d: -f6)}"
 mkdir -p -- "$folder" && base64 -d >"$folder/script.$$" <<'END' || exit 126
-${Buffer.from(script).toString('base64').replaceAll(/.{76}/g, '$&\n')}
+${lines}
 END
 chmod 700 "$folder/script.$$" && mv -f "$folder/script.$$" "$folder/script" || exit 126
-${carried === 'redirected' ? REDIRECT : ''}`;
-}
-
-const REDIRECT = `exec >>"$folder/stdout\${SLURM_ARRAY_TASK_ID:+.$SLURM_ARRAY_TASK_ID}" 2>>"$folder/stderr\${SLURM_ARRAY_TASK_ID:+.$SLURM_ARRAY_TASK_ID}"
 `;
+}
 
 /** The lines of the user's script that speak to the batch system: they end at its first command, as the batch systems have it. */
 export function directives(system: BatchSystem, script: string): string[] {

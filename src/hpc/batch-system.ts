@@ -23,6 +23,11 @@ export interface BatchSystem {
   readonly directive: string;
   /** Variable with the index of the task, set in a job of an array. */
   readonly taskVariable: string;
+  /**
+   * The job itself opens its output and changes to its working directory: the batch system would deliver the one at the job's
+   * end only, and has no option for the other.
+   */
+  readonly jobOpensOutput: boolean;
   /** The submit command but for the script's path, which is appended. */
   submitCommand(request: JobRequest, files: JobFiles): string[];
   /** `sed -n` script that prints the id from what the submit command printed, and nothing when it submitted nothing. */

@@ -6,6 +6,7 @@ export const GRID_ENGINE: BatchSystem = {
   name: 'gridengine',
   directive: '#$',
   taskVariable: 'SGE_TASK_ID',
+  jobOpensOutput: false,
 
   submitCommand(request, { folder, jobName, mark }) {
     const log = request.array === undefined ? '' : '.$TASK_ID';

@@ -10,6 +10,7 @@ export { GRID_ENGINE } from './gridengine.ts';
 export type { JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
 export { jobLabel } from './job.ts';
 export { jobNameOf, markOf } from './mark.ts';
+export { PBS } from './pbs.ts';
 export type { LogPiece } from './poll.ts';
 export {
   count,

@@ -38,6 +38,7 @@ export const SLURM: BatchSystem = {
   name: 'slurm',
   directive: '#SBATCH',
   taskVariable: 'SLURM_ARRAY_TASK_ID',
+  jobOpensOutput: false,
 
   submitCommand(request, { folder, jobName, mark }) {
     const log = request.array === undefined ? '' : '.%a';

@@ -222,7 +222,7 @@ export class SlurmRestSite implements BatchSite {
       comment: `${COMMENT}${JSON.stringify(card)}`,
       environment: { PATH: '/usr/local/bin:/usr/bin:/bin' },
     };
-    const script = batchScript(SLURM, request, folder, files === undefined ? 'redirected' : 'inside');
+    const script = batchScript(SLURM, request, folder, { isCarried: true, opensOutput: files === undefined });
     return { script, job: inVersion(job, await this.#client.version(signal)) };
   }
 
