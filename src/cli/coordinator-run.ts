@@ -15,6 +15,12 @@ export async function serveCoordinator(flags: ServeFlags): Promise<void> {
   const { tlsCert, tlsKey, tlsCa } = flags;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new UsageError('--tls-cert and --tls-key go together');
   if (tlsCa !== undefined && tlsCert === undefined) throw new UsageError('--tls-ca needs --tls-cert and --tls-key');
+  const { images, store, keys, encryptTo } = flags;
+  if (store !== undefined && (images === undefined || keys === undefined)) {
+    throw new UsageError('--store needs --images and --keys', 'make a folder of keys: fermata keys create FOLDER');
+  }
+  if (store === undefined && (keys ?? encryptTo) !== undefined)
+    throw new UsageError('--keys and --encrypt-to need --store');
   const secret = flags.tokenSecretFile === undefined ? undefined : secretOf(flags.tokenSecretFile);
   const tls =
     tlsCert === undefined || tlsKey === undefined
@@ -38,7 +44,8 @@ export async function serveCoordinator(flags: ServeFlags): Promise<void> {
           ...(secret !== undefined && { secret }),
         },
         ...(flags.state !== undefined && { state: flags.state }),
-        ...(flags.images !== undefined && { images: flags.images }),
+        ...(images !== undefined && { images }),
+        ...(store !== undefined && keys !== undefined && { archives: { store, keys, encryptTo } }),
         logLevel: flags.logLevel,
         logFormat: flags.logFormat,
       }),

@@ -9,6 +9,9 @@ export interface ServeFlags {
   hookTimeout: string[];
   state?: string;
   images?: string;
+  store?: string;
+  keys?: string;
+  encryptTo?: string[];
   tlsCert?: string;
   tlsKey?: string;
   tlsCa?: string;
@@ -41,6 +44,9 @@ export function register(program: Command): void {
     .option('--hook-timeout <hook=seconds>', 'another time for one hook of groups, e.g. post-dump=300', collect, [])
     .option('--state <file>', 'keep what is decided here, so that a restarted server goes on')
     .option('--images <folder>', 'take the images that members stream (pre-stream), one folder each')
+    .option('--store <url>', 'copy them there: a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY; needs --keys')
+    .option('--keys <folder>', 'made by `fermata keys create`')
+    .option('--encrypt-to <file...>', 'encrypt what is stored for who is named there, and for who has the keys')
     .option('--tls-cert <file>', 'certificate, PEM')
     .option('--tls-key <file>', 'its key, PEM')
     .option('--tls-ca <file>', 'clients need a certificate of this authority, PEM')

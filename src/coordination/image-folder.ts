@@ -19,6 +19,13 @@ export interface ImageStream {
   abort(): Promise<void>;
 }
 
+/** A stream that lies whole in its folder. */
+export interface WholeStream {
+  session: string;
+  id: string;
+  directory: string;
+}
+
 /** Longest name of a file: ext4, xfs, btrfs. */
 const MAX_FILE_NAME_BYTES = 255;
 
@@ -28,28 +35,37 @@ const MAX_FILE_NAME_BYTES = 255;
  */
 export class ImageFolder implements ImageStore {
   readonly #root: string;
+  readonly #onWhole: (stream: WholeStream) => Promise<void>;
 
-  /** @param root absolute; made where it is missing */
-  constructor(root: string) {
+  /**
+   * @param root absolute; made where it is missing
+   * @param onWhole waited for before the member is answered; its next stream may take the folder's place afterwards
+   */
+  constructor(root: string, onWhole: (stream: WholeStream) => Promise<void> = async () => undefined) {
     this.#root = root;
+    this.#onWhole = onWhole;
   }
 
   async begin({ session, id }: { session: string; id: string }): Promise<ImageStream> {
     const parent = join(this.#root, folderName(session === '' ? 'default' : session));
     await mkdir(parent, { recursive: true, mode: 0o700 });
     // A leading dot: no encoded name begins so.
-    return new FolderStream(await mkdtemp(join(parent, '.incoming-')), join(parent, folderName(id)));
+    const directory = join(parent, folderName(id));
+    const whole = (): Promise<void> => this.#onWhole({ session, id, directory });
+    return new FolderStream(await mkdtemp(join(parent, '.incoming-')), directory, whole);
   }
 }
 
 class FolderStream implements ImageStream {
   readonly #incoming: string;
   readonly #final: string;
+  readonly #whole: () => Promise<void>;
   #file: FileHandle | undefined;
 
-  constructor(incoming: string, final: string) {
+  constructor(incoming: string, final: string, whole: () => Promise<void>) {
     this.#incoming = incoming;
     this.#final = final;
+    this.#whole = whole;
   }
 
   async image(name: string): Promise<void> {
@@ -69,6 +85,7 @@ class FolderStream implements ImageStream {
     await this.#close();
     await rm(this.#final, { recursive: true, force: true });
     await rename(this.#incoming, this.#final);
+    await this.#whole();
   }
 
   async abort(): Promise<void> {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { SystemClock } from '../clock/index.ts';
+import { type Clock, SystemClock } from '../clock/index.ts';
 import {
   CoordinationRelay,
   CoordinationServer,
@@ -11,8 +11,11 @@ import {
   MemoryState,
   SqliteState,
 } from '../coordination/index.ts';
+import type { Log } from '../model/index.ts';
+import { type ArchiveOptions, NodeArchives } from './archive.ts';
 import { createLog, type LogFormat, type LogLevel } from './log.ts';
 import type { Running } from './role.ts';
+import { StreamedArchive } from './streamed-archive.ts';
 
 export interface CoordinatorRoleOptions {
   server: CoordinationServerOptions;
@@ -21,6 +24,8 @@ export interface CoordinatorRoleOptions {
   state?: string;
   /** Folder for images that members stream; absent: they are not taken. */
   images?: string;
+  /** Where they are copied to besides, in archives. Default: nowhere. */
+  archives?: ArchiveOptions & { store: string };
   logLevel?: LogLevel;
   logFormat?: LogFormat;
 }
@@ -32,7 +37,15 @@ export async function startCoordinator(options: CoordinatorRoleOptions): Promise
   if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const state = file === undefined ? new MemoryState() : new SqliteState(file);
   const coordinator = new Coordinator({ ...parts, state }, options.coordinator);
-  const images = options.images === undefined ? undefined : new ImageFolder(resolve(options.images));
+  const { images: folder, archives } = options;
+  const streamed =
+    folder === undefined || archives === undefined
+      ? undefined
+      : await streamedArchive(parts, resolve(folder), archives);
+  const images =
+    folder === undefined
+      ? undefined
+      : new ImageFolder(resolve(folder), (stream) => streamed?.add(stream) ?? Promise.resolve());
   const server = new CoordinationServer(
     { ...parts, coordinator, ...(images !== undefined && { images }) },
     options.server,
@@ -43,7 +56,26 @@ export async function startCoordinator(options: CoordinatorRoleOptions): Promise
     port: server.port,
     stop: async () => {
       await server.stop();
+      await streamed?.stop();
       state.close();
+    },
+  };
+}
+
+async function streamedArchive(
+  parts: { clock: Clock; log: Log },
+  folder: string,
+  options: ArchiveOptions & { store: string },
+): Promise<{ add: StreamedArchive['add']; stop: () => Promise<void> }> {
+  const archives = await NodeArchives.from(parts, options);
+  const archive = await archives.open(options.store, []);
+  const streamed = new StreamedArchive({ ...parts, archive }, folder);
+  await streamed.start();
+  return {
+    add: (stream) => streamed.add(stream),
+    stop: async () => {
+      await streamed.stop();
+      await archives.close();
     },
   };
 }
