@@ -31,6 +31,7 @@ import { Dumper } from './dumper.ts';
 import { GroupVotes, groupOf } from './group-votes.ts';
 import type { Journal } from './journal.ts';
 import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';
+import { LocalCopies, type LocalCopiesOptions } from './local-copies.ts';
 import { type OpenedCheckpoint, Opener } from './opener.ts';
 import { RestoreBallot } from './restore-ballot.ts';
 import { Slots } from './slots.ts';
@@ -67,6 +68,8 @@ export interface AgentOptions {
   peers?: (nodeName: string) => string | undefined;
   /** Dumps at once. Default 2. */
   concurrency?: number;
+  /** Whether data leaves the node once a store has it. Default: it stays. */
+  localCopies?: Pick<LocalCopiesOptions, 'wipe' | 'waterMarks'>;
   /** How often everything is looked at although nothing was reported. Default 30 s. */
   resyncMilliseconds?: number;
 }
@@ -91,6 +94,7 @@ export class Agent {
   readonly #opener: Opener;
   readonly #keeper: Keeper;
   readonly #storer: Storer | undefined;
+  readonly #localCopies: LocalCopies | undefined;
   readonly #checkpoints: Reflector<PodCheckpoint>;
   readonly #groups: Reflector<PodGroupCheckpoint>;
   readonly #votes: GroupVotes;
@@ -136,6 +140,10 @@ export class Agent {
       const checkpoints = (): readonly PodCheckpoint[] => this.#checkpoints.items();
       const { archives } = parts;
       this.#storer = new Storer({ ...shared, archives, writer: this.#writer, checkpoints }, { nodeName, directory });
+      this.#localCopies = new LocalCopies(
+        { ...shared, archives, writer: this.#writer, checkpoints, pods: () => this.#pods.items() },
+        { nodeName, directory, ...options.localCopies },
+      );
     }
     this.#keeper = new Keeper({ ...shared, writer: this.#writer, storer: this.#storer }, { nodeName, directory });
     this.#ballot = new RestoreBallot({ ...parts, writer: this.#writer, votes });
@@ -203,6 +211,7 @@ export class Agent {
 
   /** Brings a checkpoint's data here and verifies it; see {@link Opener.open}. */
   open(pod: Pod, checkpointName: string, signal: AbortSignal): Promise<OpenedCheckpoint> {
+    this.#localCopies?.restoring(pod, checkpointName);
     return this.#opener.open(pod, checkpointName, signal);
   }
 
@@ -218,6 +227,7 @@ export class Agent {
       if (isApiError(error, 'NotFound')) return;
       throw error;
     }
+    this.#localCopies?.restored(pod);
     const known = isConditionTrue(checkpoint.status?.conditions, 'Restored');
     const facts = { podName: name, podUid: uid, nodeName: this.#nodeName, milliseconds };
     const written = await this.#writer.status(checkpoint, (current) => restored(current, facts, clock.now()), signal);
@@ -230,6 +240,7 @@ export class Agent {
 
   /** A pod is given up here before it ran again; see {@link RestoreBallot.failed}. */
   restoreFailed(pod: Pod, checkpointName: string, reason: string, signal: AbortSignal): Promise<void> {
+    this.#localCopies?.restored(pod);
     return this.#ballot.failed(pod, checkpointName, reason, signal);
   }
 
@@ -242,6 +253,7 @@ export class Agent {
       this.#listen(signal),
       this.#resync(signal),
       this.#marks.run(signal),
+      this.#localCopies?.run(signal),
     ]);
   }
 

@@ -2,7 +2,7 @@ import type { CheckpointArchive } from '../checkpoint/index.ts';
 import { FermataError, type PodCheckpoint } from '../model/index.ts';
 
 /** What an agent needs of a store of archives. */
-export type Archive = Pick<CheckpointArchive, 'url' | 'encrypts' | 'upload' | 'download' | 'remove'>;
+export type Archive = Pick<CheckpointArchive, 'url' | 'encrypts' | 'upload' | 'download' | 'holds' | 'remove'>;
 
 /** The stores that a node may use, with its keys. */
 export interface Archives {

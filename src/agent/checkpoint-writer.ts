@@ -43,6 +43,15 @@ export class CheckpointWriter {
     });
   }
 
+  /** Says that a store alone has the data; nothing is written of one that is in none. */
+  async onlyStored(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<PodCheckpoint | undefined> {
+    return this.#write(checkpoint, signal, ({ status }) => {
+      const { nodeLocal, store } = status?.checkpointLocation ?? {};
+      if (nodeLocal === undefined || store === undefined) return undefined;
+      return { patch: { status: { checkpointLocation: { nodeLocal: null } } }, subresource: 'status' };
+    });
+  }
+
   async addFinalizer(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<PodCheckpoint | undefined> {
     return this.#write(checkpoint, signal, (current) => {
       const finalizers = current.metadata.finalizers ?? [];

@@ -17,6 +17,9 @@ export interface AgentCounters {
   /** Checkpoints brought to a store and verified there, and the bytes sent for them. */
   stored: number;
   bytesStored: number;
+  /** Copies that went from the node because a store has them, and the bytes by which its disk was seen to have more room. */
+  copiesRemoved: number;
+  bytesFreed: number;
   released: number;
   removed: number;
 }
@@ -35,6 +38,8 @@ export function newCounters(): AgentCounters {
     fetches: 0,
     stored: 0,
     bytesStored: 0,
+    copiesRemoved: 0,
+    bytesFreed: 0,
     released: 0,
     removed: 0,
   };

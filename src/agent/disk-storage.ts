@@ -26,6 +26,11 @@ export const diskStorage: CheckpointStorage = {
     return bavail * bsize;
   },
 
+  async disk(directory) {
+    const { bavail, blocks, bsize } = await statfs(directory);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  },
+
   async folders(directory) {
     try {
       const entries = await readdir(directory, { withFileTypes: true });

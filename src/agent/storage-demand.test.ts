@@ -41,6 +41,7 @@ class ToldArchives implements Archives {
       encrypts: this.#encrypts || recipients.length > 0,
       upload: never,
       download: never,
+      holds: never,
       remove: never,
     };
   }

@@ -1,4 +1,4 @@
-import type { CheckpointFiles, MemoryFiles } from '../checkpoint/index.ts';
+import type { CheckpointFiles, Disk, MemoryFiles } from '../checkpoint/index.ts';
 
 /** Where one node keeps its checkpoints, and what an agent does with whole folders there. All paths are absolute. */
 export interface CheckpointStorage {
@@ -7,6 +7,8 @@ export interface CheckpointStorage {
   ensure(directory: string): Promise<void>;
   /** Bytes that can still be written to the disk that holds `directory` (which exists); undefined when there is no limit. */
   freeBytes(directory: string): Promise<number | undefined>;
+  /** The disk that holds `directory` (which exists); undefined when there is none. */
+  disk(directory: string): Promise<Disk | undefined>;
   /** Names of the folders right below `directory`; none when it does not exist. */
   folders(directory: string): Promise<string[]>;
   /** Copies a sealed checkpoint. It appears at `to` whole or not at all; what an earlier try left is replaced. */
@@ -40,6 +42,10 @@ export class MemoryStorage implements CheckpointStorage {
 
   async freeBytes(): Promise<number | undefined> {
     return this.limitBytes;
+  }
+
+  async disk(): Promise<Disk | undefined> {
+    return undefined;
   }
 
   async folders(directory: string): Promise<string[]> {

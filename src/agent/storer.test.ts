@@ -32,6 +32,10 @@ class ToldArchive implements Archive {
 
   async download(): Promise<void> {}
 
+  async holds(): Promise<boolean> {
+    return true;
+  }
+
   async remove({ archive }: { archive: string }): Promise<void> {
     this.removed.push(archive);
   }
@@ -121,6 +125,7 @@ test("what is not ready, or another node's, is left alone", async () => {
   await ground.clock.advance(0);
   assert.equal(ground.archive.uploads.length, 0);
   await ground.storer.stop();
+  assert.equal(ground.archive.uploads[1]?.directoryOf?.(one.metadata.uid), join('/c', folderOf(one)));
 });
 
 test('an upload that fails is told, holds up nobody, and is tried again later', async () => {

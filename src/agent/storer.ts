@@ -129,12 +129,14 @@ export class Storer {
     if (archive === undefined) return;
     const begin = clock.monotonic();
     const directory = join(this.#directory, folderOf(checkpoint));
+    const bases = this.#basesOf(checkpoint, archive.url);
     const result = await archive.upload({
       ...archiveOf(checkpoint),
       directory,
       createdAt: checkpoint.status?.completionTime ?? checkpoint.metadata.creationTimestamp,
       metadata: { checkpoint: keyOf(checkpoint), pod: checkpoint.spec.sourcePod.name },
-      basedOn: this.#basesOf(checkpoint, archive.url),
+      basedOn: [...bases.keys()],
+      directoryOf: (base) => bases.get(base),
       signal,
       onSkipped: (base, reason) =>
         log.info({ checkpoint: keyOf(checkpoint), base, reason }, 'archive not based on another'),
@@ -183,8 +185,8 @@ export class Storer {
     }
   }
 
-  /** Archives of the same workload in the same store, the newest first. */
-  #basesOf(checkpoint: PodCheckpoint, url: string): string[] {
+  /** Archives of the same workload in the same store, the newest first, and where this node would have their files. */
+  #basesOf(checkpoint: PodCheckpoint, url: string): Map<string, string> {
     const workload = workloadOfCheckpoint(checkpoint);
     const { namespace, uid } = checkpoint.metadata;
     const bases = this.#parts
@@ -199,6 +201,7 @@ export class Storer {
       );
     const timeOf = ({ status }: PodCheckpoint): string => status?.completionTime ?? '';
     bases.sort((one, other) => timeOf(other).localeCompare(timeOf(one)));
-    return bases.slice(0, BASE_CANDIDATES).map((base) => archiveOf(base).archive);
+    const likeliest = bases.slice(0, BASE_CANDIDATES);
+    return new Map(likeliest.map((base) => [archiveOf(base).archive, join(this.#directory, folderOf(base))]));
   }
 }

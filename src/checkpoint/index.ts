@@ -38,6 +38,14 @@ export { type ImportedContainer, importContainer, readPodIdentity } from './layo
 export { readTar, type TarEntry } from './layout/tar-reader.ts';
 export { type TarSource, tarBytes, writeTar } from './layout/tar-writer.ts';
 export {
+  checkWaterMarks,
+  type Disk,
+  expendableCopies,
+  type LocalCopy,
+  usedShare,
+  type WaterMarks,
+} from './local-copies.ts';
+export {
   type CheckpointMetadata,
   type ManifestOptions,
   readManifest,

@@ -24,6 +24,8 @@ const SHOWN: Readonly<Record<keyof AgentCounters, Shown>> = {
   fetches: { name: 'fetches_total', help: 'Checkpoints brought from elsewhere.' },
   stored: { name: 'stored_total', help: 'Checkpoints brought to a store and verified there.' },
   bytesStored: { name: 'stored_bytes_total', help: 'Bytes sent for them.' },
+  copiesRemoved: { name: 'local_copies_removed_total', help: 'Copies removed from the node because a store has them.' },
+  bytesFreed: { name: 'local_copies_freed_bytes_total', help: 'Room that the disk was seen to gain by that.' },
   released: { name: 'released_total', help: 'Victims whose resources were seen free.' },
   removed: { name: 'removed_total', help: 'Checkpoints whose data was removed.' },
 };

@@ -201,3 +201,28 @@ test('an archive that is removed again, or stored again after that, takes nothin
     [],
   );
 });
+
+test('a store holds an archive as long as manifest, key file and every segment are what they were', async () => {
+  using ground = new ArchiveGround();
+  const store = new MemoryStore();
+  const directory = ground.directory('source', FILES);
+  const { digest } = await ground.upload(store, directory, 'one');
+  const archive = new CheckpointArchive({ store, clock: new SystemClock(), keys: ground.keys });
+  const { signal } = new AbortController();
+  const name = { tenant: 'team-a', archive: 'one' };
+  assert.equal(await archive.holds({ ...name, digest }, signal), true);
+  assert.equal(await archive.holds({ ...name, digest: `sha256:${'0'.repeat(64)}` }, signal), false);
+  assert.equal(await archive.holds({ tenant: 'team-a', archive: 'two', digest }, signal), false);
+  for (const key of await blobsOf(store)) {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of store.get(key)) pieces.push(piece);
+    await store.delete(key);
+    assert.equal(await archive.holds({ ...name, digest }, signal), false, `without ${key}`);
+    if (key.includes('/segments/')) {
+      await store.put(key, Buffer.concat(pieces).subarray(1));
+      assert.equal(await archive.holds({ ...name, digest }, signal), false, `with ${key} cut`);
+    }
+    await store.put(key, Buffer.concat(pieces));
+  }
+  assert.equal(await archive.holds({ ...name, digest }, signal), true);
+});

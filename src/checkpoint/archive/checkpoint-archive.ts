@@ -3,6 +3,7 @@ import type { BlobStore } from '../stores/blob-store.ts';
 import type { ArchiveKeys } from './archive-keys.ts';
 import { discardUpload, removeArchive } from './discard.ts';
 import { type DownloadRequest, downloadArchive } from './download.ts';
+import { isHeld } from './held.ts';
 import type { ArchiveName } from './names.ts';
 import { type StoredArchive, type UploadRequest, uploadArchive } from './upload.ts';
 
@@ -28,6 +29,12 @@ export class CheckpointArchive {
   /** See {@link downloadArchive}. */
   download(request: DownloadRequest): Promise<void> {
     return downloadArchive(this.#parts, request);
+  }
+
+  /** See {@link isHeld}. */
+  holds(name: ArchiveName & { digest: string }, signal: AbortSignal): Promise<boolean> {
+    const { store, keys } = this.#parts;
+    return isHeld(store, keys, name, signal);
   }
 
   /** Whether it was there whole or an upload of it was cut off: it is there no more. Absent is fine. */
