@@ -20,6 +20,11 @@ export interface EngineOptions {
   /** Of pods that found no node; default 1 s doubling to 10 s. */
   backoff?: Backoff;
   /**
+   * After this long a pod is tried again though no event spoke for it (kube-scheduler's
+   * `--pod-max-in-unschedulable-pods-duration`); default 5 minutes. Infinity where no event can be missed.
+   */
+  flushMilliseconds?: number;
+  /**
    * How many verdicts about nodes, one per node and shape of pod, are kept from pod to pod; default 500,000, some 70 bytes
    * each. 0: every plugin is asked about every node for every pod, which leads to the same decisions, slower.
    */

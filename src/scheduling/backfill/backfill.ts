@@ -1,4 +1,4 @@
-import { formatDuration, PODS, podGroupOf, VACATE_BY_ANNOTATION } from '../../model/index.ts';
+import { PODS, podGroupOf, VACATE_BY_ANNOTATION } from '../../model/index.ts';
 import type { Cycle } from '../framework/cycle.ts';
 import { StateKey } from '../framework/cycle.ts';
 import type {
@@ -18,11 +18,13 @@ import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
 import type { BackfillDependencies, BackfillOptions } from './backfill-dependencies.ts';
-import { durationOf, expectedEndOf, STARTUP_MS } from './expected-end.ts';
+import { durationOf, STARTUP_MS } from './expected-end.ts';
 import { GangPlacing, type GangPlacingWays } from './gang-placing.ts';
 import { interruptGuests, SOON_MS } from './guest-interruption.ts';
-import { NodeTimeline, type Occupancy } from './node-timeline.ts';
-import { ownerOf, type Reservation, Reservations } from './reservations.ts';
+import { NodeTimeline } from './node-timeline.ts';
+import { Occupants } from './occupants.ts';
+import { ownerOf, promised, type Reservation, Reservations } from './reservations.ts';
+import { Unpromised } from './unpromised.ts';
 import { Vacating } from './vacating.ts';
 
 /** The promises on each node, and who is taken away or added to try something out. */
@@ -47,16 +49,20 @@ export class Backfill
   readonly name = 'Backfill';
   readonly hints = {
     NodeChanged: () => true,
-    RoomFreed: () => true,
-    PlacedPodChanged: () => true,
+    RoomFreed: (pod: PodInfo, { node }: { node: NodeInfo }) => this.#mayConcern(pod, node),
+    PlacedPodChanged: (pod: PodInfo, event: { pod: PodInfo }) => {
+      const node = this.#dependencies.cluster.node(event.pod.nodeName ?? '');
+      return node !== undefined && this.#mayConcern(pod, node);
+    },
   };
-  readonly hintsRead = 'template';
   readonly #dependencies: BackfillDependencies;
   readonly #interruptible: boolean;
   readonly #reservations: Reservations;
   readonly #vacating: Vacating;
-  /** By UID, for pods that have not begun yet. */
-  readonly #placedAt = new Map<string, number>();
+  readonly #occupants: Occupants;
+  readonly #unpromised: Unpromised;
+  /** Those for which no start is known on any node. */
+  readonly #withoutStart = new WeakSet<QueuedPod>();
   /** Who was kept away by a promise, and wants to know when it falls. */
   readonly #keptAway = new Set<string>();
   readonly #toWake = new Set<string>();
@@ -66,7 +72,9 @@ export class Backfill
     this.#dependencies = dependencies;
     this.#interruptible = options.interruptible ?? true;
     this.#vacating = new Vacating(dependencies, options.dumpSafety ?? DEFAULT_DUMP_SAFETY);
+    this.#occupants = new Occupants(this.#vacating);
     this.#reservations = new Reservations(options.reservations ?? 1, dependencies.less);
+    this.#unpromised = new Unpromised(dependencies.less);
   }
 
   preFilter(cycle: Cycle): 'skip' | undefined {
@@ -105,8 +113,9 @@ export class Backfill
     const { uid } = cycle.pod;
     const admission = this.#admissionOf(cycle, node);
     if (typeof admission === 'number') this.#vacating.mark(uid, admission);
-    this.#placedAt.set(uid, cycle.now);
+    this.#occupants.placed(uid, cycle.now);
     this.#keptAway.delete(uid);
+    this.#unpromised.delete(uid);
     this.withdraw(ownerOf(cycle.pod), cycle.now);
     return undefined;
   }
@@ -114,10 +123,28 @@ export class Backfill
   /** Takes back what was promised to the pod, or to its gang. */
   withdraw(owner: string, now: number): void {
     if (this.#reservations.delete(owner) !== undefined) this.#wakeKeptAway(now);
+    this.#offerPromise(now);
+  }
+
+  /** Where there are promises to be had, the first that went without one has its turn, still in this pass. */
+  #offerPromise(now: number): void {
+    if (!this.#reservations.hasRoom) return;
+    const first = this.#unpromised.takeFirst((pod) => this.#dependencies.entryOf(pod.info.uid) === pod);
+    if (first !== undefined) this.#dependencies.activate(first.info.uid, now);
+  }
+
+  /** Whether what changed on the node may change what the pod was promised, or what keeps it away from there. */
+  #mayConcern(pod: PodInfo, node: NodeInfo): boolean {
+    if (this.#reservations.isOn(node)) return true;
+    const owner = ownerOf(pod);
+    const own = this.#reservations.of(owner);
+    const entry = this.#dependencies.entryOf(pod.uid);
+    if (own === undefined && (entry === undefined || !this.#withoutStart.has(entry))) return false;
+    return owner !== pod.uid || this.#occupants.mightStartBy(pod, node, own?.[0]?.at ?? Infinity);
   }
 
   unreserve({ uid }: PodInfo): void {
-    this.#placedAt.delete(uid);
+    this.#occupants.forget(uid);
     this.#vacating.unmark(uid);
   }
 
@@ -143,7 +170,8 @@ export class Backfill
     const { pod, now } = cycle;
     const none: Remedy = { type: 'None', message: '' };
     const entry = this.#dependencies.entryOf(pod.uid);
-    if (entry === undefined || podGroupOf(pod.pod) !== undefined || !this.#reservations.admits(entry)) return none;
+    if (entry === undefined || podGroupOf(pod.pod) !== undefined || !this.#admits(entry)) return none;
+    this.#withoutStart.delete(entry);
     const [known] = this.#reservations.delete(pod.uid) ?? [];
     // What it was promised holds, or gets better, at nobody's cost; if it cannot be kept, those behind it make way.
     const kept =
@@ -155,18 +183,19 @@ export class Backfill
         ? kept
         : this.#earliestStart(cycle, impasse, entry, this.#reservations.aheadOf(entry));
     if (found === undefined) {
+      this.#withoutStart.add(entry);
       if (known !== undefined) this.#wakeKeptAway(now);
-      return none;
+      this.#offerPromise(now);
+      return { ...none, plugins: [this.name] };
     }
     const respected = found === kept ? 'all' : 'ahead';
     const vacated = this.#guestsOf(cycle, impasse, found);
     this.#put([found], { respected, now });
     if (vacated.type === 'Interrupt') return vacated;
     if (known !== undefined && (known.node !== found.node || known.at < found.at)) this.#wakeKeptAway(now);
-    const seconds = Math.ceil((found.at - now) / 1_000);
     return {
       type: 'None',
-      message: `backfill: node ${found.node.name} is reserved for it in ${formatDuration(seconds * 1_000)}, by the walltimes of the pods there.`,
+      message: promised(`node ${found.node.name}`, found.at - now),
       retryAt: Math.min(found.at, vacated.at),
       // Who ends early, or goes on for longer, changes when it can start.
       plugins: [this.name],
@@ -183,12 +212,12 @@ export class Backfill
     ways: GangPlacingWays,
   ): { message: string; retryAt: number } | undefined {
     const [first] = members;
-    if (first === undefined || !this.#reservations.admits(first)) return undefined;
+    if (first === undefined || !this.#admits(first)) return undefined;
     const [known] = this.#reservations.delete(ownerOf(first.info)) ?? [];
     const placing = new GangPlacing({
       cluster: this.#dependencies.cluster,
       frameworkOf: this.#dependencies.frameworkOf,
-      endOf: (pod) => this.#endFor(pod, ways.now, first),
+      endOf: (pod) => this.#occupants.endFor(pod, ways.now, first),
       except: this,
     });
     const earliest = (respected: readonly Reservation[]) => placing.earliest(members, needed, { ...ways, respected });
@@ -197,16 +226,20 @@ export class Backfill
       kept !== undefined && kept[0].at <= (known?.at ?? 0) ? kept : earliest(this.#reservations.aheadOf(first));
     if (found === undefined) {
       if (known !== undefined) this.#wakeKeptAway(ways.now);
+      this.#offerPromise(ways.now);
       return undefined;
     }
     this.#put(found, { respected: found === kept ? 'all' : 'ahead', now: ways.now });
     if (known !== undefined) this.#wakeKeptAway(ways.now);
     const nodes = [...new Set(found.map(({ node }) => node.name))].join(', ');
-    const seconds = Math.ceil((found[0].at - ways.now) / 1_000);
-    return {
-      message: `backfill: room on node(s) ${nodes} is reserved for it in ${formatDuration(seconds * 1_000)}, by the walltimes of the pods there.`,
-      retryAt: found[0].at,
-    };
+    return { message: promised(`room on node(s) ${nodes}`, found[0].at - ways.now), retryAt: found[0].at };
+  }
+
+  #admits(pod: QueuedPod): boolean {
+    const admitted = this.#reservations.admits(pod);
+    if (admitted) this.#unpromised.delete(pod.info.uid);
+    else this.#unpromised.add(pod);
+    return admitted;
   }
 
   /**
@@ -223,6 +256,7 @@ export class Backfill
       this.#reservations.delete(ownerOf(holder.info));
       this.#wake(holder.info.uid, now);
     }
+    this.#offerPromise(now);
   }
 
   /** The first start on any node that known ends allow, and the promises in `respected`. */
@@ -239,7 +273,8 @@ export class Backfill
       const node = nodes[index];
       const rejection = rejections[index];
       if (node === undefined || (rejection?.resolvable !== true && rejection?.plugin !== this.name)) continue;
-      const occupancies = this.#occupanciesOf(node, now, { exceptUID: pod.uid, forEntry: entry });
+      if (!this.#occupants.mightStartBy(pod, node, best?.at ?? Infinity)) continue; // speed
+      const occupancies = this.#occupants.of(node, now, { exceptUID: pod.uid, forEntry: entry });
       for (const { node: reserved, holder, at, until } of respected) {
         if (reserved === node) occupancies.push({ requests: holder.info.requests, from: at, until });
       }
@@ -261,7 +296,7 @@ export class Backfill
   #fitsOnceEnded(cycle: Cycle, { node, at, holder }: Reservation, filters: readonly FilterPlugin[]): boolean {
     const trial = this.#trial(cycle, node, filters);
     try {
-      for (const pod of node.pods.values()) if (this.#endFor(pod, cycle.now, holder) <= at) trial.remove(pod);
+      for (const pod of node.pods.values()) if (this.#occupants.endFor(pod, cycle.now, holder) <= at) trial.remove(pod);
       return trial.rejection() === undefined;
     } finally {
       trial.restore();
@@ -282,17 +317,11 @@ export class Backfill
         node,
         at,
         now,
-        guests: [...node.pods.values()].filter((guest) => this.#isGuestOf(guest, holder)),
-        endOf: (other) => this.#endFor(other, now),
+        guests: [...node.pods.values()].filter((guest) => this.#occupants.isGuestOf(guest, holder)),
+        endOf: (other) => this.#occupants.endFor(other, now),
         trial: this.#trial(cycle, node, filters),
       },
     );
-  }
-
-  /** Whether `guest` runs ahead of the pod on condition that it makes way for it. */
-  #isGuestOf(guest: PodInfo, { info, firstEnqueuedAt }: QueuedPod): boolean {
-    if (this.#vacating.deadlineOf(guest) === undefined || guest.priority > info.priority) return false;
-    return guest.priority < info.priority || firstEnqueuedAt <= (guest.firstEnqueuedAt ?? guest.createdAt ?? Infinity);
   }
 
   /** Whether the pod may be started on the node now: `refused`, or the time by which it must be away, or for good. */
@@ -301,7 +330,7 @@ export class Backfill
     const ahead = constraint?.ahead.get(node.name);
     if (constraint === undefined || ahead === undefined) return 'for good';
     const { pod, now } = cycle;
-    const occupancies = this.#occupanciesOf(node, now, { exceptUID: pod.uid, constraint });
+    const occupancies = this.#occupants.of(node, now, { exceptUID: pod.uid, tried: constraint });
     for (const { holder, at, until } of ahead) {
       // Once victims go for it, its room is promised as from now.
       if (constraint.added.has(holder.info.uid)) continue;
@@ -322,39 +351,6 @@ export class Backfill
       return this.#vacating.canBeAwayBy(pod, by, { node, others, now }) ? by : 'refused';
     }
     return 'refused';
-  }
-
-  /** Who has the room of the node until when, with what the cycle tries out. */
-  #occupanciesOf(
-    node: NodeInfo,
-    now: number,
-    { exceptUID, constraint, forEntry }: { exceptUID: string; constraint?: Constraint; forEntry?: QueuedPod },
-  ): Occupancy[] {
-    const occupancies: Occupancy[] = [];
-    const take = (pod: PodInfo, until: number): void =>
-      void occupancies.push({ requests: pod.requests, from: -Infinity, until });
-    for (const pod of node.pods.values()) {
-      if (pod.uid === exceptUID || constraint?.removed.has(pod.uid) === true) continue;
-      take(pod, this.#endFor(pod, now, forEntry));
-    }
-    for (const { pod, node: at } of constraint?.added.values() ?? []) if (at === node) take(pod, Infinity);
-    if (constraint !== undefined) return occupancies;
-    for (const pod of node.nominated) {
-      if (pod.uid !== exceptUID && !node.pods.has(pod.uid)) take(pod, now + STARTUP_MS + durationOf(pod));
-    }
-    return occupancies;
-  }
-
-  /**
-   * When the pod gives its room back: by itself, or because it was let in until then only. For `waiting`, if given, those that
-   * are to make way for it count as good as gone: they are made to go as soon as nothing else keeps it from starting.
-   */
-  #endFor(pod: PodInfo, now: number, waiting?: QueuedPod): number {
-    const end = expectedEndOf(pod, now, this.#placedAt.get(pod.uid));
-    const by = this.#vacating.deadlineOf(pod);
-    if (by === undefined) return end;
-    if (waiting === undefined) return by > now ? Math.min(end, by) : end;
-    return this.#isGuestOf(pod, waiting) ? Math.min(end, now + SOON_MS) : end;
   }
 
   /**
@@ -389,7 +385,9 @@ export class Backfill
       if (isGone) this.#wake(uid, now);
       dropped = true;
     }
-    if (dropped) this.#wakeKeptAway(now);
+    if (!dropped) return;
+    this.#wakeKeptAway(now);
+    this.#offerPromise(now);
   }
 
   #wakeKeptAway(now: number): void {

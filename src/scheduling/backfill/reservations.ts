@@ -1,4 +1,4 @@
-import { podGroupOf } from '../../model/index.ts';
+import { formatDuration, podGroupOf } from '../../model/index.ts';
 import type { QueuedPod } from '../framework/phases.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
@@ -16,6 +16,12 @@ export interface Reservation {
 /** Whose promise it is: the pod's own, or its gang's, all of which start together. */
 export function ownerOf({ pod, uid }: PodInfo): string {
   return podGroupOf(pod) ?? uid;
+}
+
+/** What whoever waits is told of its promise. */
+export function promised(what: string, inMilliseconds: number): string {
+  const duration = formatDuration(Math.ceil(inMilliseconds / 1_000) * 1_000);
+  return `backfill: ${what} is reserved for it in ${duration}, by the walltimes of the pods there.`;
 }
 
 /**
@@ -37,6 +43,20 @@ export class Reservations {
 
   get size(): number {
     return this.#byOwner.size;
+  }
+
+  /** Whether there are fewer than allowed. */
+  get hasRoom(): boolean {
+    return this.#byOwner.size < this.#most;
+  }
+
+  of(owner: string): readonly Reservation[] | undefined {
+    return this.#byOwner.get(owner);
+  }
+
+  isOn(node: NodeInfo): boolean {
+    for (const reservation of this.all()) if (reservation.node === node) return true;
+    return false;
   }
 
   delete(owner: string): readonly Reservation[] | undefined {
@@ -88,14 +108,14 @@ export class Reservations {
   /** Whether the pod may have one: there are fewer than allowed, or one of them is held by somebody behind it. */
   admits(pod: QueuedPod): boolean {
     const owner = ownerOf(pod.info);
-    return this.#byOwner.has(owner) || this.#byOwner.size < this.#most || this.#lastBehind(pod) !== undefined;
+    return this.#byOwner.has(owner) || this.hasRoom || this.#lastBehind(pod) !== undefined;
   }
 
   /** Takes the reservations of one owner in; returns those that had to go for them. */
   put(reservations: readonly [Reservation, ...Reservation[]]): readonly Reservation[] {
     const [{ holder }] = reservations;
     this.#byOwner.delete(ownerOf(holder.info));
-    const outranked = this.#byOwner.size < this.#most ? undefined : this.#lastBehind(holder);
+    const outranked = this.hasRoom ? undefined : this.#lastBehind(holder);
     const gone = outranked === undefined ? undefined : this.delete(ownerOf(outranked.info));
     this.#byOwner.set(ownerOf(holder.info), reservations);
     return gone ?? [];

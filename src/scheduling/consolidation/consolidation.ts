@@ -141,7 +141,8 @@ export class Consolidation implements PreFilterPlugin, FilterPlugin, PostFilterP
     const { costs, modeOf } = this.#dependencies;
     const { pod } = cycle;
     const none: Remedy = { type: 'None', message: '', plugins: [this.name] };
-    if (podGroupOf(pod.pod) !== undefined || modeOf(pod) === 'Never') return none;
+    // Nobody is moved for it, wherever room becomes free.
+    if (podGroupOf(pod.pod) !== undefined || modeOf(pod) === 'Never') return { type: 'None', message: '' };
     let best: Moves | undefined;
     for (const node of this.#promising(impasse)) {
       const moves = this.#movesFrom(cycle, impasse, node);

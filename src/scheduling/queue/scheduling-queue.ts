@@ -17,6 +17,8 @@ export interface QueueRules {
 export interface QueueOptions {
   /** Default: 1 s doubling to 10 s. */
   readonly backoff?: Backoff | undefined;
+  /** After this long a pod is tried again though no event spoke for it; default 5 minutes, Infinity: never. */
+  readonly flushMilliseconds?: number | undefined;
 }
 
 export interface QueueLengths {
@@ -45,14 +47,19 @@ export class SchedulingQueue {
   readonly #awaiting: AwaitingPods;
   readonly #inFlight = new InFlightEvents();
   readonly #backoff: Backoff;
+  readonly #flushMilliseconds: number;
   #sequence = 0;
 
   constructor(
     rules: QueueRules,
-    { backoff = { initialMilliseconds: INITIAL_BACKOFF_MS, maxMilliseconds: MAX_BACKOFF_MS } }: QueueOptions = {},
+    {
+      backoff = { initialMilliseconds: INITIAL_BACKOFF_MS, maxMilliseconds: MAX_BACKOFF_MS },
+      flushMilliseconds = UNSCHEDULABLE_FLUSH_MS,
+    }: QueueOptions = {},
   ) {
     this.#rules = rules;
     this.#backoff = backoff;
+    this.#flushMilliseconds = flushMilliseconds;
     this.#awaiting = new AwaitingPods(rules.plugins);
     this.#active = new Heap<QueueEntry>(
       (one, other) => rules.less(one, other),
@@ -161,7 +168,7 @@ export class SchedulingQueue {
     this.#leave(entry);
     entry.state = 'unschedulable';
     entry.rejectedBy = plugins;
-    entry.dueAt = Math.min(dueAt, now + UNSCHEDULABLE_FLUSH_MS);
+    entry.dueAt = Math.min(dueAt, now + this.#flushMilliseconds);
     this.#timed.push(entry);
     this.#awaiting.add(entry);
   }

@@ -71,6 +71,8 @@ export class FermataPolicy implements WorldPolicy {
       profile: profileFor(options.capabilities, world.isPool),
       // Whoever an event may help is looked at in that very instant, as the other policies do.
       backoff: { initialMilliseconds: 0, maxMilliseconds: 0 },
+      // A safety net against events that were missed: here none are, and what waits is tried by the thousand.
+      flushMilliseconds: Infinity,
     });
     this.#nodeIndex = new Map(world.nodes.map(({ name }, index) => [name, index]));
     for (const node of world.nodes) this.#tell({ type: 'NodeChanged', node: nodeObject(node) });

@@ -1,0 +1,101 @@
+import type { QueuedPod } from '../framework/phases.ts';
+import type { NodeInfo } from '../snapshot/node-info.ts';
+import type { PodInfo } from '../snapshot/pod-info.ts';
+import { durationOf, expectedEndOf, STARTUP_MS } from './expected-end.ts';
+import { SOON_MS } from './guest-interruption.ts';
+import type { Occupancy } from './node-timeline.ts';
+import type { Vacating } from './vacating.ts';
+
+/** Who is taken away or added, to try something out. */
+export interface TriedOut {
+  readonly removed: ReadonlySet<string>;
+  readonly added: ReadonlyMap<string, { readonly pod: PodInfo; readonly node: NodeInfo }>;
+}
+
+/** Who has room on nodes, and until when. */
+export class Occupants {
+  readonly #vacating: Vacating;
+  /** By UID, for pods that have not begun yet. */
+  readonly #placedAt = new Map<string, number>();
+
+  constructor(vacating: Vacating) {
+    this.#vacating = vacating;
+  }
+
+  placed(podUID: string, now: number): void {
+    this.#placedAt.set(podUID, now);
+  }
+
+  forget(podUID: string): void {
+    this.#placedAt.delete(podUID);
+  }
+
+  /** Who has the room of the node until when, with what a cycle tries out. */
+  of(
+    node: NodeInfo,
+    now: number,
+    { exceptUID, tried, forEntry }: { exceptUID: string; tried?: TriedOut; forEntry?: QueuedPod },
+  ): Occupancy[] {
+    const occupancies: Occupancy[] = [];
+    const take = (pod: PodInfo, until: number): void =>
+      void occupancies.push({ requests: pod.requests, from: -Infinity, until });
+    for (const pod of node.pods.values()) {
+      if (pod.uid === exceptUID || tried?.removed.has(pod.uid) === true) continue;
+      take(pod, this.endFor(pod, now, forEntry));
+    }
+    for (const { pod, node: at } of tried?.added.values() ?? []) if (at === node) take(pod, Infinity);
+    if (tried !== undefined) return occupancies;
+    for (const pod of node.nominated) {
+      if (pod.uid !== exceptUID && !node.pods.has(pod.uid)) take(pod, now + STARTUP_MS + durationOf(pod));
+    }
+    return occupancies;
+  }
+
+  /**
+   * When the pod gives its room back: by itself, or because it was let in until then only. For `waiting`, if given, those that
+   * are to make way for it count as good as gone: they are made to go as soon as nothing else keeps it from starting.
+   */
+  endFor(pod: PodInfo, now: number, waiting?: QueuedPod): number {
+    const end = expectedEndOf(pod, now, this.#placedAt.get(pod.uid));
+    const by = this.#vacating.deadlineOf(pod);
+    if (by === undefined) return end;
+    if (waiting === undefined) return by > now ? Math.min(end, by) : end;
+    return this.isGuestOf(pod, waiting) ? Math.min(end, now + SOON_MS) : end;
+  }
+
+  /** Whether `guest` runs ahead of the pod on condition that it makes way for it. */
+  isGuestOf(guest: PodInfo, { info, firstEnqueuedAt }: QueuedPod): boolean {
+    if (this.#vacating.deadlineOf(guest) === undefined || guest.priority > info.priority) return false;
+    return guest.priority < info.priority || firstEnqueuedAt <= (guest.firstEnqueuedAt ?? guest.createdAt ?? Infinity);
+  }
+
+  /**
+   * Whether the pod might start on the node at `by` at the latest (Infinity: ever), by known ends alone. False is certain at any
+   * time; a rough look that spares a timeline.
+   */
+  mightStartBy({ requests, uid }: PodInfo, node: NodeInfo, by: number): boolean {
+    for (let index = 0; index < requests.length; index++) {
+      const asked = requests[index] ?? 0;
+      if (asked <= 0) continue;
+      let left = (node.allocatable[index] ?? 0) - asked;
+      if (left < 0) return false;
+      if ((node.requested[index] ?? 0) <= left) continue;
+      for (const pod of node.pods.values()) {
+        const taken = pod.requests[index] ?? 0;
+        if (taken > 0 && pod.uid !== uid && this.#staysBeyond(pod, by)) left -= taken;
+        if (left < 0) return false;
+      }
+    }
+    return true;
+  }
+
+  #staysBeyond(pod: PodInfo, by: number): boolean {
+    const placedAt = this.#placedAt.get(pod.uid);
+    const end = pod.running
+      ? (pod.endsAt ?? Infinity)
+      : placedAt === undefined
+        ? -Infinity
+        : placedAt + STARTUP_MS + durationOf(pod);
+    return (end > by || end === Infinity) && this.#vacating.deadlineOf(pod) === undefined;
+  }
+}
