@@ -114,6 +114,7 @@ test('a ready checkpoint of this node is stored once, the next one based on it',
     ground.archive.uploads.map(({ basedOn }) => basedOn),
     [[], [one.metadata.uid]],
   );
+  assert.equal(ground.archive.uploads[1]?.directoryOf?.(one.metadata.uid), join('/c', folderOf(one)));
   assert.deepEqual([ground.counters.stored, ground.counters.bytesStored], [2, 120]);
   await ground.storer.stop();
 });
@@ -125,7 +126,6 @@ test("what is not ready, or another node's, is left alone", async () => {
   await ground.clock.advance(0);
   assert.equal(ground.archive.uploads.length, 0);
   await ground.storer.stop();
-  assert.equal(ground.archive.uploads[1]?.directoryOf?.(one.metadata.uid), join('/c', folderOf(one)));
 });
 
 test('an upload that fails is told, holds up nobody, and is tried again later', async () => {
