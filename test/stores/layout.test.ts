@@ -20,6 +20,7 @@ import {
 } from '../../src/checkpoint/index.ts';
 import { DEMO_IMAGE, type PodmanRuntime } from '../../src/runtime/index.ts';
 import { begin, counter, missingParts, PodmanGround, steps, until } from '../podman-ground.ts';
+import { newerDebianProgram } from './newer-debian-program.ts';
 import { RegistryServer } from './registry-server.ts';
 
 const missing = await missingParts();
@@ -70,6 +71,39 @@ describe("the layout of other tools' archives", { skip: missing ?? false }, () =
     } finally {
       await podman('rm', '-f', '-t', '0', id);
     }
+  });
+
+  test('checkpointctl shows what was exported, and sees the processes, files, mounts and statistics that Fermata sees', async () => {
+    const tar = join(ground.folder, 'for-checkpointctl.tar');
+    await exportTo(tar);
+    const [program = '', ...words] = await newerDebianProgram('checkpointctl');
+    const checkpointctl = async (...args: string[]): Promise<string> =>
+      (await promisify(execFile)(program, [...words, ...args], { maxBuffer: 64 << 20 })).stdout;
+    assert.match(await checkpointctl('show', tar), new RegExp(`\\| main +\\| ${DEMO_IMAGE} `));
+    const [theirs] = JSON.parse(await checkpointctl('inspect', '--all', '--format', 'json', tar));
+    const ours = await inspectContainer(join(checkpoint, 'main'));
+    const [process] = ours.processes;
+    assert.ok(process && ours.statistics && ours.processes.length === 1);
+    assert.deepEqual([theirs.process_tree.pid, theirs.process_tree.command], [process.pid, process.name]);
+    const { freezing_time, frozen_time, memdump_time, memwrite_time, pages_written } = theirs.statistics;
+    const { freezingMicroseconds, frozenMicroseconds, memdumpMicroseconds, memwriteMicroseconds } = ours.statistics;
+    assert.deepEqual(
+      [freezing_time, frozen_time, memdump_time, memwrite_time, pages_written],
+      [
+        freezingMicroseconds,
+        frozenMicroseconds,
+        memdumpMicroseconds,
+        memwriteMicroseconds,
+        ours.statistics.pagesWritten,
+      ],
+    );
+    const files = theirs.file_descriptors[0].open_files as { type: string; fd: string; path: string }[];
+    assert.deepEqual(
+      process.openFiles.map(({ kind, descriptor, name }) => [`${kind} ${descriptor}`, name.replace('pipe:', 'pipe')]),
+      files.filter(({ type }) => type !== '').map(({ fd, path }) => [fd, path]),
+    );
+    const mounted = new Set(ours.mounts.map(({ mountPoint }) => mountPoint));
+    for (const { destination } of theirs.mounts) assert.ok(mounted.has(destination), destination);
   });
 
   test("an archive of podman's export is taken in, and what is exported of it podman restores", async () => {
