@@ -29,7 +29,9 @@ async function stored(url: string): Promise<Record<string, Record<string, string
     for (const name of readdirSync(join(url, tenant, 'archives'))) {
       const directory = join(mkdtempSync(join(folder, 'out-')), 'archive');
       await archive.download({ tenant, archive: name, directory, signal: new AbortController().signal });
-      const images = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      const images = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(({ name }) =>
+        name.endsWith('.img'),
+      );
       const contents = images.map(({ parentPath, name: image }) => {
         const path = join(parentPath, image);
         return [path.slice(directory.length + 1), readFileSync(path, 'utf8')];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Archive } from '../agent/index.ts';
 import { type Clock, rfc3339 } from '../clock/index.ts';
@@ -57,6 +57,10 @@ export class StreamedArchive {
     const images = join(draft, member, 'checkpoint');
     await mkdir(images, { recursive: true, mode: 0o700 });
     for (const name of await readdir(directory)) await link(join(directory, name), join(images, name));
+    // What commands read of a container; these processes are none, so there is nothing more to say.
+    const configuration = { id, name: id, checkpointedTime: rfc3339(this.#parts.clock.now()) };
+    await writeFile(join(draft, member, 'config.dump'), JSON.stringify(configuration), { mode: 0o600 });
+    await writeFile(join(draft, member, 'spec.dump'), '{}', { mode: 0o600 });
     await rename(draft, join(this.#queue, tenant, archive));
     this.#enqueue({ tenant, archive });
   }
