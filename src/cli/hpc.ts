@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
+import { registerHpcWebhook } from './hpc-webhook.ts';
 import { type OutputFormat, outputOption } from './output.ts';
 
 /** How a site is reached. */
 export interface SiteFlags {
-  scheduler?: 'slurm' | 'gridengine';
+  scheduler?: 'slurm' | 'gridengine' | 'pbs';
   host?: string;
   sshConfig?: string;
   directory?: string;
@@ -55,7 +56,7 @@ export function register(program: Command): void {
         'Exit status: the job’s own, 128 + n for a signal, 124 time limit, 220 out of memory, 221 node failure, 222 preempted,\n' +
         '223 cancelled there, 224 refused by the site, 225 lost.',
     )
-    .argument('[script]', 'local file with the job, #SBATCH or #$ lines and all')
+    .argument('[script]', 'local file with the job, #SBATCH, #PBS or #$ lines and all')
     .argument('[arguments...]', 'its arguments; or after --: a command to run in place of a script')
     .option('--name <name>', 'name in the batch system (default: that of the script)')
     .option('--identity <text>', 'same text, same job: a second run takes up the job of the first')
@@ -71,7 +72,7 @@ export function register(program: Command): void {
     .option('--reservation <name>', 'reservation')
     .option('--parallel-environment <name>', 'Grid Engine: needed for more than one slot')
     .option('--array <indices>', 'an array of jobs: 1-100, 1-9:2')
-    .option('--dependency <list>', 'afterok:123 for Slurm, job ids for Grid Engine')
+    .option('--dependency <list>', 'afterok:123 for Slurm and PBS, job ids for Grid Engine')
     .option('--chdir <folder>', 'working directory there (default: the home directory)')
     .option('--env <name=value>', 'environment variable; may be repeated', collect, [])
     .option('--module <name>', 'environment module to load; may be repeated', collect, [])
@@ -131,12 +132,17 @@ export function register(program: Command): void {
       const { collectHpcGarbage } = await import('./hpc-gc.ts');
       await collectHpcGarbage(flags);
     });
+  registerHpcWebhook(hpc);
 }
 
 function site(command: Command): Command {
   return command
     .addOption(
-      new Option('--scheduler <name>', 'batch system (default: the one found there)').choices(['slurm', 'gridengine']),
+      new Option('--scheduler <name>', 'batch system (default: the one found there)').choices([
+        'slurm',
+        'gridengine',
+        'pbs',
+      ]),
     )
     .option('--host <user@login>', "login node, by the user's own ssh (default: commands of this machine)")
     .option('--ssh-config <file>', 'ssh configuration (default: ~/.ssh/config)')

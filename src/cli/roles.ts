@@ -40,6 +40,33 @@ export function leaderElectionOptions(command: Command): Command {
     .option('--leader-elect-resource-name <name>', 'of the Lease (default: fermata-scheduler, fermata-controller)');
 }
 
+export interface AdmissionFlags {
+  serverName: string[];
+  supervised?: boolean;
+}
+
+/** Options of roles that an API server asks for admission. */
+export function admissionOptions(command: Command, defaults: { name: string; configuration: string }): Command {
+  const { name, configuration } = defaults;
+  return command
+    .option('-p, --port <port>', 'port to listen on (default: 9443)', port)
+    .option('-n, --namespace <name>', 'of its Service and Secret (default: that of this pod, else fermata-system)')
+    .option('--service-name <name>', 'the Service by which the API server reaches it', name)
+    .option('--server-name <name>', 'a further name or address for its certificate; may be repeated', collect, [])
+    .option('--configuration-name <name>', 'the MutatingWebhookConfiguration', configuration)
+    .option('--secret-name <name>', 'the Secret of its certificate', `${name}-certificate`);
+}
+
+export const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535) {
+    throw new UsageError(`${JSON.stringify(text)} is not a port`);
+  }
+  return number;
+}
+
 function positive(text: string): number {
   const number = Number(text);
   if (!(number > 0)) throw new UsageError(`${JSON.stringify(text)} is not a number above 0`);
