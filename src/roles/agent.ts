@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Agent, imageReference, KubeletRestores, SqliteJournal, StorageDemand } from '../agent/index.ts';
+import type { WaterMarks } from '../checkpoint/index.ts';
 import { SystemClock } from '../clock/index.ts';
 import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig } from '../kubernetes/index.ts';
 import { FermataError, PODS, reasonOf } from '../model/index.ts';
@@ -32,6 +33,12 @@ export interface AgentRoleOptions extends ClusterOptions {
   keys?: string;
   /** Files that name recipients; default: what is stored is encrypted only where a policy names some. */
   encryptTo?: readonly string[];
+  /** `wipe`: data leaves the node as soon as a store has it and no restore reads it. Needs `keys`. Default: keep. */
+  localCopies?: 'keep' | 'wipe';
+  /** Of the disk of the checkpoints: above `high` what a store has goes from it, the oldest first, until `low`. Needs `keys`. */
+  waterMarks?: WaterMarks;
+  /** Refuse to run unless the folder of the checkpoints is in memory. */
+  imagesInMemory?: boolean;
   /** Asks the kubelet itself; default: through the API server. */
   kubeletUrl?: string;
   kubeletCa?: string;
@@ -58,6 +65,7 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
   const folder = join(hostRoot, directory);
   const checkpoints = join(folder, 'checkpoints', nodeName);
   mkdirSync(checkpoints, { recursive: true, mode: 0o700 });
+  if (options.imagesInMemory === true) mustBeInMemory(checkpoints);
   const journal = new SqliteJournal(join(checkpoints, '..', `${nodeName}.journal.db`));
   const volumeFolder = (podUid: string, volume: string): string =>
     join(hostRoot, '/var/lib/kubelet/pods', podUid, 'volumes/kubernetes.io~empty-dir', volume);
@@ -70,6 +78,7 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
       restoreImage: (uid, container) => imageReference(registry, uid, container),
       // Where the nodes share the folder, each finds the others' checkpoints there.
       peers: (other) => join(folder, 'checkpoints', other),
+      localCopies: { wipe: options.localCopies === 'wipe', waterMarks: options.waterMarks },
     },
   );
   const restores = new KubeletRestores(
@@ -99,6 +108,17 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
       await close();
     },
   };
+}
+
+/** Of a tmpfs (statfs(2)). */
+const TMPFS_TYPE = 0x01021994;
+
+function mustBeInMemory(directory: string): void {
+  if (statfsSync(directory).type === TMPFS_TYPE) return;
+  throw new FermataError('CheckpointsOnDisk', `${directory} is on a disk, and no plain image may lie on one`, {
+    nextStep:
+      'Mount a tmpfs there before the agent starts, large enough for what is dumped at once, on a node without swap.',
+  });
 }
 
 async function kubeletOf(nodeName: string, options: AgentRoleOptions): Promise<KubeletCheckpoints> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Random } from '../../clock/index.ts';
 import { type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
@@ -109,7 +110,14 @@ export class KubeletRestores implements ImageSource {
     const { metadata } = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
     if (metadata.uid !== request.checkpointUid) return undefined;
     if (!this.#askedAt.has(uid)) this.#askedAt.set(uid, this.#parts.clock.now());
-    const opened = await once(this.#opened, uid, () => this.#parts.agent.open(pod, checkpoint, this.#stopping.signal));
+    const open = () => this.#parts.agent.open(pod, checkpoint, this.#stopping.signal);
+    let opened = await once(this.#opened, uid, open);
+    if (!existsSync(opened.directory)) {
+      // A container starts anew long after the restore, and the copy went meanwhile, since a store has it.
+      this.#opened.delete(uid);
+      this.#images.delete(uid);
+      opened = await once(this.#opened, uid, open);
+    }
     if (starting) await this.#fillVolumes(pod, opened, signal);
     const ofPod = this.#images.get(uid) ?? new Map();
     this.#images.set(uid, ofPod);
