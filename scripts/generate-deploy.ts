@@ -2,6 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import {
+  type AgentParts,
+  agentStorage,
+  DEFAULT_KEYS_SECRET,
   DEFAULT_OPTIONS,
   type DeploymentOptions,
   type Manifest,
@@ -42,7 +45,34 @@ const TEMPLATE_OPTIONS: DeploymentOptions = {
     controller: number('replicas.controller'),
     webhook: number('replicas.webhook'),
   },
+  agentParts: templateStorage(),
 };
+
+/** Each part of what `agentStorage` gives, for the case that its value is set. */
+function templateStorage(): AgentParts[] {
+  const value = (name: string): string => `{{ .Values.store.${name} }}`;
+  const [store, allow, ...others] = agentStorage({
+    url: value('url'),
+    allow: ['{{- range .Values.store.allow }}', '{{ . }}', '{{- end }}'],
+    keysSecret: value('keysSecret'),
+    recipientsConfigMap: value('recipientsConfigMap'),
+    s3CredentialsSecret: value('s3CredentialsSecret'),
+    registryCredentialsSecret: value('registryCredentialsSecret'),
+  });
+  const names = ['recipientsConfigMap', 's3CredentialsSecret', 'registryCredentialsSecret'];
+  return [
+    ...(store === undefined ? [] : [onlyWith('.Values.store.url', store)]),
+    ...(allow === undefined ? [] : [onlyWith('and .Values.store.url .Values.store.allow', allow)]),
+    ...others.map((part, index) => onlyWith(`and .Values.store.url .Values.store.${names[index]}`, part)),
+  ];
+}
+
+/** Helm's own words stand in lists as if they were items; {@link template} takes them out. */
+function onlyWith(condition: string, { flags, env, volumeMounts, volumes }: AgentParts): AgentParts {
+  const wrap = (items: readonly unknown[]): never[] =>
+    items.length === 0 ? [] : ([`{{- if ${condition} }}`, ...items, '{{- end }}'] as never[]);
+  return { flags: wrap(flags), env: wrap(env), volumeMounts: wrap(volumeMounts), volumes: wrap(volumes) };
+}
 
 function chartFiles(): GeneratedFile[] {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
@@ -52,6 +82,14 @@ function chartFiles(): GeneratedFile[] {
     schedulerName: DEFAULT_OPTIONS.schedulerName,
     replicas: DEFAULT_OPTIONS.replicas,
     agent: { directory: DEFAULT_OPTIONS.agentDirectory },
+    store: {
+      url: '',
+      allow: [],
+      keysSecret: DEFAULT_KEYS_SECRET,
+      recipientsConfigMap: '',
+      s3CredentialsSecret: '',
+      registryCredentialsSecret: '',
+    },
     serviceMonitor: { enabled: false },
   };
   const chart = {
@@ -93,7 +131,9 @@ function olderWebhook(): Manifest[] {
 }
 
 function template(manifests: readonly Manifest[]): string {
-  return manifestYaml(manifests).replaceAll(/"?NUMBER(\{\{[^}]*\}\})"?/g, '$1');
+  return manifestYaml(manifests)
+    .replaceAll(/"?NUMBER(\{\{[^}]*\}\})"?/g, '$1')
+    .replaceAll(/^ *- "(\{\{-[^"]*\}\})"$/gm, '$1');
 }
 
 if (import.meta.main) {

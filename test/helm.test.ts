@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import { DEFAULT_OPTIONS, type Manifest, manifestFiles } from '../src/deployment/index.ts';
+import { DEFAULT_OPTIONS, type Manifest, manifestFiles, withStorage } from '../src/deployment/index.ts';
 import { readZipEntry } from './zip-entry.ts';
 
 const run = promisify(execFile);
@@ -82,6 +82,30 @@ test('values reach the manifests; older servers get no match conditions', async 
     replicas: { ...DEFAULT_OPTIONS.replicas, scheduler: 3 },
   };
   assert.deepEqual(byName(found), byName(plain({ matchConditions: false, serviceMonitors: true }, options)));
+});
+
+test('a store reaches the agents with all that belongs to it, or only with what is said', async () => {
+  const bare = { url: 's3://bucket/prefix', allow: [], keysSecret: 'fermata-keys' };
+  const none = { recipientsConfigMap: undefined, s3CredentialsSecret: undefined, registryCredentialsSecret: undefined };
+  const further = { recipientsConfigMap: 'readers', s3CredentialsSecret: 's3', registryCredentialsSecret: 'registry' };
+  const cases = [
+    { flags: { 'store.url': bare.url }, storage: { ...bare, ...none } },
+    {
+      flags: {
+        'store.url': bare.url,
+        'store.allow': '{s3://a,oci://b/c}',
+        'store.keysSecret': 'own',
+        ...Object.fromEntries(Object.entries(further).map(([name, value]) => [`store.${name}`, value])),
+      },
+      storage: { ...bare, ...further, allow: ['s3://a', 'oci://b/c'], keysSecret: 'own' },
+    },
+  ];
+  for (const { flags, storage } of cases) {
+    const set = Object.entries(flags).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+    const found = await rendered('--kube-version', '1.31.0', ...set);
+    const options = withStorage(DEFAULT_OPTIONS, storage);
+    assert.deepEqual(byName(found), byName(plain({ matchConditions: true, serviceMonitors: false }, options)));
+  }
 });
 
 test('helm finds nothing to complain about', async () => {

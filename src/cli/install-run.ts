@@ -1,5 +1,6 @@
 import { SystemClock } from '../clock/index.ts';
 import {
+  DEFAULT_KEYS_SECRET,
   DEFAULT_OPTIONS,
   type DeploymentOptions,
   existing,
@@ -8,16 +9,18 @@ import {
   manifestsFor,
   manifestYaml,
   uninstall,
+  withStorage,
 } from '../deployment/index.ts';
-import { withCluster } from './cluster.ts';
+import { type ClusterFlags, withCluster } from './cluster.ts';
 import { UsageError } from './exit.ts';
 import type { InstallFlags } from './install.ts';
 import { printResult, table } from './output.ts';
 import type { UninstallFlags } from './uninstall.ts';
 
 export async function runInstall(flags: InstallFlags): Promise<void> {
+  const options = optionsOf(flags);
   await withCluster(flags, async ({ store }) => {
-    const manifests = await manifestsFor(store, optionsOf(flags));
+    const manifests = await manifestsFor(store, options);
     if (flags.dryRun === true) {
       if (flags.output === 'yaml') process.stdout.write(manifestYaml(manifests));
       else await printPlan(manifests, await existing(store, manifests), flags);
@@ -28,7 +31,7 @@ export async function runInstall(flags: InstallFlags): Promise<void> {
       done.push(applied);
       if (flags.output === undefined) process.stdout.write(`${lineOf(applied)} ${applied.action}\n`);
     });
-    const next = `\nSee it start: kubectl get pods -n ${optionsOf(flags).namespace}\n`;
+    const next = `\nSee it start: kubectl get pods -n ${options.namespace}\n`;
     await printResult(done, flags.output, () => next);
   });
 }
@@ -68,17 +71,38 @@ async function printPlan(
   );
 }
 
-function optionsOf(
-  flags: Pick<InstallFlags, 'namespace' | 'image' | 'schedulerName' | 'agentDirectory'>,
-): DeploymentOptions {
-  const { namespace, image, schedulerName, agentDirectory } = flags;
-  return {
+const NEEDING_STORE = {
+  allowStore: '--allow-store',
+  keysSecret: '--keys-secret',
+  recipients: '--recipients',
+  s3Credentials: '--s3-credentials',
+  registryCredentials: '--registry-credentials',
+} as const;
+
+function optionsOf(flags: Omit<InstallFlags, keyof ClusterFlags> & { namespace?: string }): DeploymentOptions {
+  const { namespace, image, schedulerName, agentDirectory, store } = flags;
+  const options = {
     ...DEFAULT_OPTIONS,
     ...(namespace !== undefined && { namespace }),
     ...(image !== undefined && { image }),
     ...(schedulerName !== undefined && { schedulerName }),
     ...(agentDirectory !== undefined && { agentDirectory }),
   };
+  if (store !== undefined) {
+    return withStorage(options, {
+      url: store,
+      allow: flags.allowStore ?? [],
+      keysSecret: flags.keysSecret ?? DEFAULT_KEYS_SECRET,
+      recipientsConfigMap: flags.recipients,
+      s3CredentialsSecret: flags.s3Credentials,
+      registryCredentialsSecret: flags.registryCredentials,
+    });
+  }
+  for (const [flag, option] of Object.entries(NEEDING_STORE)) {
+    if (flags[flag as keyof typeof NEEDING_STORE] === undefined) continue;
+    throw new UsageError(`${option} needs --store`, 'say where checkpoints are copied to: --store URL');
+  }
+  return options;
 }
 
 function lineOf({ kind, namespace, name }: { kind: string; namespace?: string; name: string }): string {

@@ -1,3 +1,5 @@
+import { type AgentParts, agentStorage, type StorageOptions } from './agent-storage.ts';
+
 /** What differs from one installation to the next. Texts and numbers may be placeholders of a template. */
 export interface DeploymentOptions {
   namespace: string;
@@ -8,6 +10,8 @@ export interface DeploymentOptions {
   replicas: { scheduler: number; controller: number; webhook: number };
   /** `spec.schedulerName` of the pods it schedules. */
   schedulerName: string;
+  /** What the agents have beside the rest: see {@link withStorage}. */
+  agentParts: readonly AgentParts[];
 }
 
 export const DEFAULT_OPTIONS: DeploymentOptions = {
@@ -16,7 +20,13 @@ export const DEFAULT_OPTIONS: DeploymentOptions = {
   agentDirectory: '/var/lib/fermata',
   replicas: { scheduler: 2, controller: 2, webhook: 2 },
   schedulerName: 'fermata',
+  agentParts: [],
 };
+
+/** The same, with a store for checkpoints. */
+export function withStorage(options: DeploymentOptions, storage: StorageOptions): DeploymentOptions {
+  return { ...options, agentParts: agentStorage(storage) };
+}
 
 /** An object as it is written into a manifest. */
 export interface Manifest {

@@ -105,7 +105,14 @@ function deployment(
 
 function daemonSet(options: DeploymentOptions): Manifest {
   const labels = labelsOf('agent');
-  const flags = ['--host-root', '/host', '--directory', options.agentDirectory];
+  const { agentParts } = options;
+  const flags = [
+    '--host-root',
+    '/host',
+    '--directory',
+    options.agentDirectory,
+    ...agentParts.flatMap((part) => part.flags),
+  ];
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -125,12 +132,18 @@ function daemonSet(options: DeploymentOptions): Manifest {
           containers: [
             {
               ...container(options, 'agent', flags),
-              env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+              env: [
+                { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+                ...agentParts.flatMap((part) => part.env),
+              ],
               securityContext: { privileged: true, runAsUser: 0 },
-              volumeMounts: [{ name: 'host', mountPath: '/host', mountPropagation: 'HostToContainer' }],
+              volumeMounts: [
+                { name: 'host', mountPath: '/host', mountPropagation: 'HostToContainer' },
+                ...agentParts.flatMap((part) => part.volumeMounts),
+              ],
             },
           ],
-          volumes: [{ name: 'host', hostPath: { path: '/' } }],
+          volumes: [{ name: 'host', hostPath: { path: '/' } }, ...agentParts.flatMap((part) => part.volumes)],
         },
       },
     },
