@@ -42,6 +42,21 @@ export interface PodIdentity {
   uid: string;
 }
 
+/** Names by which Kubernetes knows it, in the annotations of `spec.dump`: CRI-O's and our own words, else containerd's. */
+export function namesIn(annotations: Readonly<Record<string, string>>): {
+  container: string | undefined;
+  pod: PodIdentity | undefined;
+} {
+  const of = (crio: string, containerd: string): string | undefined =>
+    annotations[`io.kubernetes.${crio}`] ?? annotations[`io.kubernetes.cri.${containerd}`];
+  const [name, namespace] = [of('pod.name', 'sandbox-name'), of('pod.namespace', 'sandbox-namespace')];
+  const pod =
+    name === undefined || namespace === undefined
+      ? undefined
+      : { name, namespace, uid: of('pod.uid', 'sandbox-uid') ?? '' };
+  return { container: of('container.name', 'container-name'), pod };
+}
+
 /** `config.dump`, as far as it is read here; the tools above add fields of their own. */
 export interface ContainerConfiguration {
   id: string;

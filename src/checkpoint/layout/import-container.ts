@@ -5,7 +5,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { reasonOf } from '../../model/index.ts';
 import { verifyCriuImages } from '../criu-images.ts';
 import { diskFiles } from '../disk-files.ts';
-import { belongsToLayout, type ContainerConfiguration, type PodIdentity } from './container-files.ts';
+import { belongsToLayout, type ContainerConfiguration, namesIn, type PodIdentity } from './container-files.ts';
 import { archiveRefused } from './errors.ts';
 import { readTar, TAR_LIMITS, type TarEntry } from './tar-reader.ts';
 
@@ -51,12 +51,11 @@ export async function importContainer(
     const configuration = await description<ContainerConfiguration>(unpacked, 'config.dump');
     const specification = await description<{ annotations?: Record<string, string> }>(unpacked, 'spec.dump');
     await verifyCriuImages(join(unpacked, 'checkpoint'));
-    const annotations = specification.annotations ?? {};
-    const name = folderName(annotations['io.kubernetes.container.name'] ?? configuration.name);
+    const { container, pod } = namesIn(specification.annotations ?? {});
+    const name = folderName(container ?? configuration.name);
     await rename(unpacked, join(draft, name));
     await diskFiles.flush(draft, signal);
     await diskFiles.rename(draft, directory);
-    const pod = podOf(annotations);
     return { name, configuration, ...(pod === undefined ? {} : { pod }) };
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
@@ -67,7 +66,7 @@ export async function importContainer(
 /** Whose container it was, as `spec.dump` of its folder tells. */
 export async function readPodIdentity(folder: string): Promise<PodIdentity | undefined> {
   const specification = await description<{ annotations?: Record<string, string> }>(folder, 'spec.dump');
-  return podOf(specification.annotations ?? {});
+  return namesIn(specification.annotations ?? {}).pod;
 }
 
 async function unpack(folder: string, entry: TarEntry, signal: AbortSignal | undefined): Promise<void> {
@@ -141,10 +140,4 @@ async function description<T>(folder: string, path: string): Promise<T> {
 function folderName(name: unknown): string {
   if (typeof name === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}$/.test(name)) return name;
   throw archiveRefused(`its container has no usable name (${JSON.stringify(name)?.slice(0, 100)})`);
-}
-
-function podOf(annotations: Record<string, string>): PodIdentity | undefined {
-  const [name, namespace, uid] = ['name', 'namespace', 'uid'].map((key) => annotations[`io.kubernetes.pod.${key}`]);
-  if (name === undefined || namespace === undefined) return undefined;
-  return { name, namespace, uid: uid ?? '' };
 }

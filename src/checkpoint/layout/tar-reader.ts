@@ -34,6 +34,7 @@ export async function* readTar(
 ): AsyncGenerator<TarEntry, void> {
   const input = new BlockReader(source);
   const seen = new Set<string>();
+  const [folders, files] = [new Set<string>(), new Set<string>()];
   let totalBytes = 0;
   let extended = new Map<string, string>();
   try {
@@ -62,6 +63,8 @@ export async function* readTar(
       if (path === '.' && header.kind === 'directory') continue;
       if (!isSafePath(path)) throw archiveRefused(`${quoted(path)} leads out of it`);
       if (seen.has(path)) throw archiveRefused(`${quoted(path)} is in it twice`);
+      const both = checkTree(path, header.kind, folders, files);
+      if (both !== undefined) throw archiveRefused(`${quoted(both)} is a file and a folder`);
       if (seen.size >= limits.entries) throw archiveRefused(`it has more than ${limits.entries} entries`);
       seen.add(path);
       totalBytes += sizeBytes;
@@ -74,6 +77,19 @@ export async function* readTar(
   } finally {
     await input.close();
   }
+}
+
+/** Notes the entry and the folders it lies in; the path that then would be both a file and a folder. */
+function checkTree(path: string, kind: TarEntry['kind'], folders: Set<string>, files: Set<string>): string | undefined {
+  (kind === 'file' ? files : folders).add(path);
+  if (kind === 'file' && folders.has(path)) return path;
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    const parent = path.slice(0, end);
+    if (files.has(parent)) return parent;
+    if (folders.has(parent)) break;
+    folders.add(parent);
+  }
+  return undefined;
 }
 
 class EntryBody implements AsyncIterable<Uint8Array> {

@@ -47,7 +47,9 @@ test('what was written is read, whatever the pieces, names and lengths', () =>
       fc.array(fc.nat(3000), { minLength: 8, maxLength: 8 }),
       fc.integer({ min: 1, max: 3000 }),
       async (names, sizes, pieces) => {
-        const safe = names.filter((name) => name.split('/').every((part) => part !== '.' && part !== '..'));
+        const safe = names
+          .filter((name) => name.split('/').every((part) => part !== '.' && part !== '..'))
+          .filter((name, _, all) => !all.some((other) => other.startsWith(`${name}/`)));
         const entries = safe.map((name, index) => file(name, Buffer.alloc(sizes[index] ?? 0, index + 1)));
         const bytes = await tarOf(...entries);
         assert.equal(bytes.length, tarBytes(entries));
@@ -126,6 +128,12 @@ const hostile: Record<string, [() => Promise<Buffer> | Buffer, RegExp, TarLimits
   'a name with a backslash': [() => tarOf(file('a\\..\\b', 'x')), /leads out/],
   'a name twice': [() => tarOf(file('a', '1'), file('b', '2'), file('a', '3')), /"a" is in it twice/],
   'a name twice, written in two ways': [() => tarOf(file('a', '1'), file('./a', '2')), /"a" is in it twice/],
+  'a file below a file': [() => tarOf(file('a', '1'), file('a/b', '2')), /"a" is a file and a folder/],
+  'a file where a folder is': [() => tarOf(file('a/b/c', '1'), file('a/b', '2')), /"a\/b" is a file and a folder/],
+  'a folder below a file': [
+    () => tarOf(file('a', '1'), { path: 'a/b', kind: 'directory', sizeBytes: 0 }),
+    /"a" is a file and a folder/,
+  ],
   'a hard link': [() => typed('1'), /is a link/],
   'a symbolic link': [() => typed('2'), /is a link/],
   'a character device': [() => typed('3'), /is a device/],
