@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { registerHpcWebhook } from './hpc-webhook.ts';
 import { type OutputFormat, outputOption } from './output.ts';
 
 /** How a site is reached. */
@@ -132,7 +131,6 @@ export function register(program: Command): void {
       const { collectHpcGarbage } = await import('./hpc-gc.ts');
       await collectHpcGarbage(flags);
     });
-  registerHpcWebhook(hpc);
 }
 
 function site(command: Command): Command {

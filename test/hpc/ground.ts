@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SystemClock } from '../../src/clock/index.ts';
-import { type Access, type BatchSystem, GRID_ENGINE, Site, SLURM, sshAccess } from '../../src/hpc/index.ts';
+import { type Access, BATCH_SYSTEMS, type BatchSystem, Site, sshAccess } from '../../src/hpc/index.ts';
 import { OWN_COMMAND } from '../sandbox-harness.ts';
 
 const run = promisify(execFile);
@@ -46,14 +46,14 @@ export class HpcGround {
     });
   }
 
-  static async start(name: 'slurm' | 'gridengine'): Promise<HpcGround> {
+  static async start(name: BatchSystem['name']): Promise<HpcGround> {
     await run('bash', [join(SCRIPTS, 'install.sh')], { timeout: 300_000 });
     // Munge insists on parents that only their owner may write to, the site's user on ones that it may enter.
     const folder = await mkdtemp('/var/tmp/fermata-hpc-');
     await chmod(folder, 0o755);
     await mkdir(join(folder, 'sockets'), { mode: 0o700 });
     await mkdir(join(folder, 'tmp'), { mode: 0o700 });
-    const ground = new HpcGround(folder, name === 'slurm' ? SLURM : GRID_ENGINE);
+    const ground = new HpcGround(folder, systemOf(name));
     try {
       await run('useradd', ['--create-home', '--home-dir', join(folder, 'home'), '--shell', '/bin/bash', USER]);
       await ground.script(name, 'up');
@@ -86,6 +86,13 @@ export class HpcGround {
   /** As {@link connect}, from a working directory of its own. */
   connectIn(folder: string, ...words: string[]): Connector {
     return this.#start('run', ['--queue-interval', '1', ...words], folder);
+  }
+
+  /** What `fermata hpc` is told to reach Slurm through its REST interface; the token is new. */
+  async restFlags(): Promise<string[]> {
+    const file = join(this.folder, 'token');
+    await writeFile(file, await this.administer(`scontrol token username=${USER} lifespan=3600`), { mode: 0o600 });
+    return ['--rest', 'http://127.0.0.1:16820', '--token-file', file];
   }
 
   /** Starts `fermata hpc` with a subcommand of it. */
@@ -165,6 +172,12 @@ export class HpcGround {
   }
 }
 
+function systemOf(name: BatchSystem['name']): BatchSystem {
+  const system = BATCH_SYSTEMS.find((one) => one.name === name);
+  assert.ok(system !== undefined);
+  return system;
+}
+
 /** Waits until `look` gives something, for as long as a busy machine may need. */
 export async function seen<T>(
   what: string,
@@ -182,7 +195,7 @@ export async function seen<T>(
 
 /** The id in what a connector said. */
 export async function jobIdOf(connector: Connector): Promise<string> {
-  return seen('the id of the job', () => / job (\d+) on /.exec(connector.stderr)?.[1]);
+  return seen('the id of the job', () => / job (\S+) on /.exec(connector.stderr)?.[1]);
 }
 
 /** An API server that knows one Job, which is all that the reaper asks for; the sandbox's has no Jobs. */

@@ -139,7 +139,7 @@ AccountingStorageHost=127.0.0.1
 AccountingStoragePort=16819
 AccountingStoragePass=$lab/munge/socket
 AccountingStorageEnforce=associations
-NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[17001-$((17000 + nodes))] CPUs=32 Boards=1 SocketsPerBoard=1 CoresPerSocket=32 ThreadsPerCore=1 RealMemory=8000 State=UNKNOWN
+NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[17001-$((17000 + nodes))] CPUs=32 Boards=1 SocketsPerBoard=1 CoresPerSocket=32 ThreadsPerCore=1 RealMemory=8000 Features=large State=UNKNOWN
 PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=low  Nodes=n$nodes PriorityTier=1 PreemptMode=REQUEUE
 PartitionName=cancelled Nodes=n$nodes PriorityTier=1 PreemptMode=CANCEL
