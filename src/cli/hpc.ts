@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { registerHpcWebhook } from './hpc-webhook.ts';
 import { type OutputFormat, outputOption } from './output.ts';
 
 /** How a site is reached. */
@@ -131,6 +132,7 @@ export function register(program: Command): void {
       const { collectHpcGarbage } = await import('./hpc-gc.ts');
       await collectHpcGarbage(flags);
     });
+  registerHpcWebhook(hpc);
 }
 
 function site(command: Command): Command {
