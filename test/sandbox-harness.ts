@@ -39,6 +39,8 @@ export async function startTestSandbox(options: {
   criuDirectory?: string;
   /** Copies of checkpoints go to `store` in the folder, encrypted. Default: there are none. */
   store?: boolean;
+  /** Default: they stay. */
+  localCopies?: 'keep' | 'wipe';
 }): Promise<TestSandbox> {
   const folder = await mkdtemp(join(tmpdir(), 'fermata-test-'));
   const configuration = await sandboxConfiguration({
@@ -55,6 +57,7 @@ export async function startTestSandbox(options: {
     configuration: {
       ...configuration,
       ...(options.store === true && (await prepareStore(folder))),
+      ...(options.localCopies && { localCopies: options.localCopies }),
       ...(tools && { tools: { ...tools, criuDirectory: options.criuDirectory ?? tools.criuDirectory } }),
     },
     own: OWN_COMMAND,

@@ -33,6 +33,7 @@ export interface UpFlags {
   store?: string;
   allowStore?: string[];
   encryptTo?: string[];
+  localCopies?: 'keep' | 'wipe';
 }
 
 const MAX_NODES = 100;
@@ -56,9 +57,13 @@ export async function up(flags: UpFlags, given: (flag: keyof UpFlags) => boolean
     ...(flags.store === undefined ? {} : { store: storeUrl(flags.store) }),
     ...(flags.allowStore === undefined ? {} : { allowStores: flags.allowStore.map(storeUrl) }),
     ...(flags.encryptTo === undefined ? {} : { encryptTo: await recipientFiles(flags.encryptTo) }),
+    ...(flags.localCopies === undefined ? {} : { localCopies: flags.localCopies }),
   };
   if (configuration.encryptTo !== undefined && !usesStores(configuration)) {
     throw new UsageError('--encrypt-to says for whom --store encrypts; there is no --store');
+  }
+  if (configuration.localCopies === 'wipe' && !usesStores(configuration)) {
+    throw new UsageError('--local-copies wipe leaves data in the store alone; there is no --store');
   }
   if (flags.detach === true) return detach(directory, configuration);
   const progress = new Progress();

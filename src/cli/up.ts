@@ -31,6 +31,12 @@ export function register(program: Command): void {
       '--encrypt-to <file...>',
       'encrypt what is stored for who is named there (certificates, age recipients), and for the nodes',
     )
+    .addOption(
+      new Option(
+        '--local-copies <keep|wipe>',
+        'wipe: data leaves the nodes once a store has it; restores fetch it from there',
+      ).choices(['keep', 'wipe']),
+    )
     .option('--config <file>', 'KubeSchedulerConfiguration in YAML for its scheduler; may change at each start')
     .action(async (flags: UpFlags, command: Command) => {
       const { up } = await import('./sandbox-start.ts');

@@ -41,6 +41,7 @@ export async function startNodes(folder: string, version: string): Promise<Runni
         directory: checkpointsOf(name),
         volumeFolder: (podUid, volume) => volumeFolder(join(directory.node(name), 'pods'), podUid, volume),
         peers: (other) => (names.has(other) ? checkpointsOf(other) : undefined),
+        localCopies: { wipe: configuration.localCopies === 'wipe' },
       },
     );
     const node = new SandboxNode(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -12,9 +12,9 @@ import { OWN_COMMAND, startTestSandbox } from '../sandbox-harness.ts';
 const run = promisify(execFile);
 const STEPS = 150;
 
-/** Not left to the node that made it, nor to the other's reach of its disk: both are taken away before the restore. */
+/** Not left to the node that made it, nor to the other's reach of its disk: there it is wiped, and after the restore here too. */
 async function goesOnFromTheStore(runtime: RuntimeName): Promise<void> {
-  const world = await startTestSandbox({ runtime, nodes: 2, store: true });
+  const world = await startTestSandbox({ runtime, nodes: 2, store: true, localCopies: 'wipe' });
   try {
     const { sandbox, observer, folder } = world;
     const signal = AbortSignal.timeout(170_000);
@@ -56,9 +56,9 @@ async function goesOnFromTheStore(runtime: RuntimeName): Promise<void> {
     assert.deepEqual(readdirSync(archive).sort(), ['key.age', 'manifest']);
     assert.equal(readFileSync(join(archive, 'manifest')).includes('inventory.img'), false);
 
-    const held = join(sandbox.directory.node(from), 'checkpoints', location.nodeLocal?.path ?? 'none');
-    assert.ok(existsSync(held));
-    rmSync(held, { recursive: true });
+    const copies = (node: string): string[] => readdirSync(join(sandbox.directory.node(node), 'checkpoints'));
+    const isWiped = (node: string) => () => (copies(node).length === 0 ? true : undefined);
+    await observer.until('the plain copy to be wiped', isWiped(from), signal);
     await sandbox.store.patch(NODES, { name: from }, { spec: { unschedulable: true } });
     await observer.until(
       'the next incarnation',
@@ -72,7 +72,10 @@ async function goesOnFromTheStore(runtime: RuntimeName): Promise<void> {
       () => (observer.pod(key)?.status?.phase === 'Succeeded' ? true : undefined),
       signal,
     );
-    assert.notEqual(observer.pod(key)?.spec.nodeName, from);
+    const to = observer.pod(key)?.spec.nodeName ?? '';
+    assert.notEqual(to, from);
+    await observer.until('the copy that was fetched to be wiped', isWiped(to), signal);
+    assert.equal(observer.checkpointOf(uid)?.status?.checkpointLocation?.nodeLocal, undefined);
     const { lost, doubled } = accountSteps(await readOutput(output), STEPS);
     assert.deepEqual({ lost, doubled }, { lost: 0, doubled: 0 });
 

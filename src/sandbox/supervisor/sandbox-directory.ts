@@ -17,6 +17,8 @@ export interface SandboxConfiguration {
   allowStores?: string[];
   /** Absolute paths of files that name who may read them; absent: they are encrypted only where a policy names somebody. */
   encryptTo?: string[];
+  /** `wipe`: data leaves the folders of the nodes once a store has it. Default: keep. */
+  localCopies?: 'keep' | 'wipe';
   /** Absolute path of the scheduler's configuration. */
   schedulerConfig?: string;
   /** For the podman runtime: where its programs are. */
