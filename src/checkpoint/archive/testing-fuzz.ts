@@ -4,8 +4,16 @@ import { join } from 'node:path';
 import { type Random, seededRandom } from '../../clock/index.ts';
 import { FermataError } from '../../model/index.ts';
 import { imageEntries } from '../criu-image.ts';
+import { parseDumpStatistics } from '../dump-statistics.ts';
+import { Fields } from '../inspection/image-files.ts';
+import { mappings, pageRuns } from '../inspection/memory-map.ts';
+import { openFiles } from '../inspection/open-files.ts';
 import { ageStanzas } from '../keys/age-file.ts';
 import { decodeDataKey } from '../keys/data-key-file.ts';
+import { parseIdentities } from '../keys/identity.ts';
+import { parseRecipients } from '../keys/recipient.ts';
+import { decodeImageManifest } from '../layout/image-manifest.ts';
+import { readTar } from '../layout/tar-reader.ts';
 import { decodeManifest } from '../manifest-format.ts';
 import { readProtobuf } from '../protobuf-reader.ts';
 import { decodeContents } from './contents-codec.ts';
@@ -34,8 +42,26 @@ const READERS: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
   'key.age': (bytes) => [ageStanzas(bytes), decodeDataKey('one', bytes, [])],
   'manifest.json': (bytes) => decodeManifest('/checkpoint', bytes),
   'pstree.img': (bytes) => imageEntries(bytes, 'pstree').map((entry) => [...readProtobuf(entry)]),
-  'pagemap.img': (bytes) => imageEntries(bytes, 'pagemap').map((entry) => [...readProtobuf(entry)]),
+  'pagemap.img': (bytes) => pageRuns(imageEntries(bytes, 'pagemap').map((entry) => new Fields(entry))),
+  'core.img': (bytes) => imageEntries(bytes, 'core').map((entry) => new Fields(entry).message(3)?.text(6)),
+  'mm.img': (bytes) => imageEntries(bytes, 'mm').map((entry) => mappings(new Fields(entry), [], new Map())),
+  'files.img': (bytes) => {
+    const files = imageEntries(bytes, 'files').map((entry) => new Fields(entry));
+    // Each is a descriptor's file too: any number may stand where another one is looked for.
+    return openFiles(new Map(files.map((file) => [file.number(1) ?? -1, file])), files);
+  },
+  'stats-dump': parseDumpStatistics,
+  'image.json': decodeImageManifest,
+  'recipients.txt': (bytes) => parseRecipients(bytes.toString('utf8'), 'the corpus'),
+  'identity.txt': (bytes) => parseIdentities(bytes.toString('utf8'), 'the corpus'),
+  tar: async (bytes) => {
+    for await (const { body } of readTar(inPieces(bytes))) for await (const piece of body) piece.at(0);
+  },
 };
+
+async function* inPieces(bytes: Buffer): AsyncGenerator<Uint8Array, void> {
+  for (let at = 0; at < bytes.length; at += 700) yield bytes.subarray(at, at + 700);
+}
 
 /** The inputs of the corpus: `<reader>` or `<reader>--<what is special about it>`. */
 export function corpus(): { reader: string; name: string; bytes: Buffer }[] {
@@ -45,11 +71,11 @@ export function corpus(): { reader: string; name: string; bytes: Buffer }[] {
 }
 
 /** Gives the bytes to the reader: it reads them, or refuses them in words. Throws what is neither, naming the input. */
-export function tryReader(reader: string, bytes: Buffer): 'read' | 'refused' {
+export async function tryReader(reader: string, bytes: Buffer): Promise<'read' | 'refused'> {
   const read = READERS[reader];
   if (read === undefined) throw new Error(`no reader is called ${reader}`);
   try {
-    read(bytes);
+    await read(bytes);
     return 'read';
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -60,7 +86,7 @@ export function tryReader(reader: string, bytes: Buffer): 'read' | 'refused' {
 }
 
 /** Mutates inputs of the corpus, spliced, cut, with bits, numbers and runs changed, and gives them to their readers. */
-export function fuzz(runs: number, seed: number): { read: number; refused: number } {
+export async function fuzz(runs: number, seed: number): Promise<{ read: number; refused: number }> {
   const random = seededRandom(seed);
   const inputs = corpus();
   const outcomes = { read: 0, refused: 0 };
@@ -69,7 +95,7 @@ export function fuzz(runs: number, seed: number): { read: number; refused: numbe
     const other = pick(inputs, random);
     let bytes: Buffer = Buffer.from(input.bytes);
     for (let change = 0; change <= Math.floor(random() * 4); change++) bytes = mutated(bytes, other.bytes, random);
-    outcomes[tryReader(input.reader, bytes)] += 1;
+    outcomes[await tryReader(input.reader, bytes)] += 1;
   }
   return outcomes;
 }

@@ -13,6 +13,7 @@ import {
 } from '../stores/oci/registry-client.ts';
 import type { ContainerConfiguration, PodIdentity } from './container-files.ts';
 import type { ExportedContainer } from './export-container.ts';
+import { decodeImageManifest, type ImageManifest } from './image-manifest.ts';
 import { tarBytes, writeTar } from './tar-writer.ts';
 
 const LAYER = 'application/vnd.oci.image.layer.v1.tar';
@@ -129,18 +130,15 @@ export async function* pullCheckpointImage(
   try {
     let found = await registry.manifest(reference.tag, signal);
     if (found === undefined) throw refused('there is no such image');
-    const index = JSON.parse(Buffer.from(found.bytes).toString()) as { manifests?: Descriptor[] };
+    const index = decoded(found.bytes, refused);
     if (index.manifests !== undefined) {
       const [first] = index.manifests;
       found = first === undefined ? undefined : await registry.manifest(first.digest, signal);
       if (found === undefined) throw refused('its index names no manifest that is there');
     }
-    const manifest = JSON.parse(Buffer.from(found.bytes).toString()) as {
-      layers?: Descriptor[];
-      annotations?: Record<string, string>;
-    };
-    const [layer, ...more] = manifest.layers ?? [];
-    if (manifest.annotations?.[CONTAINER_NAME] === undefined || layer === undefined || more.length > 0) {
+    const { layers = [], annotations } = decoded(found.bytes, refused);
+    const [layer, ...more] = layers;
+    if (annotations[CONTAINER_NAME] === undefined || layer === undefined || more.length > 0) {
       throw refused(`it has no annotation ${CONTAINER_NAME}, or not one layer`);
     }
     const hash = createHash('sha256');
@@ -153,6 +151,15 @@ export async function* pullCheckpointImage(
     if (`sha256:${hash.digest('hex')}` !== layer.digest) throw refused('its layer is not what its digest says');
   } finally {
     await registry.close();
+  }
+}
+
+function decoded(bytes: Uint8Array, refused: (why: string) => FermataError): ImageManifest {
+  try {
+    return decodeImageManifest(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw refused(error.message);
   }
 }
 
