@@ -9,6 +9,8 @@ import { bytes } from './bytes.ts';
 import type { SourceFlags } from './checkpoints.ts';
 import { oneContainer, withCheckpoint } from './checkpoints-source.ts';
 import { printResult, table } from './output.ts';
+import { printable } from './printable.ts';
+import { inTreeOrder } from './process-tree.ts';
 
 export async function inspect(source: string, flags: SourceFlags): Promise<void> {
   await withCheckpoint(source, flags, async (checkpoint) => {
@@ -33,8 +35,8 @@ export async function diff(first: string, second: string, flags: SourceFlags): P
           String(process.removedPages),
         ]);
         const files = [
-          ...result.openedFiles.map((file) => `+ ${file}\n`),
-          ...result.closedFiles.map((file) => `- ${file}\n`),
+          ...result.openedFiles.map((file) => `+ ${printable(file)}\n`),
+          ...result.closedFiles.map((file) => `- ${printable(file)}\n`),
         ];
         return `${table(['PID', 'SAME PAGES', 'CHANGED', 'ADDED', 'REMOVED'], rows)}${files.join('')}`;
       });
@@ -44,14 +46,14 @@ export async function diff(first: string, second: string, flags: SourceFlags): P
 
 function describe({ name, processes, mounts, statistics }: InspectedContainer & { name: string }): string {
   const lines = [`container ${name}`];
-  const tree = (parent: number, indent: string): void => {
-    for (const process of processes.filter((one) => one.parent === parent)) {
-      lines.push(`${indent}${titleOf(process)}`, ...detailsOf(process, `${indent}    `));
-      tree(process.pid, `${indent}  `);
-    }
-  };
-  tree(0, '  ');
-  lines.push('  mounts', ...mounts.map(({ mountPoint, source }) => `    ${mountPoint} (${source})`));
+  for (const { process, depth } of inTreeOrder(processes)) {
+    const indent = '  '.repeat(depth + 1);
+    lines.push(`${indent}${titleOf(process)}`, ...detailsOf(process, `${indent}    `));
+  }
+  lines.push(
+    '  mounts',
+    ...mounts.map(({ mountPoint, source }) => `    ${printable(mountPoint)} (${printable(source)})`),
+  );
   if (statistics !== undefined) {
     lines.push('  statistics', ...Object.entries(statistics).map(([key, value]) => `    ${key} ${value}`));
   }
@@ -73,9 +75,4 @@ function detailsOf({ openFiles, memory }: InspectedProcess, indent: string): str
           `${indent}${start}-${end} ${access} ${bytes(savedBytes)} of ${bytes(sizeBytes)} ${printable(name)}`,
       ),
   ];
-}
-
-/** What processes call themselves must not move anybody's cursor. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
 }

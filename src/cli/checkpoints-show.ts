@@ -16,6 +16,7 @@ import { existingCheckpoint, isObjectName } from './checkpoints-object.ts';
 import { type OpenedCheckpoint, oneContainer, withCheckpoint } from './checkpoints-source.ts';
 import { withCluster } from './cluster.ts';
 import { printResult, table } from './output.ts';
+import { printable } from './printable.ts';
 import { TransferProgress } from './transfer-progress.ts';
 
 /** Of a PodCheckpoint it says what the object says; everything else is looked into. */
@@ -31,11 +32,11 @@ export async function show(source: string, flags: SourceFlags): Promise<void> {
       table(
         ['POD', 'CONTAINER', 'IMAGE', 'RUNTIME', 'CHECKPOINTED', 'SIZE', 'ROOT FS', 'FROZEN'],
         containers.map((one) => [
-          pod === undefined ? '-' : `${pod.namespace}/${pod.name}`,
+          pod === undefined ? '-' : printable(`${pod.namespace}/${pod.name}`),
           one.name,
-          one.image,
-          one.runtime,
-          one.checkpointedTime ?? '-',
+          printable(String(one.image)),
+          printable(String(one.runtime)),
+          printable(String(one.checkpointedTime ?? '-')),
           bytes(one.imagesBytes),
           bytes(one.rootfsDiffBytes),
           milliseconds(one.frozenMicroseconds),
