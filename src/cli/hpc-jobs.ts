@@ -60,7 +60,8 @@ async function jobOf(site: BatchSite, id: string): Promise<KeptJob> {
   });
 }
 
-function stateOf(job: KeptJob, listed: readonly JobReport[]): { state: string; reason: string } {
+/** In the batch system's words; of an array how many tasks are in which. */
+export function stateOf(job: Pick<KeptJob, 'id'>, listed: readonly JobReport[]): { state: string; reason: string } {
   const reports = listed.filter(({ id }) => id === job.id);
   if (reports.length === 0) return { state: 'ended', reason: '' };
   const states = new Map<string, number>();

@@ -31,6 +31,7 @@ export interface RunFlags extends SiteFlags {
   array?: string;
   dependency?: string;
   chdir?: string;
+  component: string[];
   env: string[];
   module: string[];
   image?: string;
@@ -71,6 +72,12 @@ export function register(program: Command): void {
     .option('--qos <name>', 'quality of service')
     .option('--reservation <name>', 'reservation')
     .option('--parallel-environment <name>', 'Grid Engine: needed for more than one slot')
+    .option(
+      '--component <resources>',
+      'one more component of a heterogeneous job: nodes=2,cpus-per-task=8,memory=64Gi,gpus=1,partition=gpu; may be repeated',
+      collect,
+      [],
+    )
     .option('--array <indices>', 'an array of jobs: 1-100, 1-9:2')
     .option('--dependency <list>', 'afterok:123 for Slurm and PBS, job ids for Grid Engine')
     .option('--chdir <folder>', 'working directory there (default: the home directory)')
@@ -100,6 +107,14 @@ export function register(program: Command): void {
     .action(async (flags: SiteFlags & { output?: OutputFormat }) => {
       const { listHpcJobs } = await import('./hpc-jobs.ts');
       await listHpcJobs(flags);
+    });
+  site(hpc.command('top'))
+    .description('show what running jobs take: again and again on a terminal, else once')
+    .option('--interval <seconds>', 'between two looks', '5')
+    .addOption(outputOption())
+    .action(async (flags: SiteFlags & { output?: OutputFormat; interval: string }) => {
+      const { showHpcTop } = await import('./hpc-top.ts');
+      await showHpcTop(flags);
     });
   site(hpc.command('logs'))
     .description('show what a job has written so far')

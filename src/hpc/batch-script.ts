@@ -37,7 +37,7 @@ ${isCarried ? unpackProgram(request.script) : ''}task=\${${system.taskVariable}:
 status=$folder/status\${task:+.$task}
 ${opensOutput ? OPEN_OUTPUT : ''}${directory === undefined ? '' : `cd -- ${quoteWord(directory)} || exit 126\n`}say() { printf '%s\\n' "$1" >"$status.new" && mv -f "$status.new" "$status"; }
 ${[...environment, ...modules].join('\n')}
-say "started $(date +%s)"
+${request.image === undefined ? '' : FIND_CONTAINER}say "started $(date +%s)"
 ${programLine(request)} &
 child=$!
 for signal in TERM INT HUP USR1 USR2 CONT; do trap "kill -$signal $child 2>/dev/null" $signal; done
@@ -52,6 +52,12 @@ trap - TERM INT HUP USR1 USR2 CONT
 exit $code
 `;
 }
+
+/** Apptainer was called Singularity; NVIDIA's devices are handed in where there are any. */
+const FIND_CONTAINER = `container=$(command -v apptainer || command -v singularity) ||
+  { echo 'neither apptainer nor singularity is on the PATH of the compute node: load its module (--module)' >&2; exit 127; }
+[ -e /dev/nvidiactl ] && gpus=yes || gpus=
+`;
 
 const OPEN_OUTPUT = `exec >>"$folder/stdout\${task:+.$task}" 2>>"$folder/stderr\${task:+.$task}"
 `;
@@ -80,5 +86,5 @@ export function directives(system: BatchSystem, script: string): string[] {
 function programLine(request: JobRequest): string {
   const words = ['"$folder/script"', quoteWords(request.arguments ?? [])].filter((word) => word !== '').join(' ');
   if (request.image === undefined) return words;
-  return `apptainer exec --bind "$folder" ${quoteWord(request.image)} ${words}`;
+  return `$container exec --bind "$folder" \${gpus:+--nv} ${quoteWord(request.image)} ${words}`;
 }

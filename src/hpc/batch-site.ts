@@ -3,6 +3,7 @@ import type { BatchSystem } from './batch-system.ts';
 import type { KeptJob } from './garbage.ts';
 import type { JobReport, JobRequest } from './job.ts';
 import type { LogPosition, PollAnswer } from './poll.ts';
+import type { JobUsage } from './usage.ts';
 
 /** What is known of a job that this connector or an earlier incarnation of it submitted. */
 export interface Submission {
@@ -62,6 +63,8 @@ export interface BatchSite {
   cancel(ids: readonly string[], signal?: AbortSignal): Promise<void>;
   /** What the batch system says of one job, for people. */
   describe(id: string, signal?: AbortSignal): Promise<string>;
+  /** What running jobs take, where the site tells; `running`: what the list has of them. */
+  usage(running: readonly JobReport[], signal?: AbortSignal): Promise<JobUsage[]>;
   /** The jobs that connectors of this user have submitted here and that were not cleaned away, oldest first. */
   cards(signal?: AbortSignal): Promise<KeptJob[]>;
   /** Removes the job's folder there. Its logs go with it. */

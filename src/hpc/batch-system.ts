@@ -1,4 +1,5 @@
 import type { JobReport, JobRequest } from './job.ts';
+import type { UsageQuery } from './usage.ts';
 
 /** Where a job's files are, on the site. */
 export interface JobFiles {
@@ -45,6 +46,8 @@ export interface BatchSystem {
   readonly cancel: string;
   /** What it writes to the standard error of a job that it kills for its memory, where the state does not say so. */
   readonly memoryMessage?: RegExp;
+  /** What a running job takes. */
+  readonly usage: UsageQuery;
   /** Prints everything that the batch system knows of one job, for people. */
   readonly describe: string;
 }

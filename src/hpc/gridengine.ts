@@ -1,5 +1,7 @@
+import { FermataError } from '../model/index.ts';
 import type { BatchSystem } from './batch-system.ts';
 import type { JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+import { GRID_ENGINE_USAGE } from './usage.ts';
 
 /** Grid Engine 8.1 and its relatives, by their commands: qsub, qstat, qacct, qdel. */
 export const GRID_ENGINE: BatchSystem = {
@@ -76,10 +78,16 @@ export const GRID_ENGINE: BatchSystem = {
   },
 
   cancel: 'qdel "$@"',
+  usage: GRID_ENGINE_USAGE,
   describe: 'qstat -j "$1" 2>/dev/null || qacct -j "$1"',
 };
 
 function resourceOptions(request: JobRequest): string[] {
+  if (request.components !== undefined) {
+    throw new FermataError('InvalidJobRequest', 'Grid Engine has no heterogeneous jobs', {
+      nextStep: 'ask for slots of a --parallel-environment instead',
+    });
+  }
   const option = (flag: string, value: string | number | undefined): string[] =>
     value === undefined ? [] : [flag, String(value)];
   const slots = (request.tasks ?? 1) * (request.cpusPerTask ?? 1) * (request.nodes ?? 1);

@@ -7,7 +7,7 @@ export { BATCH_SYSTEMS, findBatchSystem } from './find-system.ts';
 export { followJob } from './follow.ts';
 export { findGarbage, type Garbage, type KeptJob } from './garbage.ts';
 export { GRID_ENGINE } from './gridengine.ts';
-export type { JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+export type { JobComponent, JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
 export { jobLabel } from './job.ts';
 export { jobNameOf, markOf } from './mark.ts';
 export { PBS } from './pbs.ts';
@@ -15,6 +15,7 @@ export type { LogPiece } from './poll.ts';
 export {
   count,
   HPC_ANNOTATION_PREFIX,
+  jobComponent,
   mebibytes,
   type PodInfo,
   processors,
@@ -27,3 +28,4 @@ export { DEFAULT_DIRECTORY, Site, type SiteOptions } from './site.ts';
 export { SLURM } from './slurm.ts';
 export { SlurmRestSite, type SlurmRestSiteOptions } from './slurm-rest/site.ts';
 export type { Staging } from './staging.ts';
+export type { JobUsage } from './usage.ts';

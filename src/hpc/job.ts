@@ -29,8 +29,22 @@ export interface JobReport {
   nodes?: string;
 }
 
+/** What one kind of node gives: all of a usual job, or a component of a heterogeneous one. */
+export interface JobComponent {
+  nodes?: number;
+  /** Processes (MPI ranks); default 1. */
+  tasks?: number;
+  cpusPerTask?: number;
+  /** For each node, in mebibytes. */
+  memoryMebibytes?: number;
+  /** For each node. */
+  gpus?: number;
+  /** Slurm's partition; the queue elsewhere. */
+  partition?: string;
+}
+
 /** What to run there, and with what; every field but `name` and `script` has a sensible default at the site. */
-export interface JobRequest {
+export interface JobRequest extends JobComponent {
   /** Shown in the batch system's lists, with the mark of the workload appended. */
   name: string;
   /** The text of the program, with its `#!` line; directives of the batch system in it hold unless a field here says otherwise. */
@@ -43,17 +57,9 @@ export interface JobRequest {
   image?: string;
   /** Default: the home directory. */
   workingDirectory?: string;
-  nodes?: number;
-  /** Processes (MPI ranks); default 1. */
-  tasks?: number;
-  cpusPerTask?: number;
-  /** For each node, in mebibytes. */
-  memoryMebibytes?: number;
-  /** For each node. */
-  gpus?: number;
+  /** Further components of a heterogeneous job; the fields here are its first one. */
+  components?: readonly JobComponent[];
   walltimeSeconds?: number;
-  /** Slurm's partition; the queue elsewhere. */
-  partition?: string;
   account?: string;
   qualityOfService?: string;
   reservation?: string;

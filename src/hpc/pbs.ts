@@ -1,5 +1,7 @@
+import { FermataError } from '../model/index.ts';
 import type { BatchSystem } from './batch-system.ts';
-import type { JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+import type { JobComponent, JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+import { PBS_USAGE } from './usage.ts';
 
 /**
  * Every state that PBS documents (qstat(1B), job_state). `M` (moved to another server) and `X` (a task that is over) are out of
@@ -95,13 +97,19 @@ printf '%s\\n' "$said" | ${LINES}`,
     readLines(text).filter(({ phase, task, id }) => phase !== 'Ended' || task !== undefined || !id.includes('[')),
 
   cancel: 'qdel "$@"',
+  usage: PBS_USAGE,
   describe: 'qstat -f "$1" 2>/dev/null || qstat -x -f "$1"',
 };
 
 function resourceOptions(request: JobRequest): string[] {
+  if (request.components?.some(({ partition }) => partition !== undefined) === true) {
+    throw new FermataError('InvalidJobRequest', 'the components of a PBS job share one queue', {
+      nextStep: 'leave partition out of --component',
+    });
+  }
   const option = (flag: string, value: string | number | undefined): string[] =>
     value === undefined ? [] : [flag, String(value)];
-  const select = chunk(request);
+  const select = [request, ...(request.components ?? [])].map(chunk).join('+');
   return [
     ...(select === '' ? [] : ['-l', `select=${select}`]),
     ...(request.walltimeSeconds === undefined ? [] : ['-l', `walltime=${clockTime(request.walltimeSeconds)}`]),
@@ -117,7 +125,7 @@ function resourceOptions(request: JobRequest): string[] {
 }
 
 /** What one kind of node gives, in the words of `-l select`; empty when nothing is asked for. */
-function chunk({ nodes, tasks, cpusPerTask, memoryMebibytes, gpus }: JobRequest): string {
+function chunk({ nodes, tasks, cpusPerTask, memoryMebibytes, gpus }: JobComponent): string {
   if ([nodes, tasks, cpusPerTask, memoryMebibytes, gpus].every((one) => one === undefined)) return '';
   const tasksOfNode = Math.ceil((tasks ?? nodes ?? 1) / (nodes ?? 1));
   return [

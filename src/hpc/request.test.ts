@@ -8,7 +8,8 @@ import { worstEnd } from './exit-status.ts';
 import { findGarbage, type KeptJob } from './garbage.ts';
 import { GRID_ENGINE } from './gridengine.ts';
 import { jobNameOf, markOf } from './mark.ts';
-import { readDownwardApi, requestOfPod, walltimeSeconds } from './resources.ts';
+import { PBS } from './pbs.ts';
+import { jobComponent, readDownwardApi, requestOfPod, walltimeSeconds } from './resources.ts';
 import { quoteWord } from './shell-words.ts';
 import { SLURM } from './slurm.ts';
 
@@ -71,6 +72,49 @@ test('resources and annotations of a pod become a request, annotations before re
   });
 });
 
+test('components of a heterogeneous job are read from flags and annotations, in each system’s words', () => {
+  const annotations = { 'hpc.fermata.dev/components': 'nodes=2, gpus=1; tasks=4,memory=1Gi,partition=big' };
+  const { components } = requestOfPod({ annotations });
+  assert.deepEqual(components, [
+    { nodes: 2, gpus: 1 },
+    { tasks: 4, memoryMebibytes: 1024, partition: 'big' },
+  ]);
+  for (const wrong of ['', 'nodes', 'nodes=', 'time=5', 'nodes=0']) {
+    assert.throws(() => jobComponent(wrong), { code: 'InvalidJobRequest' }, wrong);
+  }
+  const request = { name: 'x', script: '', cpusPerTask: 2, components: components ?? [] };
+  const files = { folder: '/f', jobName: 'x', mark: 'm' };
+  assert.deepEqual(SLURM.submitCommand(request, files).slice(7), [
+    ...['--cpus-per-task=2', ':', '--nodes=2', '--gres=gpu:1'],
+    ...[':', '--ntasks=4', '--mem=1024M', '--partition=big'],
+  ]);
+  assert.throws(() => PBS.submitCommand(request, files), { code: 'InvalidJobRequest', message: /share one queue/ });
+  const same = { ...request, components: [{ nodes: 2, gpus: 1 }] };
+  assert.ok(PBS.submitCommand(same, files).includes('select=1:ncpus=2+2:ncpus=1:ngpus=1'));
+  assert.throws(() => GRID_ENGINE.submitCommand(same, files), { code: 'InvalidJobRequest' });
+});
+
+test('a request becomes the words of Grid Engine’s qsub', () => {
+  const words = GRID_ENGINE.submitCommand(
+    {
+      ...{ name: 'x', script: '', tasks: 2, cpusPerTask: 4, memoryMebibytes: 4096, gpus: 1, walltimeSeconds: 90.5 },
+      ...{
+        workingDirectory: '/w',
+        parallelEnvironment: 'mpi',
+        partition: 'all.q',
+        account: 'a',
+        qualityOfService: 'p',
+      },
+      ...{ reservation: '7', array: '1-4', dependency: '3', requeue: true, submitOptions: ['-js', '5'] },
+    },
+    { folder: '/f', jobName: 'x-m', mark: 'm' },
+  );
+  assert.deepEqual(words.slice(11), [
+    ...['-wd', '/w', '-pe', 'mpi', '8', '-l', 'h_rt=91,h_vmem=512M,gpu=1', '-q', 'all.q', '-A', 'a', '-P', 'p'],
+    ...['-ar', '7', '-t', '1-4', '-hold_jid', '3', '-r', 'y', '-js', '5'],
+  ]);
+});
+
 test('directives are taken from the head of a script only', () => {
   const script = '#!/bin/bash\n#SBATCH -p gpu\n# a comment\n\n#SBATCH --time=5\necho\n#SBATCH --mem=1\n';
   assert.deepEqual(directives(SLURM, script), ['#SBATCH -p gpu', '#SBATCH --time=5']);
@@ -93,7 +137,7 @@ test('the batch script exports, loads, runs in a container, and is good shell', 
   assert.ok(
     text.includes("export A='$HOME'\ntype module >/dev/null 2>&1 || . /etc/profile\nmodule load gcc || exit 126\n"),
   );
-  assert.ok(text.includes(`apptainer exec --bind "$folder" a.sif "$folder/script" 'it'\\''s' b &`));
+  assert.ok(text.includes(`$container exec --bind "$folder" \${gpus:+--nv} a.sif "$folder/script" 'it'\\''s' b &`));
   execFileSync('bash', ['-n'], { input: text });
 });
 

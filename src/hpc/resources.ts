@@ -1,5 +1,5 @@
 import { compareQuantities, FermataError, parseDuration, quantityMillis, quantityUnits } from '../model/index.ts';
-import type { JobRequest } from './job.ts';
+import type { JobComponent, JobRequest } from './job.ts';
 
 /** Annotations of a pod that speak of its HPC job: `hpc.fermata.dev/partition: gpu`. */
 export const HPC_ANNOTATION_PREFIX = 'hpc.fermata.dev/';
@@ -46,17 +46,35 @@ export function count(option: string, text: string): number {
   return Number(text);
 }
 
-type Field = (value: string) => Partial<JobRequest>;
-
-/** The annotations and what each sets; resources of the pod hold where no annotation says otherwise. */
-const ANNOTATIONS: Readonly<Record<string, Field>> = {
+const COMPONENT_FIELDS: Readonly<Record<string, (value: string) => JobComponent>> = {
   nodes: (value) => ({ nodes: count('nodes', value) }),
   tasks: (value) => ({ tasks: count('tasks', value) }),
   'cpus-per-task': (value) => ({ cpusPerTask: count('cpus-per-task', value) }),
   memory: (value) => ({ memoryMebibytes: mebibytes(value) }),
   gpus: (value) => ({ gpus: count('gpus', value) }),
-  time: (value) => ({ walltimeSeconds: walltimeSeconds(value) }),
   partition: (value) => ({ partition: value }),
+};
+
+/** A component of a heterogeneous job: `nodes=2,cpus-per-task=8,memory=64Gi,gpus=1,partition=gpu`. */
+export function jobComponent(text: string): JobComponent {
+  const fields = text.split(',').map((part): JobComponent => {
+    const [name = '', value = ''] = part.split('=').map((word) => word.trim());
+    const read = COMPONENT_FIELDS[name];
+    if (read === undefined || value === '') {
+      throw invalid('component', text, `name=value pairs of ${Object.keys(COMPONENT_FIELDS).join(', ')}`);
+    }
+    return read(value);
+  });
+  return Object.assign({}, ...fields) as JobComponent;
+}
+
+type Field = (value: string) => Partial<JobRequest>;
+
+/** The annotations and what each sets; resources of the pod hold where no annotation says otherwise. */
+const ANNOTATIONS: Readonly<Record<string, Field>> = {
+  ...COMPONENT_FIELDS,
+  components: (value) => ({ components: value.split(';').map(jobComponent) }),
+  time: (value) => ({ walltimeSeconds: walltimeSeconds(value) }),
   account: (value) => ({ account: value }),
   qos: (value) => ({ qualityOfService: value }),
   reservation: (value) => ({ reservation: value }),

@@ -5,8 +5,9 @@ import { batchScript } from './batch-script.ts';
 import type { BatchSite, JobCard, Submission } from './batch-site.ts';
 import type { BatchSystem } from './batch-system.ts';
 import type { KeptJob } from './garbage.ts';
-import type { JobReport, JobRequest } from './job.ts';
+import { type JobReport, type JobRequest, jobLabel } from './job.ts';
 import { FILES_SCRIPT, type LogPosition, type PollAnswer, pollInput, pollScript, readPoll } from './poll.ts';
+import { type JobUsage, readUsage, usageScript } from './usage.ts';
 
 /** Where the connector keeps its files there, below the home directory, unless told otherwise. */
 export const DEFAULT_DIRECTORY = '.fermata/hpc';
@@ -200,6 +201,17 @@ export class Site implements BatchSite {
     const { access, system } = this.#options;
     const answer = await access.run(system.describe, { arguments: [id], ...(signal === undefined ? {} : { signal }) });
     return answer.stdout || answer.stderr;
+  }
+
+  async usage(running: readonly JobReport[], signal?: AbortSignal): Promise<JobUsage[]> {
+    const { access, system } = this.#options;
+    const labels = Map.groupBy(running, ({ id }) => id);
+    if (labels.size === 0) return [];
+    const answer = await access.run(usageScript(system.usage), {
+      arguments: [...labels].map(([id, tasks]) => `${id}:${tasks.map(jobLabel).join(',')}`),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return readUsage(system.usage, answer.stdout);
   }
 
   /** The jobs that connectors of this user have submitted here and that were not cleaned away, oldest first. */

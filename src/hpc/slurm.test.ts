@@ -73,6 +73,22 @@ test('tasks of an array are told apart in list and accounting', () => {
   );
 });
 
+test('of a heterogeneous job the first component speaks', () => {
+  const text = [
+    'sacct|4+0|FAILED|4:0|n1',
+    'sacct|4+1|COMPLETED|0:0|n2',
+    'scontrol|JobId=8 HetJobId=8 HetJobOffset=0 JobName=x JobState=RUNNING ExitCode=0:0 NodeList=n1',
+    'scontrol|JobId=9 HetJobId=8 HetJobOffset=1 JobName=x JobState=FAILED ExitCode=1:0 NodeList=n2',
+  ].join('\n');
+  assert.deepEqual(
+    SLURM.readAccount(text).map(({ id, phase }) => [id, phase]),
+    [
+      ['4', 'Ended'],
+      ['8', 'Running'],
+    ],
+  );
+});
+
 test('a request becomes the words of sbatch', () => {
   const words = SLURM.submitCommand(
     {
@@ -100,8 +116,8 @@ test('a request becomes the words of sbatch', () => {
     '--cpus-per-task=4',
     '--mem=4096M',
     '--gres=gpu:1',
-    '--time=2',
     '--partition=gpu',
+    '--time=2',
     '--account=a',
     '--qos=q',
     '--array=1-4',

@@ -1,5 +1,6 @@
 import type { BatchSystem } from './batch-system.ts';
-import type { JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+import type { JobComponent, JobEnd, JobPhase, JobReport, JobRequest } from './job.ts';
+import { SLURM_USAGE } from './usage.ts';
 
 /** Every state that Slurm documents (squeue(1), JOB STATE CODES); an ended one's kind may be refined by the exit code. */
 const PHASES: Readonly<Record<string, JobPhase>> = {
@@ -51,6 +52,7 @@ export const SLURM: BatchSystem = {
       `--error=${folder}/stderr${log}`,
       '--open-mode=append',
       ...resourceOptions(request),
+      ...(request.components ?? []).flatMap((component) => [':', ...componentOptions(component)]),
     ];
   },
 
@@ -58,10 +60,10 @@ export const SLURM: BatchSystem = {
   temporary:
     /Unable to contact slurm controller|timed out|Connection refused|temporarily|Slurm backup controller|zero bytes/i,
 
-  // What the controller has let go is asked for in accounting, where there is one.
+  // What the controller has let go is asked for in accounting, where there is one. `12_3` is a task, `12+1` a component of 12.
   findByName: `
-{ sacct -nPX -S now-30days --name="$1" -o JobIDRaw 2>/dev/null || true; squeue -h -u "$(id -un)" -t all --name="$1" -o %F; } |
-  sort -n | uniq`,
+{ sacct -nPX -S now-30days --name="$1" -o JobID 2>/dev/null || true; squeue -h -u "$(id -un)" -t all --name="$1" -o %i; } |
+  sed 's/[_+].*//' | sort -n | uniq`,
 
   list: `squeue -h -u "$(id -un)" -t all -o '%F|%K|%T|%N|%r'`,
   readList(text) {
@@ -104,10 +106,12 @@ done
     for (const line of lines(text)) {
       if (line.startsWith('sacct|')) {
         const [, label = '', state = '', exitCode = '', nodes = ''] = line.split('|');
-        const [id = '', task] = label.split('_');
+        const [id = '', task] = label.replace(/\+0$/, '').split('_');
         keep(fromAccounting, slurmReport(id, task, state, exitCode, nodes));
       } else if (line.startsWith('scontrol|')) {
         const field = (name: string): string => new RegExp(`(?:^|[ |])${name}=(\\S*)`).exec(line)?.[1] ?? '';
+        // Of a heterogeneous job the first component speaks: it runs the script.
+        if (Number(field('HetJobOffset')) > 0) continue;
         const array = field('ArrayJobId');
         const task = array === '' ? undefined : field('ArrayTaskId');
         const id = array === '' ? field('JobId') : array;
@@ -121,24 +125,18 @@ done
   // With JobAcctGatherParams=OverMemoryKill the state is FAILED, the exit code 0:9.
   memoryMessage: /^slurmstepd\S*: error: .*exceeded (?:job )?memory limit/im,
   cancel: 'scancel "$@"',
+  usage: SLURM_USAGE,
   describe:
     'scontrol show job "$1" 2>/dev/null || sacct -j "$1" -o JobID,JobName,State,ExitCode,Start,End,NodeList,Reason',
 };
 
 /** Words of sbatch for what is asked of the site. */
 export function resourceOptions(request: JobRequest): string[] {
-  const option = (flag: string, value: string | number | undefined): string[] =>
-    value === undefined ? [] : [`--${flag}=${value}`];
   return [
     ...option('chdir', request.workingDirectory),
-    ...option('nodes', request.nodes),
-    ...option('ntasks', request.tasks),
-    ...option('cpus-per-task', request.cpusPerTask),
-    ...option('mem', request.memoryMebibytes === undefined ? undefined : `${request.memoryMebibytes}M`),
-    ...option('gres', request.gpus === undefined ? undefined : `gpu:${request.gpus}`),
+    ...componentOptions(request),
     // Slurm counts in minutes and rounds up.
     ...option('time', request.walltimeSeconds === undefined ? undefined : Math.ceil(request.walltimeSeconds / 60)),
-    ...option('partition', request.partition),
     ...option('account', request.account),
     ...option('qos', request.qualityOfService),
     ...option('reservation', request.reservation),
@@ -147,6 +145,29 @@ export function resourceOptions(request: JobRequest): string[] {
     ...(request.requeue === undefined ? [] : [request.requeue ? '--requeue' : '--no-requeue']),
     ...(request.submitOptions ?? []),
   ];
+}
+
+/** Words of sbatch for one component of a job. */
+export function componentOptions({
+  nodes,
+  tasks,
+  cpusPerTask,
+  memoryMebibytes,
+  gpus,
+  partition,
+}: JobComponent): string[] {
+  return [
+    ...option('nodes', nodes),
+    ...option('ntasks', tasks),
+    ...option('cpus-per-task', cpusPerTask),
+    ...option('mem', memoryMebibytes === undefined ? undefined : `${memoryMebibytes}M`),
+    ...option('gres', gpus === undefined ? undefined : `gpu:${gpus}`),
+    ...option('partition', partition),
+  ];
+}
+
+function option(flag: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [`--${flag}=${value}`];
 }
 
 function keep(reports: Map<string, JobReport>, found: JobReport | undefined): void {

@@ -9,7 +9,8 @@ import type { KeptJob } from '../garbage.ts';
 import type { JobReport, JobRequest } from '../job.ts';
 import type { LogPosition, PollAnswer } from '../poll.ts';
 import type { Site } from '../site.ts';
-import { resourceOptions, SLURM } from '../slurm.ts';
+import { componentOptions, resourceOptions, SLURM } from '../slurm.ts';
+import type { JobUsage } from '../usage.ts';
 import { errorsOf, isJobUnknown, type RestAnswer, SlurmRestClient, type SlurmRestOptions } from './client.ts';
 import { directiveWords, inVersion, restOptions } from './options.ts';
 import { numberOf, type RestJob, type RestRecord, reportsOfJobs, reportsOfRecords, submittedId } from './reports.ts';
@@ -160,6 +161,11 @@ export class SlurmRestSite implements BatchSite {
     return `${JSON.stringify(then.jobs ?? [], null, 2)}\n`;
   }
 
+  /** The interface does not tell; the commands of the login node do. */
+  async usage(running: readonly JobReport[], signal?: AbortSignal): Promise<JobUsage[]> {
+    return (await this.#options.files?.usage(running, signal)) ?? [];
+  }
+
   /** From the folder there where it can be read, else what the jobs' comments say: only of jobs that the controller still has. */
   async cards(signal?: AbortSignal): Promise<KeptJob[]> {
     const { files } = this.#options;
@@ -223,7 +229,16 @@ export class SlurmRestSite implements BatchSite {
       environment: { PATH: '/usr/local/bin:/usr/bin:/bin' },
     };
     const script = batchScript(SLURM, request, folder, { isCarried: true, opensOutput: files === undefined });
-    return { script, job: inVersion(job, await this.#client.version(signal)) };
+    const version = await this.#client.version(signal);
+    const components = (request.components ?? []).map((component) => ({
+      ...output,
+      current_working_directory: job.current_working_directory,
+      name: job.name,
+      environment: job.environment,
+      ...restOptions(componentOptions(component)),
+    }));
+    if (components.length === 0) return { script, job: inVersion(job, version) };
+    return { script, jobs: [job, ...components].map((one) => inVersion(one, version)) };
   }
 
   /** The oldest job of this name, of the controller or of accounting. */
