@@ -10,7 +10,7 @@ import {
 import { keyOf, type Log, PODS, type Pod } from '../model/index.ts';
 import { BATCH_JOBS, type Job } from './job.ts';
 import { PLACEMENT_LABEL } from './marks.ts';
-import { overflowStep } from './overflow.ts';
+import { keptPods, overflowStep } from './overflow.ts';
 import { markJob, releasePod } from './release-pod.ts';
 
 export interface OverflowOptions {
@@ -69,7 +69,11 @@ export class OverflowController {
     const job = this.#jobs.get(key);
     if (job === undefined) return undefined;
     const now = this.#clock.now();
-    const step = overflowStep(job, this.#pods.items(), now, this.#options.after);
+    const pods = this.#pods.items();
+    const step = overflowStep(job, pods, now, this.#options.after);
+    for (const { pod, reason } of keptPods(job, pods, now, this.#options.after)) {
+      this.#events.record(pod, 'Normal', 'NotMovedToHPC', reason);
+    }
     try {
       if (step.kind === 'Mark') {
         await markJob(this.#store, job, now, signal);

@@ -6,7 +6,7 @@ import { isApiError, type Kind, MemoryBacking, modelKinds, Registry } from '../k
 import { type Condition, conditionOf, isConditionTrue, NODES, PODS, type Pod } from '../model/index.ts';
 import { BATCH_JOBS, type Job } from './job.ts';
 import { isConnector } from './marks.ts';
-import { isWithoutRoom, overflowStep } from './overflow.ts';
+import { isWithoutRoom, keptPods, overflowStep } from './overflow.ts';
 import { placeJob } from './place-job.ts';
 import { markJob, releasePod } from './release-pod.ts';
 import { reviewOverflowPod } from './review-pod.ts';
@@ -260,10 +260,6 @@ const ELSEWHERE: [string, Pod][] = [
   ['nobody has tried to schedule', { ...pending, status: {} }],
   ['room is being made for', { ...pending, status: { ...pending.status, nominatedNodeName: 'n' } }],
   [
-    'goes on from a checkpoint',
-    { ...pending, metadata: { ...pending.metadata, annotations: { 'fermata.dev/restore-from': 'c' } } },
-  ],
-  [
     'cannot be a connector',
     { ...pending, metadata: { ...pending.metadata, annotations: { 'fermata.dev/hpc-stays': 'why' } } },
   ],
@@ -273,4 +269,19 @@ test('only a pod that the scheduler found no room for makes way', () => {
   assert.equal(isWithoutRoom(pending), true);
   for (const [what, pod] of ELSEWHERE) assert.equal(isWithoutRoom(pod), false, `one that ${what} does not`);
   assert.equal(conditionOf(pending.status?.conditions, 'PodScheduled')?.status, 'False');
+});
+
+test('a pod that goes on from a checkpoint stays, and it is said why', async () => {
+  const cluster = new Cluster();
+  await cluster.start();
+  const job = await cluster.job();
+  const owner = { apiVersion: 'batch/v1', kind: 'Job', name: 'simulation', uid: job.metadata.uid, controller: true };
+  const annotations = { 'fermata.dev/restore-from': 'ckpt-1' };
+  const restored = { ...pending, metadata: { ...pending.metadata, ownerReferences: [owner], annotations } };
+  const late = Date.parse(pending.metadata.creationTimestamp) + AFTER;
+  assert.deepEqual(overflowStep(job, [restored], late, AFTER), { kind: 'Wait' });
+  assert.deepEqual(overflowStep(job, [restored], late - 1, AFTER), { kind: 'Wait', at: late });
+  assert.deepEqual(keptPods(job, [restored], late - 1, AFTER), []);
+  assert.match(keptPods(job, [restored], late, AFTER)[0]?.reason ?? '', /ckpt-1 is that of a container/);
+  cluster.store.close();
 });

@@ -29,21 +29,56 @@ export function overflowStep(job: Job, pods: readonly Pod[], now: number, otherw
   const isLeaving = job.metadata.deletionTimestamp !== undefined;
   if (!isOurs || isOver === true || isLeaving || job.spec.suspend === true) return { kind: 'Wait' };
 
-  const after = overflowAfter(job.spec.template.metadata?.annotations ?? {}, otherwise);
-  const waiting = pods
-    .filter((pod) => isWithoutRoom(pod) && isOf(pod, job))
-    .map((pod) => ({ pod, at: Date.parse(pod.metadata.creationTimestamp) + after }));
-  const late = waiting.filter(({ at }) => at <= now);
+  const waiting = waitingPods(job, pods, otherwise);
+  const late = waiting.filter(({ pod, at }) => at <= now && mayLeave(pod));
   if (late.length > 0) {
     const isMarked = job.metadata.annotations?.[OVERFLOWED_ANNOTATION] !== undefined;
     return isMarked ? { kind: 'Release', pods: late.map(({ pod }) => pod) } : { kind: 'Mark' };
   }
-  return waiting.length === 0 ? { kind: 'Wait' } : { kind: 'Wait', at: Math.min(...waiting.map(({ at }) => at)) };
+  const later = waiting.map(({ at }) => at).filter((at) => at > now);
+  return later.length === 0 ? { kind: 'Wait' } : { kind: 'Wait', at: Math.min(...later) };
+}
+
+/** Pods that have found no room for so long that they would go out, and why they do not. */
+export function keptPods(
+  job: Job,
+  pods: readonly Pod[],
+  now: number,
+  otherwise: number,
+): { pod: Pod; reason: string }[] {
+  return waitingPods(job, pods, otherwise).flatMap(({ pod, at }) => {
+    const checkpoint = pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION];
+    return at > now || checkpoint === undefined ? [] : [{ pod, reason: whyNotRestoredThere(checkpoint) }];
+  });
+}
+
+/**
+ * A pod's checkpoint is that of a container: its image's changes, its namespaces, its control group. To make them anew CRIU
+ * needs root (CAP_SYS_ADMIN; CAP_CHECKPOINT_RESTORE is not enough), which no site gives to a batch job.
+ */
+export function whyNotRestoredThere(checkpoint: string): string {
+  return (
+    `checkpoint ${checkpoint} is that of a container, which a batch job cannot restore: it would need root there. ` +
+    'It waits for room here, so that nothing it has computed is lost; ' +
+    `to begin anew at the site instead, delete the pod and podcheckpoint ${checkpoint}`
+  );
+}
+
+function waitingPods(job: Job, pods: readonly Pod[], otherwise: number): { pod: Pod; at: number }[] {
+  const after = overflowAfter(job.spec.template.metadata?.annotations ?? {}, otherwise);
+  return pods
+    .filter((pod) => isWithoutRoom(pod) && isOf(pod, job))
+    .map((pod) => ({ pod, at: Date.parse(pod.metadata.creationTimestamp) + after }));
+}
+
+/** One that goes on from a checkpoint would lose what it has computed. */
+function mayLeave(pod: Pod): boolean {
+  return pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === undefined;
 }
 
 /**
  * The scheduler said that there is no room for it. One that is held back by a gate waits for something else; for one that was
- * nominated room is being made; one that goes on from a checkpoint would lose what it has computed.
+ * nominated room is being made.
  */
 export function isWithoutRoom(pod: Pod): boolean {
   const scheduled = conditionOf(pod.status?.conditions, 'PodScheduled');
@@ -53,7 +88,6 @@ export function isWithoutRoom(pod: Pod): boolean {
     scheduled?.status === 'False' &&
     scheduled.reason === 'Unschedulable' &&
     (pod.status?.nominatedNodeName ?? '') === '' &&
-    pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === undefined &&
     pod.metadata.annotations?.[STAYS_ANNOTATION] === undefined &&
     !isConnector(pod)
   );

@@ -4,6 +4,7 @@ import { type ConnectorSettings, connectorPod } from './connector-pod.ts';
 import type { Job, PodTemplate } from './job.ts';
 import { isConnector, OVERFLOWED_ANNOTATION, STAYS_ANNOTATION } from './marks.ts';
 import { podObstacles } from './obstacles.ts';
+import { whyNotRestoredThere } from './overflow.ts';
 
 export interface PodReviewParts {
   settings: ConnectorSettings;
@@ -44,8 +45,5 @@ export async function reviewOverflowPod(parts: PodReviewParts, request: Admissio
 
 function obstaclesOfPod(pod: PodTemplate): string[] {
   const from = pod.metadata?.annotations?.[RESTORE_FROM_ANNOTATION];
-  return [
-    ...(from === undefined ? [] : [`it goes on from checkpoint ${from}, which cannot be restored there`]),
-    ...podObstacles(pod),
-  ];
+  return [...(from === undefined ? [] : [whyNotRestoredThere(from)]), ...podObstacles(pod)];
 }
