@@ -7,6 +7,7 @@ import {
   exitStatusOf,
   HPC_EXIT,
   type JobRequest,
+  jobComponent,
   mebibytes,
   runJob,
   walltimeSeconds,
@@ -119,6 +120,7 @@ async function requestOf(
   return {
     ...pod.request,
     ...(Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)) as Partial<JobRequest>),
+    ...(flags.component.length === 0 ? {} : { components: flags.component.map(jobComponent) }),
     ...(flags.env.length === 0 ? {} : { environment: Object.fromEntries(flags.env.map(assignment)) }),
     ...(flags.module.length === 0 ? {} : { modules: flags.module }),
     ...(flags.submitOption.length === 0 ? {} : { submitOptions: flags.submitOption }),
