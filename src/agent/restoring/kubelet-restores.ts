@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock, Random } from '../../clock/index.ts';
-import { type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
+import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
+import { EventRecorder, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
 import {
   conditionOf,
+  isConditionTrue,
   isTerminal,
   keyOf,
   type Log,
@@ -11,6 +12,7 @@ import {
   PODS,
   type Pod,
   RESTORED_CONDITION,
+  reasonOf,
 } from '../../model/index.ts';
 import type { CheckpointRuntime } from '../../runtime/index.ts';
 import type { Agent } from '../agent.ts';
@@ -20,7 +22,23 @@ import { writePodCondition } from '../pod-condition.ts';
 import { type CheckpointImage, checkpointImage, type ImageRequest, imageReference } from './checkpoint-image.ts';
 import { describeLayer } from './checkpoint-layer.ts';
 import { ImageServer, type ImageSource } from './image-server.ts';
+import { newestCopy, takenAt } from './restart-point.ts';
 import { restoreOf, restoreOutcome } from './restore-outcome.ts';
+
+/** A container as an image, packed from that folder. */
+interface Packed {
+  image: CheckpointImage;
+  directory: string;
+}
+
+/** What of a pod was asked for. */
+interface Given {
+  /** By name of the PodCheckpoint: its data, and by container what was made of it. */
+  copies: Map<string, { opened: OpenedCheckpoint; images: Map<string, Promise<Packed>> }>;
+  opening: Map<string, Promise<OpenedCheckpoint>>;
+  /** By container: the PodCheckpoint of its last start. */
+  startedFrom: Map<string, string>;
+}
 
 /** The kubelet may hear of a pod before the agent does. */
 const POD_WAIT_MILLISECONDS = 5_000;
@@ -58,9 +76,9 @@ export class KubeletRestores implements ImageSource {
   readonly #server: ImageServer;
   readonly #pods: Reflector<Pod>;
   readonly #loop: ReconcileLoop;
-  /** By pod UID and container, while the pod is here. */
-  readonly #images = new Map<string, Map<string, Promise<{ image: CheckpointImage; directory: string }>>>();
-  readonly #opened = new Map<string, Promise<OpenedCheckpoint>>();
+  readonly #events: EventRecorder;
+  /** By pod UID, while the pod is here. */
+  readonly #given = new Map<string, Given>();
   /** By pod UID: when its data was asked for first. */
   readonly #askedAt = new Map<string, number>();
   readonly #stopping = new AbortController();
@@ -69,6 +87,7 @@ export class KubeletRestores implements ImageSource {
     this.#parts = parts;
     this.#options = options;
     this.#registry = options.registry;
+    this.#events = new EventRecorder(parts, { component: 'fermata-agent', host: options.nodeName });
     this.#server = new ImageServer({ source: this, log: parts.log }, options);
     this.#loop = new ReconcileLoop(parts, {
       name: `restores of ${options.nodeName}`,
@@ -95,13 +114,10 @@ export class KubeletRestores implements ImageSource {
   async stop(): Promise<void> {
     this.#stopping.abort(new Error(`the restores of node ${this.#options.nodeName} stop`));
     await Promise.all([this.#server.stop(), this.#pods.stop(), this.#loop.stop()]);
+    await this.#events.flush();
   }
 
-  async image(
-    request: ImageRequest,
-    starting: boolean,
-    signal: AbortSignal,
-  ): Promise<{ image: CheckpointImage; directory: string } | undefined> {
+  async image(request: ImageRequest, starting: boolean, signal: AbortSignal): Promise<Packed | undefined> {
     const pod = await this.#podFor(request, signal);
     const checkpoint = pod === undefined ? undefined : restoreOf(pod, this.#registry);
     if (pod === undefined || checkpoint === undefined) return undefined;
@@ -110,22 +126,65 @@ export class KubeletRestores implements ImageSource {
     const { metadata } = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
     if (metadata.uid !== request.checkpointUid) return undefined;
     if (!this.#askedAt.has(uid)) this.#askedAt.set(uid, this.#parts.clock.now());
-    const open = () => this.#parts.agent.open(pod, checkpoint, this.#stopping.signal);
-    let opened = await once(this.#opened, uid, open);
-    if (!existsSync(opened.directory)) {
-      // A container starts anew long after the restore, and the copy went meanwhile, since a store has it.
-      this.#opened.delete(uid);
-      this.#images.delete(uid);
-      opened = await once(this.#opened, uid, open);
-    }
+    const given = this.#given.get(uid) ?? { copies: new Map(), opening: new Map(), startedFrom: new Map() };
+    this.#given.set(uid, given);
+    const { container } = request;
+    if (starting)
+      given.startedFrom.set(container, await this.#startingPoint(pod, given, { container, checkpoint }, signal));
+    const { opened, images } = await this.#copyOf(pod, given, given.startedFrom.get(container) ?? checkpoint);
     if (starting) await this.#fillVolumes(pod, opened, signal);
-    const ofPod = this.#images.get(uid) ?? new Map();
-    this.#images.set(uid, ofPod);
-    const directory = join(opened.directory, request.container);
-    return once(ofPod, request.container, async () => {
+    const directory = join(opened.directory, container);
+    return once(images, container, async () => {
       const layer = await describeLayer(directory, this.#stopping.signal);
-      return { image: checkpointImage(request.container, layer), directory };
+      return { image: checkpointImage(container, layer), directory };
     });
+  }
+
+  async #copyOf(pod: Pod, { copies, opening }: Given, checkpoint: string) {
+    const known = copies.get(checkpoint);
+    // A container starts anew long after the restore, and a copy may go meanwhile, where a store has it.
+    if (known !== undefined && existsSync(known.opened.directory)) return known;
+    copies.delete(checkpoint);
+    const opened = await once(opening, checkpoint, () =>
+      this.#parts.agent.open(pod, checkpoint, this.#stopping.signal),
+    );
+    opening.delete(checkpoint);
+    const copy = copies.get(checkpoint) ?? { opened, images: new Map<string, Promise<Packed>>() };
+    copies.set(checkpoint, copy);
+    return copy;
+  }
+
+  /**
+   * A kubelet starts a container that crashed from the image it knows. What it is given under that name is the newest that was saved of
+   * the pod, so that no more is lost than what came after that; and that something is lost is said.
+   */
+  async #startingPoint(
+    pod: Pod,
+    given: Given,
+    { container, checkpoint }: { container: string; checkpoint: string },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { namespace, uid } = pod.metadata;
+    if (!isConditionTrue(pod.status?.conditions, RESTORED_CONDITION)) return checkpoint;
+    const scope = namespace === undefined ? {} : { namespace };
+    const { items } = await this.#parts.store.list(POD_CHECKPOINTS, { ...scope, signal });
+    const newest = newestCopy(uid, container, items);
+    const tell = (type: 'Normal' | 'Warning', message: string): void =>
+      this.#events.record(pod, type, 'StartsFromCheckpoint', `container ${container} starts again from ${message}`);
+    if (newest === undefined) {
+      tell('Warning', `checkpoint ${checkpoint}, which the pod was restored from: what it did since is lost`);
+      return checkpoint;
+    }
+    const { name } = newest.metadata;
+    try {
+      await this.#copyOf(pod, given, name);
+    } catch (error) {
+      if (signal.aborted || this.#stopping.signal.aborted) throw error;
+      tell('Warning', `checkpoint ${checkpoint}, for the newer ${name} cannot be had: ${reasonOf(error)}`);
+      return checkpoint;
+    }
+    tell('Normal', `checkpoint ${name} of ${rfc3339(takenAt(newest))}: what it did since is lost`);
+    return name;
   }
 
   async #podFor({ checkpointUid, container }: ImageRequest, signal: AbortSignal): Promise<Pod | undefined> {
@@ -179,8 +238,7 @@ export class KubeletRestores implements ImageSource {
   }
 
   #forget({ metadata: { uid } }: Pod): void {
-    this.#images.delete(uid);
-    this.#opened.delete(uid);
+    this.#given.delete(uid);
     this.#askedAt.delete(uid);
   }
 }

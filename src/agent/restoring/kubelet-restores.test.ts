@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { SystemClock, seededRandom } from '../../clock/index.ts';
+import { MemoryBacking, Registry } from '../../kubernetes/index.ts';
+import {
+  EVENTS,
+  NAMESPACES,
+  POD_CHECKPOINTS,
+  PODS,
+  type Pod,
+  type PodCheckpoint,
+  type PodCheckpointSpec,
+  type PodCheckpointStatus,
+  RESTORED_CONDITION,
+  SILENT_LOG,
+} from '../../model/index.ts';
+import { imageReference } from './checkpoint-image.ts';
+import { KubeletRestores } from './kubelet-restores.ts';
+
+const NODE = 'n1';
+const NAMESPACE = 'lab';
+const signal = new AbortController().signal;
+
+let folder: string;
+let port: number;
+let registry: Registry;
+let restores: KubeletRestores;
+let opens: string[];
+/** Checkpoints whose data is not what was sealed. */
+let broken: Set<string>;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'fermata-restores-'));
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  port = typeof address === 'object' && address !== null ? address.port : 0;
+  probe.close();
+  const parts = { clock: new SystemClock(), random: seededRandom(1), log: SILENT_LOG };
+  registry = new Registry({ ...parts, backing: new MemoryBacking() });
+  await registry.create(NAMESPACES, { metadata: { name: NAMESPACE } });
+  [opens, broken] = [[], new Set()];
+  const agent = {
+    open: async (_pod: Pod, name: string) => {
+      opens.push(name);
+      if (broken.has(name)) throw new Error('its data is not what was sealed');
+      return { directory: join(folder, name), fillVolumes: async () => undefined } as never;
+    },
+    restored: async () => undefined,
+  };
+  const volumeFolder = (): string => join(folder, 'volumes');
+  restores = new KubeletRestores(
+    { ...parts, store: registry, agent, runtime: { list: async () => [] } },
+    { nodeName: NODE, port, registry: `127.0.0.1:${port}`, volumeFolder },
+  );
+  await restores.start();
+});
+afterEach(async () => {
+  await restores.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** With data that differs from that of any other. */
+async function checkpoint(name: string, spec: Partial<PodCheckpointSpec>, status: PodCheckpointStatus = {}) {
+  mkdirSync(join(folder, name, 'main'), { recursive: true });
+  writeFileSync(join(folder, name, 'main', 'config.dump'), name);
+  const key = { namespace: NAMESPACE, name };
+  await registry.create(POD_CHECKPOINTS, { metadata: key, spec: { sourcePod: { name: 'p' }, ...spec } });
+  const ready = { type: 'Ready', status: 'True' as const, reason: 'CheckpointCompleted' };
+  const checkpointedContainers = [{ name: 'main', image: 'i', sizeBytes: 1 }];
+  const whole = { conditions: [ready], checkpointedContainers, ...status };
+  return registry.patch(POD_CHECKPOINTS, key, { status: whole }, { subresource: 'status' });
+}
+
+async function restoredPod({ metadata }: PodCheckpoint, hasRun = true): Promise<Pod> {
+  const key = { namespace: NAMESPACE, name: 'p' };
+  const image = imageReference(`127.0.0.1:${port}`, metadata.uid, 'main');
+  await registry.create(PODS, {
+    metadata: { ...key, annotations: { 'fermata.dev/restore-from': metadata.name } },
+    spec: { nodeName: NODE, containers: [{ name: 'main', image }] },
+  });
+  const conditions = hasRun ? [{ type: RESTORED_CONDITION, status: 'True' as const }] : [];
+  return registry.patch(PODS, key, { status: { phase: 'Running', conditions } }, { subresource: 'status' });
+}
+
+/** Of which checkpoint the kubelet is given the data when it starts the container. */
+async function startsFrom({ metadata }: PodCheckpoint): Promise<string | undefined> {
+  const request = {
+    checkpointUid: metadata.uid,
+    container: 'main',
+    kind: 'manifests',
+    reference: 'checkpoint',
+  } as const;
+  const started = await restores.image(request, true, signal);
+  const layer = await restores.image({ ...request, kind: 'blobs' }, false, signal);
+  assert.deepEqual(layer, started, 'what is pulled is what the start began with');
+  return started?.directory.split('/').at(-2);
+}
+
+async function events(): Promise<string[]> {
+  await restores.stop();
+  const { items } = await registry.list(EVENTS, { namespace: NAMESPACE });
+  return items.map(({ type, message }) => `${type}: ${message}`);
+}
+
+test('a container that crashed goes on from the newest checkpoint of its pod, and what is lost is said', async () => {
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const { uid } = (await restoredPod(first)).metadata;
+  assert.equal(await startsFrom(first), 'first', 'there is no newer one');
+  await checkpoint('second', {}, { sourcePodUID: uid, startTime: '2026-01-01T10:00:00Z' });
+  await checkpoint('third', {}, { sourcePodUID: uid, startTime: '2026-01-01T11:00:00Z' });
+  assert.equal(await startsFrom(first), 'third');
+  const said = await events();
+  assert.equal(said.length, 2);
+  assert.match(
+    said[0] ?? '',
+    /^Warning: container main starts again from checkpoint first, which the pod was restored/,
+  );
+  assert.match(said[1] ?? '', /^Normal: container main starts again from checkpoint third of 2026-01-01T11:00:00Z/);
+});
+
+test('not from one of another pod, nor one that stopped it, nor one that failed', async () => {
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const { uid } = (await restoredPod(first)).metadata;
+  await checkpoint('other', {}, { sourcePodUID: 'another' });
+  await checkpoint('stopping', { postCheckpointState: 'Stopped' }, { sourcePodUID: uid });
+  await checkpoint('failed', {}, { sourcePodUID: uid, conditions: [{ type: 'Ready', status: 'False' }] });
+  assert.equal(await startsFrom(first), 'first');
+});
+
+test('a newest checkpoint that cannot be had is no reason not to start, but is said', async () => {
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const { uid } = (await restoredPod(first)).metadata;
+  await checkpoint('second', {}, { sourcePodUID: uid });
+  broken.add('second');
+  assert.equal(await startsFrom(first), 'first');
+  assert.match(
+    (await events()).join(),
+    /Warning: .* checkpoint first, for the newer second cannot be had: its data is not/,
+  );
+});
+
+test('a pod that has not run yet starts from the checkpoint that it names, and nothing is said', async () => {
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const { uid } = (await restoredPod(first, false)).metadata;
+  await checkpoint('second', {}, { sourcePodUID: uid });
+  assert.equal(await startsFrom(first), 'first');
+  assert.deepEqual(opens, ['first']);
+  assert.deepEqual(await events(), []);
+});
+
+test('an image of a checkpoint that the pod does not name is not given out', async () => {
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const theirs = await checkpoint('theirs', { postCheckpointState: 'Stopped' });
+  const image = imageReference(`127.0.0.1:${port}`, theirs.metadata.uid, 'main');
+  await registry.create(PODS, {
+    metadata: { namespace: NAMESPACE, name: 'q', annotations: { 'fermata.dev/restore-from': first.metadata.name } },
+    spec: { nodeName: NODE, containers: [{ name: 'main', image }] },
+  });
+  assert.equal(await startsFrom(theirs), undefined);
+  assert.deepEqual(opens, []);
+});
