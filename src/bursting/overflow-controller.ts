@@ -46,10 +46,6 @@ export class OverflowController {
     this.#pods = new Reflector(parts, PODS, { ...SELECTION, onChange: (pod) => this.#enqueueJobOf(pod) });
   }
 
-  get isSynced(): Promise<void> {
-    return Promise.all([this.#jobs.synced(), this.#pods.synced()]).then(() => undefined);
-  }
-
   start(): void {
     this.#jobs.start();
     this.#pods.start();

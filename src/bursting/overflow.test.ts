@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom, VirtualClock } from '../clock/index.ts';
-import { isApiError, type Kind, MemoryBacking, modelKinds, Registry } from '../kubernetes/index.ts';
+import { isApiError, MemoryBacking, modelKinds, Registry } from '../kubernetes/index.ts';
 import { type Condition, conditionOf, isConditionTrue, NODES, PODS, type Pod } from '../model/index.ts';
 import { BATCH_JOBS, type Job } from './job.ts';
 import { isConnector } from './marks.ts';
@@ -10,23 +10,11 @@ import { isWithoutRoom, keptPods, overflowStep } from './overflow.ts';
 import { placeJob } from './place-job.ts';
 import { markJob, releasePod } from './release-pod.ts';
 import { reviewOverflowPod } from './review-pod.ts';
+import { UNCHECKED_JOBS } from './testing.ts';
 
 const SETTINGS = { image: 'fermata:1', host: 'login', secret: 'hpc-ssh' };
 const AFTER = 60_000;
 const KEY = { namespace: 'default', name: 'simulation' };
-
-const UNCHECKED_JOBS: Kind = {
-  type: BATCH_JOBS,
-  custom: true,
-  subresources: [],
-  schema: { type: 'object' },
-  printerColumns: [],
-  selectableFields: [],
-  categories: [],
-  prepare: (object) => ({ object, unknownFields: [] }),
-  validate: () => [],
-  validateUpdate: () => [],
-};
 
 /**
  * A cluster with one Job that may overflow: Kubernetes' Job controller, scheduler and kubelet as they act on what they see, the
