@@ -133,7 +133,7 @@ async function requestOf(
 async function programOf(script: string, words: readonly string[]): Promise<Pick<JobRequest, 'script' | 'arguments'>> {
   const end = process.argv.indexOf('--');
   if (end !== -1 && process.argv[end + 1] === script && process.argv.length === end + 2 + words.length) {
-    return { script: '#!/bin/bash\nexec "$@"\n', arguments: [script, ...words] };
+    return { script: '#!/bin/sh\nexec "$@"\n', arguments: [script, ...words] };
   }
   const text = await readFile(script, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(
