@@ -13,7 +13,6 @@ import type {
   Remedy,
   ReservePlugin,
 } from '../framework/phases.ts';
-import { Trial } from '../interruption/select-victims.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
@@ -23,6 +22,7 @@ import { GangPlacing, type GangPlacingWays } from './gang-placing.ts';
 import { interruptGuests, SOON_MS } from './guest-interruption.ts';
 import { NodeTimeline } from './node-timeline.ts';
 import { Occupants } from './occupants.ts';
+import { PodPlacing } from './pod-placing.ts';
 import { ownerOf, promised, type Reservation, Reservations } from './reservations.ts';
 import { Unpromised } from './unpromised.ts';
 import { Vacating } from './vacating.ts';
@@ -60,6 +60,7 @@ export class Backfill
   readonly #reservations: Reservations;
   readonly #vacating: Vacating;
   readonly #occupants: Occupants;
+  readonly #placing: PodPlacing;
   readonly #unpromised: Unpromised;
   /** Those for which no start is known on any node. */
   readonly #withoutStart = new WeakSet<QueuedPod>();
@@ -73,6 +74,8 @@ export class Backfill
     this.#interruptible = options.interruptible ?? true;
     this.#vacating = new Vacating(dependencies, options.dumpSafety ?? DEFAULT_DUMP_SAFETY);
     this.#occupants = new Occupants(this.#vacating);
+    const { cluster, frameworkOf } = dependencies;
+    this.#placing = new PodPlacing({ cluster, frameworkOf, occupants: this.#occupants, except: this });
     this.#reservations = new Reservations(options.reservations ?? 1, dependencies.less);
     this.#unpromised = new Unpromised(dependencies.less);
   }
@@ -140,7 +143,9 @@ export class Backfill
     const own = this.#reservations.of(owner);
     const entry = this.#dependencies.entryOf(pod.uid);
     if (own === undefined && (entry === undefined || !this.#withoutStart.has(entry))) return false;
-    return owner !== pod.uid || this.#occupants.mightStartBy(pod, node, own?.[0]?.at ?? Infinity);
+    if (owner !== pod.uid) return true;
+    const earliest = this.#occupants.earliestOn(node, pod.requests);
+    return earliest < Infinity && earliest <= (own?.[0]?.at ?? Infinity);
   }
 
   unreserve({ uid }: PodInfo): void {
@@ -177,11 +182,11 @@ export class Backfill
     const kept =
       known === undefined
         ? undefined
-        : this.#earliestStart(cycle, impasse, entry, this.#reservations.othersThan(entry));
+        : this.#placing.earliest(cycle, impasse, entry, this.#reservations.othersThan(entry));
     const found =
       kept !== undefined && kept.at <= (known?.at ?? 0)
         ? kept
-        : this.#earliestStart(cycle, impasse, entry, this.#reservations.aheadOf(entry));
+        : this.#placing.earliest(cycle, impasse, entry, this.#reservations.aheadOf(entry));
     if (found === undefined) {
       this.#withoutStart.add(entry);
       if (known !== undefined) this.#wakeKeptAway(now);
@@ -259,55 +264,6 @@ export class Backfill
     this.#offerPromise(now);
   }
 
-  /** The first start on any node that known ends allow, and the promises in `respected`. */
-  #earliestStart(
-    cycle: Cycle,
-    { nodes, rejections, filters }: Impasse,
-    entry: QueuedPod,
-    respected: readonly Reservation[],
-  ): Reservation | undefined {
-    const { pod, now } = cycle;
-    const duration = STARTUP_MS + durationOf(pod);
-    let best: Reservation | undefined;
-    for (let index = 0; index < nodes.length; index++) {
-      const node = nodes[index];
-      const rejection = rejections[index];
-      if (node === undefined || (rejection?.resolvable !== true && rejection?.plugin !== this.name)) continue;
-      if (!this.#occupants.mightStartBy(pod, node, best?.at ?? Infinity)) continue; // speed
-      const occupancies = this.#occupants.of(node, now, { exceptUID: pod.uid, forEntry: entry });
-      for (const { node: reserved, holder, at, until } of respected) {
-        if (reserved === node) occupancies.push({ requests: holder.info.requests, from: at, until });
-      }
-      const timeline = new NodeTimeline(node.allocatable, occupancies);
-      for (const at of timeline.starts(now)) {
-        if (at <= now) continue;
-        if (best !== undefined && at >= best.at) break;
-        if (!timeline.fits(pod.requests, at, at + duration)) continue;
-        const start = { holder: entry, node, at, until: at + duration };
-        if (!this.#fitsOnceEnded(cycle, start, filters)) continue;
-        best = start;
-        break;
-      }
-    }
-    return best;
-  }
-
-  /** Whether the other filters let the pod in once those are gone that end until then. */
-  #fitsOnceEnded(cycle: Cycle, { node, at, holder }: Reservation, filters: readonly FilterPlugin[]): boolean {
-    const trial = this.#trial(cycle, node, filters);
-    try {
-      for (const pod of node.pods.values()) if (this.#occupants.endFor(pod, cycle.now, holder) <= at) trial.remove(pod);
-      return trial.rejection() === undefined;
-    } finally {
-      trial.restore();
-    }
-  }
-
-  #trial(cycle: Cycle, node: NodeInfo, filters: readonly FilterPlugin[]): Trial {
-    const others = filters.filter((plugin) => plugin !== this);
-    return new Trial(this.#dependencies.frameworkOf(cycle.pod), cycle, others, node);
-  }
-
   #guestsOf(cycle: Cycle, { filters }: Impasse, { holder, node, at }: Reservation): ReturnType<typeof interruptGuests> {
     const { pod, now } = cycle;
     return interruptGuests(
@@ -319,7 +275,7 @@ export class Backfill
         now,
         guests: [...node.pods.values()].filter((guest) => this.#occupants.isGuestOf(guest, holder)),
         endOf: (other) => this.#occupants.endFor(other, now),
-        trial: this.#trial(cycle, node, filters),
+        trial: this.#placing.trial(cycle, node, filters),
       },
     );
   }

@@ -70,32 +70,36 @@ export class Occupants {
   }
 
   /**
-   * Whether the pod might start on the node at `by` at the latest (Infinity: ever), by known ends alone. False is certain at any
-   * time; a rough look that spares a timeline.
+   * Before when nobody with these requests can start on the node, by known ends alone: what is promised there, and pods that
+   * stay longer than they said, only make it later. Infinity: no known end makes enough room; -Infinity: there is enough now.
    */
-  mightStartBy({ requests, uid }: PodInfo, node: NodeInfo, by: number): boolean {
+  earliestOn({ allocatable, requested, pods }: NodeInfo, requests: Float64Array): number {
+    let earliest = -Infinity;
+    let byEnd: { pod: PodInfo; end: number }[] | undefined;
     for (let index = 0; index < requests.length; index++) {
       const asked = requests[index] ?? 0;
       if (asked <= 0) continue;
-      let left = (node.allocatable[index] ?? 0) - asked;
-      if (left < 0) return false;
-      if ((node.requested[index] ?? 0) <= left) continue;
-      for (const pod of node.pods.values()) {
-        const taken = pod.requests[index] ?? 0;
-        if (taken > 0 && pod.uid !== uid && this.#staysBeyond(pod, by)) left -= taken;
-        if (left < 0) return false;
+      let lacking = asked + (requested[index] ?? 0) - (allocatable[index] ?? 0);
+      if (lacking <= 0) continue;
+      byEnd ??= [...pods.values()]
+        .map((pod) => ({ pod, end: this.#earliestEnd(pod) }))
+        .sort((one, other) => one.end - other.end);
+      let end = Infinity;
+      for (const one of byEnd) {
+        lacking -= one.pod.requests[index] ?? 0;
+        if (lacking > 0) continue;
+        end = one.end;
+        break;
       }
+      earliest = Math.max(earliest, end);
     }
-    return true;
+    return earliest;
   }
 
-  #staysBeyond(pod: PodInfo, by: number): boolean {
+  #earliestEnd(pod: PodInfo): number {
+    if (this.#vacating.deadlineOf(pod) !== undefined) return -Infinity;
+    if (pod.running) return pod.endsAt ?? Infinity;
     const placedAt = this.#placedAt.get(pod.uid);
-    const end = pod.running
-      ? (pod.endsAt ?? Infinity)
-      : placedAt === undefined
-        ? -Infinity
-        : placedAt + STARTUP_MS + durationOf(pod);
-    return (end > by || end === Infinity) && this.#vacating.deadlineOf(pod) === undefined;
+    return placedAt === undefined ? -Infinity : placedAt + STARTUP_MS + durationOf(pod);
   }
 }
