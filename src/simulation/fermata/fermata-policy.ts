@@ -92,7 +92,6 @@ export class FermataPolicy implements WorldPolicy {
     const known = this.#known.get(work.index);
     if (known === undefined) return;
     for (const pod of known.pods) {
-      this.#tell({ type: 'PodChanged', pod: endedPod(pod) });
       this.#tell({ type: 'PodDeleted', pod: endedPod(pod) });
       this.#byUID.delete(pod.metadata.uid);
     }
