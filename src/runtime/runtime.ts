@@ -88,6 +88,8 @@ export interface CheckpointOptions {
   leaveRunning: boolean;
   timeoutMilliseconds: number;
   signal?: AbortSignal;
+  /** Default: they are kept. */
+  outside?: OutsideConnections;
   /**
    * Called, where there is something to gain by it, when the images of all containers are complete, and before the dump as a
    * whole is: it may still fail. Must not throw.
@@ -115,8 +117,6 @@ export interface OutsideConnections {
 
 export interface RestoreOptions {
   signal?: AbortSignal;
-  /** Default: they are kept. */
-  outside?: OutsideConnections;
   /**
    * Called when every container is back and before any of them runs; no TCP passes to or from the pod while it is waited for. When it
    * resolves they run. When it rejects, nothing of the pod is left, and `restorePod` rejects with the same. When the orderer is
