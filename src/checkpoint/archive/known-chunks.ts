@@ -3,6 +3,7 @@ import { CHUNK_ID_BYTES } from './constants.ts';
 import type { Segment } from './contents.ts';
 
 const NOWHERE = -1;
+const NO_IDS = new Uint8Array();
 
 /**
  * All chunks that an upload need not send: of the archive it is based on, of its own earlier try, and those it has sent. Records are
@@ -10,8 +11,9 @@ const NOWHERE = -1;
  */
 export class KnownChunks {
   readonly #segments: Segment[] = [];
-  readonly #index = new ChunkIndex();
-  /** By number of the record, less one: number of its segment, and its own there. */
+  readonly #index = new ChunkIndex((record) => this.#idsOf[record - 1] ?? NO_IDS);
+  /** By number of the record, less one: ids of its chunks, number of its segment, and its own there. */
+  readonly #idsOf: Uint8Array[] = [];
   readonly #segmentOf: number[] = [];
   readonly #placeOf: number[] = [];
   readonly #needed = new Set<number>();
@@ -21,11 +23,9 @@ export class KnownChunks {
     const number = this.openSegment(segment);
     this.#index.reserve(segment.records.reduce((sum, { ids }) => sum + ids.length / CHUNK_ID_BYTES, 0));
     for (const [place, { ids }] of segment.records.entries()) {
-      const record = this.openRecord();
+      const record = this.openRecord(ids);
       this.seat(record, number, place);
-      for (let slot = 0; slot * CHUNK_ID_BYTES < ids.length; slot++) {
-        this.#index.add(ids, slot * CHUNK_ID_BYTES, record, slot);
-      }
+      for (let slot = 0; slot * CHUNK_ID_BYTES < ids.length; slot++) this.#index.add(record, slot);
     }
   }
 
@@ -34,8 +34,9 @@ export class KnownChunks {
     return this.#segments.push(segment) - 1;
   }
 
-  /** Number of a new record, which is in no segment yet. */
-  openRecord(): number {
+  /** Number of a new record, which is in no segment yet. `ids`: of its chunks; there when they are added. */
+  openRecord(ids: Uint8Array): number {
+    this.#idsOf.push(ids);
     this.#placeOf.push(0);
     return this.#segmentOf.push(NOWHERE);
   }
@@ -45,8 +46,13 @@ export class KnownChunks {
     this.#placeOf[record - 1] = place;
   }
 
-  addChunk(ids: Uint8Array, offset: number, record: number, slot: number): void {
-    this.#index.add(ids, offset, record, slot);
+  /** The same ids lie there from now on. */
+  moveIds(record: number, ids: Uint8Array): void {
+    this.#idsOf[record - 1] = ids;
+  }
+
+  addChunk(record: number, slot: number): void {
+    this.#index.add(record, slot);
   }
 
   /** Entry of the chunk, or -1: for {@link recordOf} and {@link slotOf}. */

@@ -88,15 +88,16 @@ export class RecordBuilder {
   }
 
   async #addWhole({ file, slot, length }: Block, runs: RunBuilder, chunks: number): Promise<void> {
-    const record = this.#known.openRecord();
+    const ids = idsOf(slot, chunks);
+    const record = this.#known.openRecord(ids);
     for (let chunk = 0; chunk < chunks; chunk++) {
-      this.#known.addChunk(slot.ids, chunk * CHUNK_ID_BYTES, record, chunk);
+      this.#known.addChunk(record, chunk);
       runs.add(record, chunk);
     }
     const rest = length % file.chunkBytes;
     const lengths =
       rest === 0 ? Uint32Array.of(file.chunkBytes, chunks) : Uint32Array.of(file.chunkBytes, chunks - 1, rest, 1);
-    await this.#seal(record, { slot, rawBytes: length, lengths, ids: idsOf(slot, chunks) }, this.#scanned);
+    await this.#seal(record, { slot, rawBytes: length, lengths, ids }, this.#scanned);
   }
 
   #refer(runs: RunBuilder, record: number, slot: number): void {
@@ -111,17 +112,11 @@ export class RecordBuilder {
     ) {
       await this.#close(this.#open);
     }
-    const open = this.#open ?? {
-      record: this.#known.openRecord(),
-      slot: await this.#collected.take(),
-      rawBytes: 0,
-      chunks: 0,
-      lengths: [],
-    };
+    const open = this.#open ?? this.#openIn(await this.#collected.take());
     this.#open = open;
     open.slot.raw.set(from.raw.subarray(begin, begin + length), open.rawBytes);
     open.slot.ids.set(from.ids.subarray(id, id + CHUNK_ID_BYTES), open.chunks * CHUNK_ID_BYTES);
-    this.#known.addChunk(from.ids, id, open.record, open.chunks);
+    this.#known.addChunk(open.record, open.chunks);
     open.rawBytes += length;
     open.chunks += 1;
     if (open.lengths.at(-2) === length) open.lengths.push((open.lengths.pop() ?? 0) + 1);
@@ -129,9 +124,14 @@ export class RecordBuilder {
     return { record: open.record, slot: open.chunks - 1 };
   }
 
+  #openIn(slot: Slot): OpenRecord {
+    return { record: this.#known.openRecord(slot.ids), slot, rawBytes: 0, chunks: 0, lengths: [] };
+  }
+
   async #close({ record, slot, rawBytes, chunks, lengths }: OpenRecord): Promise<void> {
     this.#open = undefined;
     const full = { slot, rawBytes, lengths: Uint32Array.from(lengths), ids: idsOf(slot, chunks) };
+    this.#known.moveIds(record, full.ids);
     await this.#seal(record, full, this.#collected);
   }
 

@@ -4,6 +4,7 @@ import { KEY_BYTES, MANIFEST_BODY_MAX_BYTES, RECORD_BYTES } from './constants.ts
 import type { ArchiveContents } from './contents.ts';
 import { decodeContents, encodeContents } from './contents-codec.ts';
 import { archiveCorrupt } from './errors.ts';
+import { free } from './free.ts';
 import { decodeHeader, encodeHeader, headerBytes, type ManifestHeader } from './manifest-header.ts';
 import type { ArchiveName } from './names.ts';
 import { compressed, decompressed, decrypted, encrypted, type RecordPlace } from './record.ts';
@@ -33,9 +34,7 @@ export function* sealManifest(
   yield out(encodeHeader({ version: 1, ...name, encryption, signer: signerIdOf(signingKey), salt, segments }));
   const key = dataKey === undefined ? undefined : bodyKey(dataKey, salt);
   let index = 0;
-  for (const piece of [...pieces(contents), undefined]) {
-    const kind = piece === undefined ? 'last' : 'body';
-    const raw = piece ?? new Uint8Array();
+  function* record(raw: Uint8Array, kind: 'body' | 'last'): Generator<Uint8Array, void> {
     const { bytes, compression } = compressed(raw, BODY_LEVEL);
     const stored = key === undefined ? bytes : Buffer.concat(encrypted(bytes, key, placeOf(name, index, kind)));
     const frame = Buffer.alloc(FRAME_BYTES);
@@ -47,6 +46,8 @@ export function* sealManifest(
     yield out(stored);
     index += 1;
   }
+  for (const piece of pieces(contents)) yield* record(piece, 'body');
+  yield* record(new Uint8Array(), 'last');
   yield signatureOf(hash, signingKey);
 }
 
@@ -123,7 +124,9 @@ function openBody(name: ArchiveName, body: Uint8Array, key: Uint8Array | undefin
     offset += storedBytes;
     if (kind === 'body') continue;
     if (offset !== bytes.length) throw new RangeError('something follows its last record');
-    return Buffer.concat(parts);
+    const whole = Buffer.concat(parts);
+    for (const part of parts) if (part.buffer !== bytes.buffer) free(part);
+    return whole;
   }
 }
 

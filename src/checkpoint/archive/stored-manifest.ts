@@ -6,6 +6,7 @@ import { readBlob } from './blobs.ts';
 import { MANIFEST_BODY_MAX_BYTES } from './constants.ts';
 import type { ArchiveContents } from './contents.ts';
 import { archiveCorrupt, archiveMissing } from './errors.ts';
+import { free } from './free.ts';
 import { type ArchiveName, dataKeyKey, manifestKey } from './names.ts';
 import { openManifest, type VerifiedManifest, verifyManifest } from './sealed-manifest.ts';
 
@@ -32,7 +33,7 @@ export async function storedKeyFile(
 }
 
 /**
- * What is in the archive, as far as the identities open it. Throws FermataError `ArchiveMissing` (no key file),
+ * What is in the archive, as far as the identities open it; the manifest's body is given back, and cannot be opened again. Throws FermataError `ArchiveMissing` (no key file),
  * `ArchiveKeyUnavailable`, `ArchiveCorrupt`.
  */
 export async function storedContents(
@@ -42,11 +43,24 @@ export async function storedContents(
   keys: Pick<ArchiveKeys, 'identities'>,
   signal: AbortSignal,
 ): Promise<ArchiveContents> {
-  if (manifest.header.encryption === 'none') return openManifest(manifest, undefined);
+  const { header, body } = manifest;
+  let dataKey: Uint8Array | undefined;
+  if (header.encryption !== 'none') dataKey = await dataKeyOf(store, name, keys, signal);
+  const contents = openManifest(manifest, dataKey);
+  free(body);
+  return contents;
+}
+
+async function dataKeyOf(
+  store: BlobStore,
+  name: ArchiveName,
+  keys: Pick<ArchiveKeys, 'identities'>,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const keyFile = await storedKeyFile(store, name, signal);
   const named = `${name.tenant}/${name.archive}`;
   if (keyFile === undefined) throw archiveMissing(named, 'its key file is not in the store');
-  return openManifest(manifest, decodeDataKey(name.archive, keyFile, keys.identities));
+  return decodeDataKey(name.archive, keyFile, keys.identities);
 }
 
 async function read(
