@@ -1,5 +1,5 @@
-import { HttpStore, isApiError, loadKubeconfig } from '../../src/kubernetes/index.ts';
-import { NAMESPACES } from '../../src/model/index.ts';
+import { customResourceDefinitions, HttpStore, isApiError, loadKubeconfig } from '../../src/kubernetes/index.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../../src/model/index.ts';
 
 /** How to reach the cluster that KUBECONFIG names. */
 export const access = await loadKubeconfig();
@@ -22,5 +22,14 @@ export async function withNamespace(use: (store: HttpStore, namespace: string) =
     }
   } finally {
     await store.close();
+  }
+}
+
+/** Makes Fermata's kinds known, which stay. */
+export async function define(store: HttpStore): Promise<void> {
+  for (const definition of customResourceDefinitions()) {
+    await store.create(CUSTOM_RESOURCE_DEFINITIONS, definition).catch((error: unknown) => {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    });
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Ground } from './fermata-on-nodes.ts';
+import type { Ground } from './ground.ts';
 
 /** A command that does nothing for so long. */
 export const sleeping = (seconds: number): string[] => ['sh', '-c', `sleep ${seconds}`];

@@ -2,32 +2,22 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { serverAbilities, webhookConfiguration } from '../../src/deployment/index.ts';
-import { customResourceDefinitions, type HttpStore, isApiError } from '../../src/kubernetes/index.ts';
+import type { HttpStore } from '../../src/kubernetes/index.ts';
 import {
-  CUSTOM_RESOURCE_DEFINITIONS,
   type Draft,
-  isConditionTrue,
-  JOBS,
   type KubeObject,
   MUTATING_WEBHOOK_CONFIGURATIONS,
   NAMESPACES,
-  NODES,
-  POD_CHECKPOINTS,
-  PODS,
-  type Pod,
-  type PodCheckpoint,
   PRIORITY_CLASSES,
-  type ResourceType,
-  STATEFUL_SETS,
 } from '../../src/model/index.ts';
 import { OWN_COMMAND } from '../sandbox-harness.ts';
-import { withNamespace } from './cluster.ts';
+import { define, withNamespace } from './cluster.ts';
+import { type Ground, groundOf, removeAll } from './ground.ts';
 import { startImageFront } from './image-front.ts';
 
 /** What tests need to know of nodes on this machine; whoever brings them up says so in FERMATA_TEST_NODES, as JSON. */
@@ -36,8 +26,13 @@ interface NodesHere {
   roots: Record<string, string>;
   /** Kubelets that are asked directly, by node: flags of `fermata agent`. The others are asked through the API server. */
   kubelets?: Record<string, string[]>;
-  /** Program that ends the kubelet of a node at once and starts it again: it is given the node's name. */
+  /**
+   * Program that ends a part of the cluster by a signal and starts it again. It is given the part (`apiserver`,
+   * `kubelet-NODE`, `containerd-NODE`) and the signal's name (`KILL`, `TERM`).
+   */
   restart?: string;
+  /** Program that moves a counting container by hand, as an operator would: given its name, two nodes, and its MiB. */
+  byHand?: string;
   /** Image with `sh`, `/bin/busybox`, and `/counter MIB`, which counts in memory and prints `n=1`, `n=2`, then every fifth. */
   image: string;
   /** Folder that is the same here and on all nodes. */
@@ -47,48 +42,30 @@ interface NodesHere {
 export const NODES_HERE: NodesHere | undefined =
   process.env.FERMATA_TEST_NODES === undefined ? undefined : (JSON.parse(process.env.FERMATA_TEST_NODES) as NodesHere);
 export const WHY_SKIPPED = 'the file systems of the nodes are not reachable from here (FERMATA_TEST_NODES)';
+/** For tests of {@link Installed.restart}. */
+export const WHY_NOT_RESTARTED =
+  NODES_HERE !== undefined && NODES_HERE.restart === undefined ? 'nobody says how to start it again' : WHY_SKIPPED;
 
-const WAIT_MILLISECONDS = 180_000;
-const POLL_MILLISECONDS = 200;
-
-export interface Ground {
-  store: HttpStore;
-  namespace: string;
-  /** Of the nodes; the first is where victims are put first. */
-  nodes: string[];
-  /** Creates a pod that Fermata's scheduler places. */
-  pod(name: string, options: PodOptions): Promise<Pod>;
-  get(name: string): Promise<Pod | undefined>;
-  checkpoints(): Promise<PodCheckpoint[]>;
-  until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T>;
-  /** UID and node of the pod once its containers run. */
-  running(name: string, not?: string): Promise<{ uid: string; node: string }>;
-  /** Lines that the pod has written to its file so far. */
-  steps(name: string): Promise<number[]>;
+/** Fermata as processes, besides what a test sees of the cluster. */
+export interface Installed extends Ground {
+  /** By name: `scheduler`, `controller`, `webhook`, and the agents by their nodes. */
+  pids(): ReadonlyMap<string, number>;
+  /** Starts one more of that role. */
+  second(role: 'scheduler' | 'controller'): void;
+  /** Ends the process at once, and does not start it again. */
+  kill(name: string): Promise<void>;
   /** Ends the agent of the node at once, and starts it again. */
   killAgent(node: string): Promise<void>;
-  /** Ends the kubelet of the node at once, and starts it again. */
-  restartKubelet(node: string): Promise<void>;
-  cordon(node: string, unschedulable: boolean): Promise<void>;
-  /** Creates a Job or StatefulSet with one such pod at a time. */
-  controlled(type: ResourceType<KubeObject>, name: string, options: PodOptions): Promise<KubeObject>;
-  /** The pod of that controller that is not on its way out, by its label `app`. */
-  podOf(controller: string): Promise<Pod | undefined>;
+  /** {@link NodesHere.restart} */
+  restart(part: string, signal: 'KILL' | 'TERM'): Promise<void>;
 }
 
-export interface PodOptions {
-  priority: 'low' | 'high';
-  cpu: string;
-  node?: string;
-  command?: string[];
-  restartPolicy?: string;
-  labels?: Record<string, string>;
-  emptyDir?: boolean;
-  containers?: number;
-}
-
-/** Scheduler, controller and an agent a node, started as an operator starts them, on the cluster that KUBECONFIG names. */
-export async function withFermata(use: (ground: Ground) => Promise<void>): Promise<void> {
+/** Scheduler, controller, webhook and an agent a node, started as an operator starts them, on the cluster that KUBECONFIG names. */
+export async function withFermata(
+  use: (ground: Installed) => Promise<void>,
+  /** Flags of scheduler and controller. */
+  electionFlags: readonly string[] = [],
+): Promise<void> {
   const here = NODES_HERE;
   assert.ok(here, WHY_SKIPPED);
   const nodes = Object.keys(here.roots);
@@ -109,28 +86,18 @@ export async function withFermata(use: (ground: Ground) => Promise<void>): Promi
     };
     const startAgent = (node: string): void => {
       const port = ports[nodes.indexOf(node)] ?? 0;
-      const flags = [
-        '--node-name',
-        node,
-        '--host-root',
-        here.roots[node] ?? '/',
-        '--directory',
-        join(shared, 'agents'),
-      ];
-      start(node, [
-        'agent',
-        ...flags,
-        ...(here.kubelets?.[node] ?? []),
-        '--restore-port',
-        `${port}`,
-        '--restore-registry',
-        `127.0.0.1:${front.port}`,
-      ]);
+      const flags = ['--node-name', node, '--host-root', here.roots[node] ?? '/'];
+      const images = ['--restore-port', `${port}`, '--restore-registry', `127.0.0.1:${front.port}`];
+      const kubelet = here.kubelets?.[node] ?? [];
+      start(node, ['agent', ...flags, '--directory', join(shared, 'agents'), ...kubelet, ...images]);
     };
-    const election = ['--leader-elect-resource-namespace', namespace];
+    const election = ['--leader-elect-resource-namespace', namespace, ...electionFlags];
+    const led = {
+      scheduler: ['scheduler', '--scheduler-name', namespace, ...election],
+      controller: ['controller', ...election],
+    };
     const removeWebhook = await startWebhook(store, namespace, (args) => start('webhook', args));
-    start('scheduler', ['scheduler', '--scheduler-name', namespace, ...election]);
-    start('controller', ['controller', ...election]);
+    for (const [role, args] of Object.entries(led)) start(role, args);
     for (const node of nodes) startAgent(node);
     const stop = async (name: string, signal: NodeJS.Signals): Promise<unknown> => {
       const child = processes.get(name);
@@ -139,10 +106,27 @@ export async function withFermata(use: (ground: Ground) => Promise<void>): Promi
       child.kill(signal);
       return (await ended)[0];
     };
-    const ground = groundOf({ store, namespace, nodes, here, shared }, async (node) => {
-      await stop(node, 'SIGKILL');
-      startAgent(node);
-    });
+    const kill = async (name: string): Promise<void> => {
+      await stop(name, 'SIGKILL');
+      processes.delete(name);
+    };
+    const ground: Installed = {
+      ...groundOf({ store, namespace, nodes, image: here.image, folder: shared }),
+      pids: () => new Map([...processes].map(([name, { pid = 0 }]) => [name, pid])),
+      second: (role) => start(`second-${role}`, led[role]),
+      kill,
+      killAgent: async (node) => {
+        await kill(node);
+        startAgent(node);
+      },
+      restart: async (part, signal) => {
+        assert.ok(here.restart, WHY_NOT_RESTARTED);
+        // What is started is none of this run's processes.
+        const { FERMATA_TEST_RUN: _, ...env } = process.env;
+        const [status] = await once(spawn(here.restart, [part, signal], { env, stdio: 'inherit' }), 'exit');
+        assert.equal(status, 0);
+      },
+    };
     try {
       await use(ground);
     } catch (error) {
@@ -198,169 +182,15 @@ async function startWebhook(
 }
 
 async function prepare(store: HttpStore, namespace: string): Promise<void> {
-  for (const definition of customResourceDefinitions()) {
-    try {
-      await store.create(CUSTOM_RESOURCE_DEFINITIONS, definition);
-    } catch (error) {
-      if (!isApiError(error, 'AlreadyExists')) throw error;
-    }
-  }
+  await define(store);
   const classOf = (name: string, value: number, annotations: Record<string, string>) =>
     store.create(PRIORITY_CLASSES, { metadata: { name: `${namespace}-${name}`, annotations }, value });
   await classOf('low', 10, {});
   await classOf('high', 1_000, { 'fermata.dev/preemption-policy': 'CheckpointLowerPriority' });
 }
 
-function groundOf(
-  facts: { store: HttpStore; namespace: string; nodes: string[]; here: NodesHere; shared: string },
-  killAgent: (node: string) => Promise<void>,
-): Ground {
-  const { store, namespace, nodes, here, shared } = facts;
-  const get = async (name: string): Promise<Pod | undefined> => {
-    try {
-      return await store.get(PODS, { namespace, name });
-    } catch (error) {
-      if (isApiError(error, 'NotFound')) return undefined;
-      throw error;
-    }
-  };
-  const checkpoints = async () => (await store.list(POD_CHECKPOINTS, { namespace })).items;
-  const until: Ground['until'] = async (what, look) => {
-    const deadline = performance.now() + WAIT_MILLISECONDS;
-    for (;;) {
-      const found = await look();
-      if (found !== undefined && found !== false) return found;
-      if (performance.now() > deadline) assert.fail(`it never came to be: ${what}\n${await picture(store, namespace)}`);
-      await pause(POLL_MILLISECONDS);
-    }
-  };
-  return {
-    store,
-    namespace,
-    nodes,
-    get,
-    checkpoints,
-    until,
-    killAgent,
-    pod: async (name, options) => {
-      await mkdir(join(shared, name), { recursive: true });
-      return store.create(PODS, draftOf(name, options, { namespace, image: here.image, folder: join(shared, name) }));
-    },
-    restartKubelet: async (node) => {
-      assert.ok(here.restart, 'nobody says how a kubelet is started again');
-      // What is started is none of this run's processes.
-      const { FERMATA_TEST_RUN: _, ...env } = process.env;
-      const [status] = await once(spawn(here.restart, [node], { env, stdio: 'inherit' }), 'exit');
-      assert.equal(status, 0);
-    },
-    controlled: async (type, name, options) => {
-      await mkdir(join(shared, name), { recursive: true });
-      const app = { app: name };
-      const draft = draftOf(name, options, { namespace, image: here.image, folder: join(shared, name) });
-      const template = { metadata: { labels: app }, spec: draft.spec };
-      const spec =
-        type.kind === 'Job'
-          ? { template, backoffLimit: 0 }
-          : { template, replicas: 1, serviceName: name, selector: { matchLabels: app } };
-      return store.create(type, { metadata: { namespace, name }, spec } as Draft<KubeObject>);
-    },
-    podOf: async (controller) => {
-      const { items } = await store.list(PODS, { namespace, labelSelector: `app=${controller}` });
-      return items.find(({ metadata }) => metadata.deletionTimestamp === undefined);
-    },
-    running: (name, not) =>
-      until(`pod ${name} runs`, async () => {
-        const pod = await get(name);
-        const statuses = pod?.status?.containerStatuses ?? [];
-        const runs = statuses.length > 0 && statuses.every(({ state }) => state?.running !== undefined);
-        if (pod === undefined || !runs || pod.metadata.uid === not || pod.metadata.deletionTimestamp !== undefined)
-          return;
-        return { uid: pod.metadata.uid, node: pod.spec.nodeName ?? '' };
-      }),
-    steps: async (name) => {
-      const text = await readFile(join(shared, name, 'steps'), 'utf8').catch((error: unknown) => {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-        throw error;
-      });
-      return [...text.matchAll(/^n=(\d+) .*$/gm)].map(([, number]) => Number(number));
-    },
-    cordon: async (node, unschedulable) => {
-      await store.patch(NODES, { name: node }, { spec: { unschedulable } });
-    },
-  };
-}
-
-function draftOf(
-  name: string,
-  options: PodOptions,
-  { namespace, image, folder }: { namespace: string; image: string; folder: string },
-): Draft<Pod> {
-  const { priority, cpu, node, command, restartPolicy = 'Always', labels = {}, containers = 1 } = options;
-  const names = Array.from({ length: containers }, (_, index) => (index === 0 ? 'main' : `side-${index}`));
-  return {
-    metadata: { namespace, name, labels },
-    spec: {
-      schedulerName: namespace,
-      priorityClassName: `${namespace}-${priority}`,
-      restartPolicy,
-      terminationGracePeriodSeconds: 1,
-      automountServiceAccountToken: false,
-      ...(node === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': node } }),
-      containers: names.map((container) => ({
-        name: container,
-        image,
-        command: command ?? ['sh', '-c', `exec /counter 8 >/data/${container === 'main' ? 'steps' : container}`],
-        resources: { requests: { cpu } },
-        volumeMounts: [
-          { name: 'data', mountPath: '/data' },
-          ...(options.emptyDir === true ? [{ name: 'scratch', mountPath: '/scratch' }] : []),
-        ],
-      })),
-      volumes: [
-        { name: 'data', hostPath: { path: folder } },
-        ...(options.emptyDir === true ? [{ name: 'scratch', emptyDir: {} }] : []),
-      ],
-    },
-  };
-}
-
-/** Pods, then checkpoints while the agents are there to remove their data. */
-async function removeAll({ store, namespace, until, checkpoints }: Ground): Promise<void> {
-  const pods = async () => (await store.list(PODS, { namespace })).items;
-  for (const type of [JOBS, STATEFUL_SETS]) {
-    for (const { metadata } of (await store.list(type, { namespace })).items) await store.delete(type, metadata);
-  }
-  await until('all pods are gone', async () => {
-    const left = await pods();
-    for (const { metadata } of left) {
-      if (metadata.deletionTimestamp !== undefined) continue;
-      await store.delete(PODS, metadata, { uid: metadata.uid, gracePeriodSeconds: 1 }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
-      });
-    }
-    return left.length === 0;
-  });
-  for (const { metadata } of await checkpoints()) await store.delete(POD_CHECKPOINTS, metadata);
-  await until('all checkpoints are gone', async () => (await checkpoints()).length === 0);
-}
-
-/** For a test that fails. */
-async function picture(store: HttpStore, namespace: string): Promise<string> {
-  const pods = (await store.list(PODS, { namespace })).items.map(
-    ({ metadata, spec, status }) => `${metadata.name} ${metadata.uid} on ${spec.nodeName}: ${JSON.stringify(status)}`,
-  );
-  const checkpoints = (await store.list(POD_CHECKPOINTS, { namespace })).items.map(
-    ({ metadata, status }) => `${metadata.name}: ${JSON.stringify(status?.conditions)}`,
-  );
-  return [...pods, ...checkpoints].join('\n');
-}
-
 function lastLines(path: string): string {
   return readFileSync(path, 'utf8').split('\n').slice(-8).join('\n');
-}
-
-export function isReleased(checkpoint: PodCheckpoint): boolean {
-  return isConditionTrue(checkpoint.status?.conditions, 'Released');
 }
 
 async function freePorts(count: number): Promise<number[]> {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JOBS, type KubeObject, STATEFUL_SETS } from '../../src/model/index.ts';
 import { counting, countsOn, sleeping } from './counting.ts';
-import { type Ground, NODES_HERE, WHY_SKIPPED, withFermata } from './fermata-on-nodes.ts';
+import { NODES_HERE, WHY_SKIPPED, withFermata } from './fermata-on-nodes.ts';
+import type { Ground } from './ground.ts';
 
 const skip = NODES_HERE === undefined ? WHY_SKIPPED : false;
 

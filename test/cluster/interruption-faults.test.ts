@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { conditionOf } from '../../src/model/index.ts';
 import { counting, countsOn, sleeping } from './counting.ts';
-import { NODES_HERE, WHY_SKIPPED, withFermata } from './fermata-on-nodes.ts';
+import { NODES_HERE, WHY_NOT_RESTARTED, WHY_SKIPPED, withFermata } from './fermata-on-nodes.ts';
 
 const skip = NODES_HERE === undefined ? WHY_SKIPPED : false;
 
@@ -20,11 +20,7 @@ test('a victim that cannot be dumped runs on as if nobody had asked', { skip }, 
     const victim = await ground.running('victim');
     await counting(ground, 'victim');
     await ground.pod('urgent', { priority: 'high', cpu: '1500m', node, command: sleeping(3), restartPolicy: 'Never' });
-    const failed = await ground.until('the checkpoint fails', async () =>
-      (await ground.checkpoints()).find(
-        ({ status }) => conditionOf(status?.conditions, 'Ready')?.reason === 'CheckpointFailed',
-      ),
-    );
+    const failed = await ground.ready('CheckpointFailed');
     const before = await ground.steps('victim');
     await countsOn(ground, 'victim', before);
     const now = await ground.running('victim');
@@ -47,11 +43,7 @@ test('an agent killed in the middle of a dump brings it to an end when it is bac
     const victim = await ground.running('victim');
     await counting(ground, 'victim');
     await ground.pod('urgent', { priority: 'high', cpu: '1500m', node, command: sleeping(3), restartPolicy: 'Never' });
-    await ground.until('the dump is under way', async () =>
-      (await ground.checkpoints()).some(
-        ({ status }) => conditionOf(status?.conditions, 'Ready')?.reason === 'CheckpointInProgress',
-      ),
-    );
+    await ground.ready('CheckpointInProgress');
     await ground.killAgent(node);
     await ground.running('urgent');
     const before = await ground.steps('victim');
@@ -61,8 +53,7 @@ test('an agent killed in the middle of a dump brings it to an end when it is bac
   });
 });
 
-const RESTART =
-  NODES_HERE !== undefined && NODES_HERE.restart === undefined ? 'nobody says how to start it again' : skip;
+const RESTART = NODES_HERE?.restart === undefined ? WHY_NOT_RESTARTED : false;
 
 test('a kubelet killed in the middle of a dump costs its victim nothing', { skip: RESTART }, async () => {
   await withFermata(async (ground) => {
@@ -72,12 +63,8 @@ test('a kubelet killed in the middle of a dump costs its victim nothing', { skip
     const victim = await ground.running('victim');
     await counting(ground, 'victim');
     await ground.pod('urgent', { priority: 'high', cpu: '1500m', node, command: sleeping(3), restartPolicy: 'Never' });
-    await ground.until('the dump is under way', async () =>
-      (await ground.checkpoints()).some(
-        ({ status }) => conditionOf(status?.conditions, 'Ready')?.reason === 'CheckpointInProgress',
-      ),
-    );
-    await ground.restartKubelet(node);
+    await ground.ready('CheckpointInProgress');
+    await ground.restart(`kubelet-${node}`, 'KILL');
     await ground.running('urgent');
     const before = await ground.steps('victim');
     const back = await ground.running('victim', victim.uid);

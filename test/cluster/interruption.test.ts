@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { counting, countsOn, sleeping } from './counting.ts';
-import { isReleased, NODES_HERE, WHY_SKIPPED, withFermata } from './fermata-on-nodes.ts';
+import { NODES_HERE, WHY_SKIPPED, withFermata } from './fermata-on-nodes.ts';
+import { isReleased } from './ground.ts';
 
 const skip = NODES_HERE === undefined ? WHY_SKIPPED : false;
 

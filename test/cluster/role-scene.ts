@@ -15,9 +15,8 @@ import {
   serverAbilities,
   webhookConfiguration,
 } from '../../src/deployment/index.ts';
-import { customResourceDefinitions, type HttpStore, isApiError } from '../../src/kubernetes/index.ts';
+import { type HttpStore, isApiError } from '../../src/kubernetes/index.ts';
 import {
-  CUSTOM_RESOURCE_DEFINITIONS,
   type Draft,
   type KubeObject,
   MUTATING_WEBHOOK_CONFIGURATIONS,
@@ -31,7 +30,7 @@ import {
   SERVICE_ACCOUNTS,
 } from '../../src/model/index.ts';
 import { OWN_COMMAND } from '../sandbox-harness.ts';
-import { access, withNamespace } from './cluster.ts';
+import { access, define, withNamespace } from './cluster.ts';
 import { ImpersonatingProxy } from './impersonating-proxy.ts';
 
 export const ROLES = ['scheduler', 'controller', 'webhook'] as const;
@@ -172,11 +171,7 @@ async function freePort(): Promise<number> {
 
 export async function withScene(use: (scene: Scene) => Promise<void>): Promise<void> {
   await withNamespace(async (store, namespace) => {
-    for (const definition of customResourceDefinitions()) {
-      await store.create(CUSTOM_RESOURCE_DEFINITIONS, definition).catch((error: unknown) => {
-        if (!isApiError(error, 'AlreadyExists')) throw error;
-      });
-    }
+    await define(store);
     // Where no controller makes it.
     await store.create(SERVICE_ACCOUNTS, { metadata: { namespace, name: 'default' } }).catch((error: unknown) => {
       if (!isApiError(error, 'AlreadyExists')) throw error;

@@ -3,18 +3,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { customResourceDefinitions, isApiError } from '../../src/kubernetes/index.ts';
-import { CUSTOM_RESOURCE_DEFINITIONS, conditionOf, LEASES, NODES, PODS } from '../../src/model/index.ts';
+import { conditionOf, LEASES, NODES, PODS } from '../../src/model/index.ts';
 import { OWN_COMMAND } from '../sandbox-harness.ts';
-import { withNamespace } from './cluster.ts';
+import { define, withNamespace } from './cluster.ts';
 
 test('the scheduler wins its lease, reads the cluster, binds what fits and says why the rest waits', async () => {
   await withNamespace(async (store, namespace) => {
-    for (const definition of customResourceDefinitions()) {
-      await store.create(CUSTOM_RESOURCE_DEFINITIONS, definition).catch((error: unknown) => {
-        if (!isApiError(error, 'AlreadyExists')) throw error;
-      });
-    }
+    await define(store);
     const node = `node-of-${namespace}`;
     const labels = { 'fermata.dev/test': namespace };
     const room = { cpu: '2', memory: '4Gi', pods: '10' };
