@@ -33,10 +33,15 @@ export async function rotate(flags: RotateFlags): Promise<void> {
   const url = flags.store.includes('://') ? flags.store : resolve(flags.store);
   const store = await openStore({ clock: new SystemClock() }, url);
   const rotated: Rotated[] = [];
-  const { dryRun = false } = flags;
+  const { dryRun = false, namespace: tenant } = flags;
   try {
     const signal = new AbortController().signal;
-    await rotateKeys(store, { identities, recipients }, { dryRun, signal }, (one) => rotated.push(one));
+    await rotateKeys(
+      store,
+      { identities, recipients },
+      { dryRun, signal, ...(tenant === undefined ? {} : { tenant }) },
+      (one) => rotated.push(one),
+    );
   } finally {
     await store.close();
   }

@@ -5,6 +5,7 @@ export interface RotateFlags {
   store: string;
   identity: string[];
   encryptTo: string[];
+  namespace?: string;
   dryRun?: boolean;
   output?: OutputFormat;
 }
@@ -34,6 +35,7 @@ export function register(program: Command): void {
       '--encrypt-to <file...>',
       'who is to read it from now on; name the nodes too, or they cannot restore',
     )
+    .option('-n, --namespace <name>', 'only of this namespace; default: of all in the store')
     .option('--dry-run', 'only say what would be done')
     .addOption(outputOption())
     .action(async (flags: RotateFlags) => {

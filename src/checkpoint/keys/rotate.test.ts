@@ -49,6 +49,22 @@ test('after a rotation the new recipient reads, the old one does not, and no dat
   await rotateKeys(store, { ...keys, identities: [] }, { signal }, () => undefined);
 });
 
+test('a rotation of one namespace leaves the others as they are', async () => {
+  using ground = new ArchiveGround();
+  const store = new MemoryStore();
+  const source = ground.directory('source', { a: randomBytes(10) });
+  for (const tenant of ['team', 'team-b']) await ground.upload(store, source, 'one', { tenant });
+  const before = await contentOf(store, 'team-b/archives/one/key.age');
+  const keys = { identities: [ground.identity], recipients: [newAgeIdentity().recipient] };
+  const told: Rotated[] = [];
+  await rotateKeys(store, keys, { tenant: 'team', signal }, (one) => told.push(one));
+  assert.deepEqual(
+    told.map(({ tenant }) => tenant),
+    ['team'],
+  );
+  assert.equal(await contentOf(store, 'team-b/archives/one/key.age'), before);
+});
+
 test('a rotation by somebody who cannot read changes nothing', async () => {
   using ground = new ArchiveGround();
   const store = new MemoryStore();

@@ -19,17 +19,18 @@ export interface Rotated extends ArchiveName {
  * must open them. Who was a recipient and kept a data key can still read what it could read: what is written from now on has other keys.
  *
  * Throws FermataError `ArchiveKeyUnavailable`, `ArchiveCorrupt`, and what the store throws; archives before that are done.
+ * @param options.tenant only of this one; default: of all
  * @param told of each archive, done or left alone
  */
 export async function rotateKeys(
   store: BlobStore,
   keys: Pick<ArchiveKeys, 'identities' | 'recipients'>,
-  options: { dryRun?: boolean; signal: AbortSignal },
+  options: { dryRun?: boolean; tenant?: string; signal: AbortSignal },
   told: (archive: Rotated) => void,
 ): Promise<void> {
-  const { signal, dryRun = false } = options;
+  const { signal, dryRun = false, tenant } = options;
   const now = [...new Set(keys.recipients.map(({ keyId }) => keyId))].sort();
-  for (const name of await encryptedArchives(store, signal)) {
+  for (const name of await encryptedArchives(store, tenant, signal)) {
     checkName(name);
     const file = await storedKeyFile(store, name, signal);
     if (file === undefined) continue; // removed meanwhile
@@ -42,9 +43,13 @@ export async function rotateKeys(
   }
 }
 
-async function encryptedArchives(store: BlobStore, signal: AbortSignal): Promise<ArchiveName[]> {
+async function encryptedArchives(
+  store: BlobStore,
+  only: string | undefined,
+  signal: AbortSignal,
+): Promise<ArchiveName[]> {
   const names: ArchiveName[] = [];
-  for await (const { key } of store.list('', signal)) {
+  for await (const { key } of store.list(only === undefined ? '' : `${only}/`, signal)) {
     const [, tenant, archive] = KEY_FILE.exec(key) ?? [];
     if (tenant !== undefined && archive !== undefined) names.push({ tenant, archive });
   }
