@@ -84,10 +84,12 @@ export class RemoteArchive implements Archive {
       throw new FermataError('ArchiveCorrupt', `${URL}: archive ${source} is another one than was stored`);
     }
     const aside = `${directory}${FETCHING_SUFFIX}`;
-    await copy(files, source, disk, aside);
-    if (isCutOff) {
+    try {
+      await copy(files, source, disk, aside);
+      if (isCutOff) throw failed('the connection was reset');
+    } catch (error) {
       await disk.remove(aside);
-      throw failed('the connection was reset');
+      throw error;
     }
     await disk.remove(directory);
     await disk.rename(aside, directory);
