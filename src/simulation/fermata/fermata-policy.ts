@@ -9,7 +9,6 @@ import {
   checkpointObject,
   classObject,
   EPOCH,
-  endedPod,
   engineTime,
   failedCheckpoint,
   groupObject,
@@ -92,7 +91,7 @@ export class FermataPolicy implements WorldPolicy {
     const known = this.#known.get(work.index);
     if (known === undefined) return;
     for (const pod of known.pods) {
-      this.#tell({ type: 'PodDeleted', pod: endedPod(pod) });
+      this.#tell({ type: 'PodDeleted', pod });
       this.#byUID.delete(pod.metadata.uid);
     }
     for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointDeleted', checkpoint });

@@ -183,10 +183,6 @@ export function runningPod(pod: Pod, now: number): Pod {
   return { ...pod, status: { phase: 'Running', startTime: instant(now), ...(restored ? { conditions } : {}) } };
 }
 
-export function endedPod(pod: Pod): Pod {
-  return { ...pod, status: { ...pod.status, phase: 'Succeeded' } };
-}
-
 export interface CheckpointSettings {
   readonly name: string;
   readonly preemptor?: { readonly namespace: string; readonly name: string; readonly uid: string };
