@@ -30,6 +30,8 @@ export function gangHostOf(state: EngineState, observer: Observer, ways: SingleP
   return {
     cluster,
     membersWith: ({ key }, first, now) => {
+      // What it comes back with may have become known only since it entered the queue.
+      groups.seenWaiting(first.info);
       const uids = groups.waitingOf(key, (uid) => queue.get(uid) !== undefined);
       const others = uids.filter((uid) => uid !== first.info.uid).flatMap((uid) => queue.take(uid, now) ?? []);
       return [first, ...others].sort((one, other) => (queue.comesBefore(one, other) ? -1 : 1));
@@ -39,6 +41,12 @@ export function gangHostOf(state: EngineState, observer: Observer, ways: SingleP
       for (const pod of groups.placedOf(key).values())
         if (!state.strategies.isLeaving(pod) && !pod.finished) present += 1;
       return present;
+    },
+    returningMembers: ({ key }) => {
+      let returning = 0;
+      for (const pod of groups.placedOf(key).values())
+        if (groups.isReturning(pod) && !state.strategies.isLeaving(pod) && !pod.finished) returning += 1;
+      return returning;
     },
     succeededMembers: ({ key }) => groups.succeededOf(key),
     seek: (entry, now) => ways.seek(ways.begin(entry, now)),
@@ -78,15 +86,18 @@ export function gangHostOf(state: EngineState, observer: Observer, ways: SingleP
     hold: (entries, now, dueAt) => {
       for (const entry of entries) queue.hold(entry, [], now, dueAt);
     },
-    reserve: (_gang, members, needed, now) =>
-      state.strategies.reserving?.reserveTogether(members, needed, {
+    reserve: (gang, members, needed, now) => {
+      // Promises are kept by PodGroup.
+      if (gang.minMember === 0) return undefined;
+      return state.strategies.reserving?.reserveTogether(members, needed, {
         now,
         begin: (pod) => {
           const entry = queue.get(pod.info.uid);
           if (entry === undefined) throw new RangeError(`pod ${pod.info.key} waits no more`);
           return ways.begin(entry, now);
         },
-      }),
+      });
+    },
     withdraw: ({ key }, now) => state.strategies.reserving?.withdraw(key, now),
     alone: (entry, now) => ways.alone(entry, now),
     refuse: (entry, { message, filtered, plugins, now, retryAt }) => {

@@ -40,7 +40,7 @@ export class Strategies {
     this.#state = state;
     this.#rules = rules;
     this.#departures = departures;
-    this.groups = new PodGroups(state.cluster.objects);
+    this.groups = new PodGroups(state.cluster.objects, (key) => state.checkpoints.returningWith(key));
     state.cluster.follow(this.groups);
   }
 

@@ -223,7 +223,10 @@ export class CheckpointBuilder {
       status: {
         sourcePodUID: source.metadata.uid,
         ...(source.spec.nodeName === undefined ? {} : { nodeName: source.spec.nodeName }),
-        checkpointedPodTemplate: { spec: source.spec },
+        checkpointedPodTemplate: {
+          ...(source.metadata.labels === undefined ? {} : { metadata: { labels: source.metadata.labels } }),
+          spec: source.spec,
+        },
       },
     };
   }
@@ -271,6 +274,17 @@ export class CheckpointBuilder {
       message,
       lastTransitionTime: at(milliseconds),
     });
+  }
+
+  /** A member of that group checkpoint. */
+  inGroup(group: string): this {
+    this.#checkpoint.spec = { ...this.#checkpoint.spec, group };
+    return this;
+  }
+
+  restored(reason: 'Restored' | 'Abandoned'): this {
+    const status = reason === 'Restored' ? 'True' : 'False';
+    return this.#condition({ type: 'Restored', status, reason });
   }
 
   released(): this {

@@ -45,12 +45,15 @@ interface Refusal {
   readonly note: string;
   readonly failed?: readonly Failed[];
   readonly reserved?: { readonly message: string; readonly retryAt: number } | undefined;
+  readonly retryAt?: number;
 }
 
 /** Verdicts about nodes that a search for a tight packing may take: a tenth of a second or so. */
 const MOST_VERDICTS = 200_000;
 /** How long room is promised to a gang whose PodGroup does not say. */
 const DEFAULT_TIMEOUT_MS = 300_000;
+/** How soon it is looked again whether all of a group checkpoint that have yet to come back wait. */
+const RETURN_RETRY_MS = 60_000;
 
 /**
  * Decides about all waiting members of a gang at once, when the first of them has its turn. Either enough of them find room
@@ -72,18 +75,21 @@ export class GangCycle {
     const { minMember } = gang;
     const members = host.membersWith(gang, first, now);
     if (minMember === undefined) {
-      return this.#refuseAll(gang, { members, now, note: `pod group ${gang.key} does not exist.` });
+      return this.#refuseAll(gang, { members, now, note: `${gang.title} does not exist.` });
     }
     if (this.#isWaitingForRoom(members, now)) return this.#goOnWaiting(gang, members, now);
     const present = host.presentMembers(gang, now);
     // What was suspended alone does not wait for ranks that have done their part; a gang that begins anew has none yet.
     const comesBack = members.every(({ info }) => info.restoreFrom !== undefined);
     const done = comesBack ? host.succeededMembers(gang) : 0;
-    const needed = Math.max(0, minMember - present - done);
+    const returning = gang.returning === 0 ? 0 : gang.returning - host.returningMembers(gang);
+    const needed = Math.max(0, minMember - present - done, returning);
     if (members.length < needed) {
       const there = present + members.length;
-      const note = `pod group ${gang.key} has ${there} of the ${minMember} pods that must run at once.`;
-      return this.#refuseAll(gang, { members, now, note });
+      const note = `${gang.title} has ${there} of the ${present + needed} pods that must run at once.`;
+      // Those of a group checkpoint become fewer by what no event tells: one of them was given up.
+      const retryAt = returning > 0 ? now + RETURN_RETRY_MS : undefined;
+      return this.#refuseAll(gang, { members, now, note, ...(retryAt !== undefined && { retryAt }) });
     }
     const trial = new GangTrial(host.cluster);
     let seats: Seat[];
@@ -94,8 +100,7 @@ export class GangCycle {
         const tight = this.#seatTightly(trial, members, { needed, now });
         if (tight !== undefined) ({ seats, unseated } = tight);
       }
-      if (seats.length < needed)
-        return this.#provide(gang, trial, { seats, unseated, present, needed, minMember, now });
+      if (seats.length < needed) return this.#provide(gang, trial, { seats, unseated, present, needed, now });
     } finally {
       trial.undo();
     }
@@ -170,7 +175,7 @@ export class GangCycle {
         // A plugin would not reserve what its filter let pass: the others give back what they were given.
         for (const entry of bound.toReversed()) host.takeBack(entry, now);
         const members = [...seats.map((seat) => seat.sought.entry), ...unseated.map(({ entry }) => entry)];
-        return this.#refuseAll(gang, { members, now, note: `pod group ${gang.key}: ${outcome.refused}.` });
+        return this.#refuseAll(gang, { members, now, note: `${gang.title}: ${outcome.refused}.` });
       }
       bound.push(sought.entry);
       decisions.push(...outcome.decisions);
@@ -186,10 +191,10 @@ export class GangCycle {
   #provide(
     gang: Gang,
     trial: GangTrial,
-    lacking: { seats: Seat[]; unseated: Sought[]; present: number; needed: number; minMember: number; now: number },
+    lacking: { seats: Seat[]; unseated: Sought[]; present: number; needed: number; now: number },
   ): Decision[] {
     const host = this.#host;
-    const { seats, unseated, present, needed, minMember, now } = lacking;
+    const { seats, unseated, present, needed, now } = lacking;
     const seated = seats.length;
     const provisions: Provision[] = [];
     const failed: Failed[] = [];
@@ -218,8 +223,9 @@ export class GangCycle {
       return this.#promiseAll(gang, { seats, provisions, rest, failed, now });
     }
     const fit = seats.length;
+    const atOnce = present + needed;
     const without = unseated.length - (seats.length - seated);
-    const note = `pod group ${gang.key} needs ${minMember} ${minMember === 1 ? 'pod' : 'pods'} at once: ${present} run, ${fit} ${fit === 1 ? 'fits' : 'fit'}, ${without} ${without === 1 ? 'does' : 'do'} not.`;
+    const note = `${gang.title} needs ${atOnce} ${atOnce === 1 ? 'pod' : 'pods'} at once: ${present} run, ${fit} ${fit === 1 ? 'fits' : 'fit'}, ${without} ${without === 1 ? 'does' : 'do'} not.`;
     const members = [...seats.map(({ sought }) => sought.entry), ...unseated.map(({ entry }) => entry)];
     const waiting = [...new Set(members)].sort((one, other) => one.sequence - other.sequence);
     const reserved = host.reserve(gang, waiting, needed, now);
@@ -254,14 +260,14 @@ export class GangCycle {
       ...seats.map(({ sought, choice: { node } }) => ({
         priority: sought.entry.info.priority,
         decide: () => {
-          const summary = `room on node ${node.name} is kept for it while room is made for ${names} of pod group ${gang.key}`;
+          const summary = `room on node ${node.name} is kept for it while room is made for ${names} of ${gang.title}`;
           return host.carryOut(sought, { type: 'Wait', nodeName: node.name, until, summary, plans: [] });
         },
       })),
     ];
     // A promise takes away what was promised to lower pods there: of one gang the highest comes first.
     const decisions = promises.sort((one, other) => other.priority - one.priority).flatMap(({ decide }) => decide());
-    const note = `room is being made for ${names} of pod group ${gang.key}, and it is tried again after that.`;
+    const note = `room is being made for ${names} of ${gang.title}, and it is tried again after that.`;
     return [...decisions, ...this.#refuseEach({ members: rest, now, note, failed })];
   }
 
@@ -277,7 +283,7 @@ export class GangCycle {
     this.#promisedSince.set(gang.key, since);
     const { timeoutMs } = gang;
     if (timeoutMs !== undefined && now >= since + timeoutMs) {
-      const note = `room was kept for pod group ${gang.key} for ${timeoutMs / 1_000} s, its scheduleTimeoutSeconds; others may have it.`;
+      const note = `room was kept for ${gang.title} for ${timeoutMs / 1_000} s, its scheduleTimeoutSeconds; others may have it.`;
       return this.#refuseAll(gang, { members, now, note });
     }
     this.#host.hold(members, now, timeoutMs === undefined ? undefined : since + timeoutMs);
@@ -295,7 +301,7 @@ export class GangCycle {
     const note = reserved === undefined ? refusal.note : `${refusal.note} ${reserved.message}`;
     const plugins = new Set(['Gang']);
     if (reserved !== undefined) plugins.add('Backfill');
-    let retryAt = reserved?.retryAt;
+    let retryAt = reserved?.retryAt ?? refusal.retryAt;
     const reasons = new Map<QueueEntry, Map<string, number>>();
     const sentences = new Map<QueueEntry, string>();
     for (const { sought, remedy } of failed) {

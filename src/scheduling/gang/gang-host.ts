@@ -15,6 +15,8 @@ export interface GangHost {
   membersWith(gang: Gang, first: QueueEntry, now: number): QueueEntry[];
   /** Members that have room and are not on their way out. */
   presentMembers(gang: Gang, now: number): number;
+  /** Of those, members that have yet to come back with others. */
+  returningMembers(gang: Gang): number;
   /** Members that have ended well. */
   succeededMembers(gang: Gang): number;
   /** Where the pod would go; nothing is assumed. */

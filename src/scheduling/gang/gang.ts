@@ -5,16 +5,16 @@ import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { PodGroups } from './pod-groups.ts';
 
 /**
- * Gang scheduling: with this plugin in the profile the members of a PodGroup are decided about together (`GangCycle`), and
- * started together or not at all. Coscheduling of kubernetes-sigs/scheduler-plugins holds the room of some while it waits
+ * Gang scheduling: with this plugin in the profile the members of a PodGroup, and those that were stopped as a group, are decided about
+ * together (`GangCycle`), and started together or not at all. Coscheduling of kubernetes-sigs/scheduler-plugins holds the room of some while it waits
  * for the others; here nothing is held, so that two gangs cannot wait for each other.
  */
 export class GangScheduling implements PreEnqueuePlugin {
   readonly name = 'Gang';
   readonly hints = {
-    PodPending: (pod: PodInfo, event: { pod: PodInfo }) => isSibling(pod, event.pod),
-    PlacedPodChanged: (pod: PodInfo, event: { pod: PodInfo }) => isSibling(pod, event.pod),
-    RoomFreed: (pod: PodInfo, event: { pod: PodInfo }) => isSibling(pod, event.pod),
+    PodPending: (pod: PodInfo, event: { pod: PodInfo }) => this.#isSibling(pod, event.pod),
+    PlacedPodChanged: (pod: PodInfo, event: { pod: PodInfo }) => this.#isSibling(pod, event.pod),
+    RoomFreed: (pod: PodInfo, event: { pod: PodInfo }) => this.#isSibling(pod, event.pod),
     ObjectChanged: (pod: PodInfo, { object }: Extract<QueueEvent, { type: 'ObjectChanged' }>) =>
       object.kind === 'PodGroup' &&
       podGroupOf(pod.pod) === `${object.metadata.namespace ?? 'default'}/${object.metadata.name}`,
@@ -30,9 +30,9 @@ export class GangScheduling implements PreEnqueuePlugin {
     this.#groups.seenWaiting(pod);
     return undefined;
   }
-}
 
-function isSibling(pod: PodInfo, other: PodInfo): boolean {
-  const group = podGroupOf(pod.pod);
-  return group !== undefined && group === podGroupOf(other.pod);
+  #isSibling(pod: PodInfo, other: PodInfo): boolean {
+    const gang = this.#groups.keyOf(pod);
+    return gang !== undefined && gang === this.#groups.keyOf(other);
+  }
 }

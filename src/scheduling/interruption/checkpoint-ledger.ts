@@ -1,4 +1,11 @@
-import { conditionOf, isConditionTrue, type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
+import {
+  conditionOf,
+  isConditionTrue,
+  type ObjectMeta,
+  type PodCheckpoint,
+  podGroupOf,
+  workloadOfCheckpoint,
+} from '../../model/index.ts';
 import { DEFAULT_CHECKPOINT_TIMEOUT_SECONDS, RELEASE_SLACK_MS } from '../constants.ts';
 import { timeOf } from '../snapshot/pod-info.ts';
 import { FactChanges, type FactListener } from './fact-changes.ts';
@@ -29,6 +36,7 @@ export class CheckpointLedger {
   readonly #stopsBySource = new Map<string, Map<string, PodCheckpoint>>();
   readonly #stopsByPreemptor = new Map<string, Map<string, PodCheckpoint>>();
   readonly #readyByWorkload = new Map<string, Map<string, PodCheckpoint>>();
+  readonly #stopsByGroup = new Map<string, Map<string, PodCheckpoint>>();
   readonly #changes: FactListener;
 
   constructor(changes: FactListener = new FactChanges()) {
@@ -50,6 +58,8 @@ export class CheckpointLedger {
     if (checkpoint.spec.postCheckpointState !== 'Stopped') return;
     const source = sourceUIDOf(checkpoint);
     if (source !== undefined) index(this.#stopsBySource, source, checkpoint);
+    const group = groupKeyOf(checkpoint);
+    if (group !== undefined) index(this.#stopsByGroup, group, checkpoint);
     if (checkpoint.spec.preemptor !== undefined)
       index(this.#stopsByPreemptor, checkpoint.spec.preemptor.uid, checkpoint);
   }
@@ -64,6 +74,8 @@ export class CheckpointLedger {
     const source = sourceUIDOf(known);
     if (source !== undefined) unindex(this.#stopsBySource, source, known);
     if (known.spec.preemptor !== undefined) unindex(this.#stopsByPreemptor, known.spec.preemptor.uid, known);
+    const group = groupKeyOf(known);
+    if (group !== undefined) unindex(this.#stopsByGroup, group, known);
   }
 
   #tell(checkpoint: PodCheckpoint): void {
@@ -95,6 +107,24 @@ export class CheckpointLedger {
     return [...(this.#stopsByPreemptor.get(uid)?.values() ?? [])];
   }
 
+  /**
+   * The group checkpoint (`namespace/name`) of which the checkpoint is a member that has yet to come back, and how many have. Undefined: it
+   * comes back alone, or is back, or its group has members of several PodGroups: each of those has a gang of its own to wait for.
+   */
+  returningWith(key: string): { readonly group: string; readonly size: number } | undefined {
+    const checkpoint = this.#byKey.get(key);
+    const group = checkpoint === undefined ? undefined : groupKeyOf(checkpoint);
+    if (checkpoint === undefined || group === undefined || !hasYetToComeBack(checkpoint)) return undefined;
+    const gang = gangOf(checkpoint);
+    let size = 0;
+    for (const member of this.#stopsByGroup.get(group)?.values() ?? []) {
+      if (!hasYetToComeBack(member)) continue;
+      if (gangOf(member) !== gang) return undefined;
+      size += 1;
+    }
+    return size < 2 ? undefined : { group, size };
+  }
+
   /** When the workload's newest usable checkpoint was complete, ms since the epoch. */
   newestReady(workload: string): number | undefined {
     if (this.#readyByWorkload.size === 0) return undefined; // speed
@@ -105,6 +135,26 @@ export class CheckpointLedger {
     }
     return newest;
   }
+}
+
+function hasYetToComeBack(checkpoint: PodCheckpoint): boolean {
+  const phase = stopPhaseOf(checkpoint);
+  if (phase === 'Failed' || phase === 'Replaced' || checkpoint.spec.restore === 'Never') return false;
+  const restored = conditionOf(checkpoint.status?.conditions, 'Restored');
+  return restored?.status !== 'True' && restored?.reason !== 'Abandoned';
+}
+
+/** The PodGroup of the pod that was stopped. */
+function gangOf({ metadata, status }: PodCheckpoint): string | undefined {
+  const { labels } = (status?.checkpointedPodTemplate?.metadata ?? {}) as Partial<ObjectMeta>;
+  return podGroupOf({
+    metadata: { ...(metadata.namespace !== undefined && { namespace: metadata.namespace }), ...(labels && { labels }) },
+  });
+}
+
+function groupKeyOf({ metadata, spec }: PodCheckpoint): string | undefined {
+  if (spec.group === undefined || spec.postCheckpointState !== 'Stopped') return undefined;
+  return `${metadata.namespace ?? 'default'}/${spec.group}`;
 }
 
 /** ms since the epoch by which the dump has ended one way or the other, and the pod is gone if it succeeded. */

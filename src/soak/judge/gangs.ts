@@ -1,7 +1,7 @@
 import { NOT_BEFORE_ANNOTATION, POD_GROUP_LABEL, type Pod, RESTORE_FROM_ANNOTATION } from '../../model/index.ts';
 import type { ApiEntry } from '../history.ts';
 import { type Amounts, addTo, exceeded } from './amounts.ts';
-import { type Facts, isTerminal, type NodeFact, type PodFact } from './facts.ts';
+import { condition, type Facts, isTerminal, isToBeRestored, type NodeFact, type PodFact } from './facts.ts';
 import { mayRunOn } from './placement.ts';
 import type { Report, Rule } from './rule.ts';
 
@@ -85,12 +85,57 @@ export function judgeGangsAtRest(at: number, facts: Facts, report: Report): void
   }
 }
 
-/** Whether it waits by right for as many of its gang as must run at once. */
-export function waitsForGang(fact: PodFact, facts: Facts): boolean {
+/** Nothing that was stopped as a group stays suspended while all of it waits, and would find room, each on some node. */
+export function judgeGroupsAtRest(at: number, facts: Facts, report: Report): void {
+  for (const fact of facts.pods.values()) {
+    if (fact.gone || fact.node !== undefined) continue;
+    const others = returningWith(fact, facts);
+    const all = [fact, ...others].filter((one) => one !== undefined);
+    if (others.length === 0 || others.length >= MOST_TRIED || all.length <= others.length) continue;
+    // Told once, of the first of them.
+    if (all.some(({ uid, node }) => node !== undefined || uid < fact.uid)) continue;
+    if (all.some(({ pod }) => (pod.spec.schedulingGates ?? []).length > 0 || isPaused(pod, at))) continue;
+    if (all.some((one) => gangOf(one.pod, facts) !== undefined) || !fits(all, all, facts)) continue;
+    report(4, fact.key, `pod ${fact.key} is suspended although all ${all.length} pods of its group fit on the nodes`);
+  }
+}
+
+/**
+ * The pods of the others that were stopped in one group with it and have yet to come back; undefined: it is not there. None where they
+ * belong to several PodGroups.
+ */
+function returningWith({ pod }: PodFact, facts: Facts): (PodFact | undefined)[] {
+  const { namespace, annotations } = pod.metadata;
+  const uid = facts.checkpointUidByKey.get(`${namespace}/${annotations?.[RESTORE_FROM_ANNOTATION]}`);
+  const group = facts.checkpoints.get(uid ?? '')?.object.spec.group;
+  if (group === undefined) return [];
+  const others: (PodFact | undefined)[] = [];
+  for (const { object, uid: other, state } of facts.checkpoints.values()) {
+    if (other === uid || state !== 'ready' || object.spec.group !== group || object.metadata.namespace !== namespace)
+      continue;
+    const restored = condition(object.status?.conditions, 'Restored');
+    if (restored?.status === 'True' || restored?.reason === 'Abandoned' || !isToBeRestored(object)) continue;
+    if (labelOf(object.status?.checkpointedPodTemplate) !== labelOf(pod)) return [];
+    const name = `${namespace}/${object.spec.sourcePod.name}`;
+    const incarnation = facts.podByKey(name);
+    const isIts = incarnation?.pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] === object.metadata.name;
+    others.push(isIts ? incarnation : undefined);
+  }
+  return others;
+}
+
+/** Whether it waits by right for as many of its gang as must run at once, or for the others of its group checkpoint. */
+export function waitsForOthers(fact: PodFact, facts: Facts): boolean {
+  if (returningWith(fact, facts).some((other) => other?.node === undefined)) return true;
   const group = gangOf(fact.pod, facts);
   if (group === undefined) return false;
   const { minMember, living } = membersOf(group, facts);
   return living.filter(({ node }) => node !== undefined).length < minMember;
+}
+
+function labelOf(pod: { metadata?: unknown } | undefined): string | undefined {
+  const { labels } = (pod?.metadata ?? {}) as Partial<Pod['metadata']>;
+  return labels?.[POD_GROUP_LABEL];
 }
 
 function membersOf(group: string, facts: Facts): { minMember: number; living: PodFact[]; succeeded: number } {

@@ -11,7 +11,7 @@ import {
   isToBeRestored,
   type PodFact,
 } from './facts.ts';
-import { judgeGangsAtRest, waitsForGang } from './gangs.ts';
+import { judgeGangsAtRest, judgeGroupsAtRest, waitsForOthers } from './gangs.ts';
 import { mayRunOn } from './placement.ts';
 import type { Report } from './rule.ts';
 import { isWholeInStore } from './stores.ts';
@@ -34,6 +34,7 @@ export function judgeLiveness(entry: HistoryEntry, facts: Facts, report: Report)
     for (const node of entry.nodes) judgeNode(node, facts, report);
     judgeCopies(entry, facts, report);
     judgeGangsAtRest(entry.at, facts, report);
+    judgeGroupsAtRest(entry.at, facts, report);
   } else if (facts.phase === 'stopped') {
     for (const name of entry.unstopped) report('liveness', name, `${name} did not end when it was told to stop`);
     if (entry.alarms > 0 && entry.unstopped.length === 0) {
@@ -58,7 +59,7 @@ function judgePending(fact: PodFact, at: number, facts: Facts, report: Report): 
   const { pod, key } = fact;
   if ((pod.spec.schedulingGates ?? []).length > 0) return;
   const notBefore = Date.parse(pod.metadata.annotations?.[NOT_BEFORE_ANNOTATION] ?? '');
-  if (notBefore + BACKOFF_SLACK_MILLISECONDS > at || waitsForGang(fact, facts)) return;
+  if (notBefore + BACKOFF_SLACK_MILLISECONDS > at || waitsForOthers(fact, facts)) return;
   // What better pods are nominated to is theirs, though they do not have it yet.
   const nominated = new Map<string, PodFact[]>();
   for (const other of facts.pods.values()) {
