@@ -116,6 +116,10 @@ async function requestOf(
     workingDirectory: flags.chdir,
     image: flags.image,
     requeue: flags.requeue,
+    checkpoint:
+      flags.checkpoint === undefined
+        ? undefined
+        : { criu: flags.criu, warningSeconds: count('--warning', flags.warning) },
   } as Partial<JobRequest>;
   return {
     ...pod.request,

@@ -36,6 +36,9 @@ export interface RunFlags extends SiteFlags {
   module: string[];
   image?: string;
   requeue?: boolean;
+  checkpoint?: 'criu';
+  criu: string;
+  warning: string;
   submitOption: string[];
   stageIn: string[];
   stageOut: string[];
@@ -86,6 +89,14 @@ export function register(program: Command): void {
     .option('--image <image>', 'container image, run by Apptainer there')
     .option('--stage-in <path>', 'file or folder to bring there first; may be repeated', collect, [])
     .option('--stage-out <pattern>', 'files to bring back at the end, e.g. "results/*"; may be repeated', collect, [])
+    .addOption(
+      new Option(
+        '--checkpoint <how>',
+        'Slurm: on the site’s warning dump the program and requeue the job, which resumes it',
+      ).choices(['criu']),
+    )
+    .option('--criu <path>', 'CRIU there, which ordinary users may use', 'criu')
+    .option('--warning <seconds>', 'how long before the end the site warns', '60')
     .option('--requeue', 'let the site start it anew after a node failure')
     .option('--no-requeue', 'never start it anew')
     .option('--submit-option <word>', 'further word for the submit command; may be repeated', collect, [])

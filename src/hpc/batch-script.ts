@@ -1,4 +1,5 @@
 import type { BatchSystem } from './batch-system.ts';
+import { checkpointedRun } from './checkpoint-script.ts';
 import type { JobRequest } from './job.ts';
 import { quoteWord, quoteWords } from './shell-words.ts';
 
@@ -38,19 +39,23 @@ status=$folder/status\${task:+.$task}
 ${opensOutput ? OPEN_OUTPUT : ''}${directory === undefined ? '' : `cd -- ${quoteWord(directory)} || exit 126\n`}say() { printf '%s\\n' "$1" >"$status.new" && mv -f "$status.new" "$status"; }
 ${[...environment, ...modules].join('\n')}
 ${request.image === undefined ? '' : FIND_CONTAINER}say "started $(date +%s)"
-${programLine(request)} &
+${request.checkpoint === undefined ? plainRun(programLine(request)) : checkpointedRun(programLine(request), request.checkpoint)}
+say "ended $code $(date +%s)"
+trap - TERM INT HUP USR1 USR2 CONT
+[ $code -le 128 ] || kill -s $((code - 128)) $$ 2>/dev/null
+exit $code
+`;
+}
+
+function plainRun(program: string): string {
+  return `${program} &
 child=$!
 for signal in TERM INT HUP USR1 USR2 CONT; do trap "kill -$signal $child 2>/dev/null" $signal; done
 while :; do
   wait $child
   code=$?
   kill -0 $child 2>/dev/null || break
-done
-say "ended $code $(date +%s)"
-trap - TERM INT HUP USR1 USR2 CONT
-[ $code -le 128 ] || kill -s $((code - 128)) $$ 2>/dev/null
-exit $code
-`;
+done`;
 }
 
 /** Apptainer was called Singularity; NVIDIA's devices are handed in where there are any. */

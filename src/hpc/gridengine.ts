@@ -83,6 +83,15 @@ export const GRID_ENGINE: BatchSystem = {
 };
 
 function resourceOptions(request: JobRequest): string[] {
+  if (request.checkpoint !== undefined) {
+    throw new FermataError(
+      'InvalidJobRequest',
+      'jobs of Grid Engine are not checkpointed: only Slurm warns them on request',
+      {
+        nextStep: 'leave --checkpoint out; Slurm has it',
+      },
+    );
+  }
   if (request.components !== undefined) {
     throw new FermataError('InvalidJobRequest', 'Grid Engine has no heterogeneous jobs', {
       nextStep: 'ask for slots of a --parallel-environment instead',

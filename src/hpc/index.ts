@@ -2,6 +2,7 @@ export { type Access, type Answer, localAccess, type RunOptions, type SshOptions
 export { arrayTasks } from './array-tasks.ts';
 export type { BatchSite, JobCard, Submission } from './batch-site.ts';
 export type { BatchSystem, JobFiles } from './batch-system.ts';
+export type { JobCheckpoint } from './checkpoint-script.ts';
 export { describeEnd, exitStatusOf, HPC_EXIT, worstEnd } from './exit-status.ts';
 export { BATCH_SYSTEMS, findBatchSystem } from './find-system.ts';
 export { followJob } from './follow.ts';

@@ -1,3 +1,5 @@
+import type { JobCheckpoint } from './checkpoint-script.ts';
+
 /** What a batch system says of a job, in one vocabulary for all of them. */
 export type JobPhase = 'Pending' | 'Running' | 'Suspended' | 'Ended';
 
@@ -71,6 +73,8 @@ export interface JobRequest extends JobComponent {
   dependency?: string;
   /** May the site start it anew after a node failure or a preemption? Default: the site's own. */
   requeue?: boolean;
+  /** Dump it on the site's warning and resume it when it runs again; Slurm only. */
+  checkpoint?: JobCheckpoint;
   /** Further words for the submit command, as they are. */
   submitOptions?: readonly string[];
 }

@@ -102,6 +102,11 @@ printf '%s\\n' "$said" | ${LINES}`,
 };
 
 function resourceOptions(request: JobRequest): string[] {
+  if (request.checkpoint !== undefined) {
+    throw new FermataError('InvalidJobRequest', 'jobs of PBS are not checkpointed: only Slurm warns them on request', {
+      nextStep: 'leave --checkpoint out; Slurm has it',
+    });
+  }
   if (request.components?.some(({ partition }) => partition !== undefined) === true) {
     throw new FermataError('InvalidJobRequest', 'the components of a PBS job share one queue', {
       nextStep: 'leave partition out of --component',

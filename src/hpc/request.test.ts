@@ -173,3 +173,26 @@ test('the reaper takes what its cluster no longer has, and nothing that was subm
   assert.deepEqual([garbage.orphans.map(({ id }) => id), garbage.stale.map(({ id }) => id)], [['1'], ['4']]);
   assert.deepEqual(findGarbage(kept, listed, new Set(['there']), { now: 5000, olderThan: 4001 }).stale, []);
 });
+
+test('a job that may be checkpointed is warned, requeued, and good shell; other systems refuse it', () => {
+  const checkpoint = { criu: '/opt/criu 4/criu', warningSeconds: 90 };
+  const request = { name: 'x', script: '#!/bin/sh\n', arguments: ["it's"], checkpoint };
+  const files = { folder: '/f', jobName: 'x', mark: 'm' };
+  assert.deepEqual(SLURM.submitCommand(request, files).slice(7), ['--signal=B:USR1@90', '--requeue']);
+  for (const system of [PBS, GRID_ENGINE]) {
+    assert.throws(() => system.submitCommand(request, files), {
+      code: 'InvalidJobRequest',
+      message: /not checkpointed/,
+    });
+  }
+  const text = batchScript(SLURM, request, '/f');
+  assert.ok(text.includes("criu=$(command -v -- '/opt/criu 4/criu')"));
+  execFileSync('bash', ['-n'], { input: text });
+  assert.deepEqual(requestOfPod({ annotations: { 'hpc.fermata.dev/checkpoint': 'criu' } }).checkpoint, {
+    criu: 'criu',
+    warningSeconds: 60,
+  });
+  assert.throws(() => requestOfPod({ annotations: { 'hpc.fermata.dev/checkpoint': 'dmtcp' } }), {
+    code: 'InvalidJobRequest',
+  });
+});

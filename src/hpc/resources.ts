@@ -81,6 +81,10 @@ const ANNOTATIONS: Readonly<Record<string, Field>> = {
   'parallel-environment': (value) => ({ parallelEnvironment: value }),
   array: (value) => ({ array: value }),
   dependency: (value) => ({ dependency: value }),
+  checkpoint: (value) => {
+    if (value !== 'criu') throw invalid('checkpoint', value, 'criu');
+    return { checkpoint: { criu: 'criu', warningSeconds: 60 } };
+  },
   image: (value) => ({ image: value }),
   modules: (value) => ({ modules: value.split(/[\s,]+/).filter((name) => name !== '') }),
   'working-directory': (value) => ({ workingDirectory: value }),

@@ -4,6 +4,7 @@ import type { Access, Answer, RunOptions } from './access.ts';
 import { batchScript } from './batch-script.ts';
 import type { BatchSite, JobCard, Submission } from './batch-site.ts';
 import type { BatchSystem } from './batch-system.ts';
+import { CHECKPOINT_PROBE, type JobCheckpoint } from './checkpoint-script.ts';
 import type { KeptJob } from './garbage.ts';
 import { type JobReport, type JobRequest, jobLabel } from './job.ts';
 import { FILES_SCRIPT, type LogPosition, type PollAnswer, pollInput, pollScript, readPoll } from './poll.ts';
@@ -57,8 +58,9 @@ export class Site implements BatchSite {
   async submit(request: JobRequest, card: JobCard, signal?: AbortSignal): Promise<Submission | undefined> {
     const { access, system } = this.#options;
     const folder = await this.folderOf(card.mark, signal);
-    const parts = [batchScript(system, request, folder), request.script, `${JSON.stringify(card)}\n`];
     const words = system.submitCommand(request, { folder, jobName: card.jobName, mark: card.mark });
+    if (request.checkpoint !== undefined) await this.#probeCheckpoint(request.checkpoint, folder, signal);
+    const parts = [batchScript(system, request, folder), request.script, `${JSON.stringify(card)}\n`];
     const answer = await access.run(
       SUBMIT.replace('FIND', () => system.findByName),
       {
@@ -238,6 +240,16 @@ export class Site implements BatchSite {
 
   close(): Promise<void> {
     return this.#options.access.close();
+  }
+
+  /** The login node stands for the compute nodes: a job says itself where one of them differs. */
+  async #probeCheckpoint({ criu }: JobCheckpoint, folder: string, signal: AbortSignal | undefined): Promise<void> {
+    const answer = await this.#run(CHECKPOINT_PROBE, [criu, folder], { signal });
+    if (answer.status === 0) return;
+    throw new FermataError('SiteRefused', `${this.host} does not let its users checkpoint: ${answer.stdout.trim()}`, {
+      nextStep:
+        'ask the site for CRIU 4 or newer with CAP_CHECKPOINT_RESTORE on all nodes (setcap cap_checkpoint_restore+eip /usr/sbin/criu), name another with --criu PATH, or leave --checkpoint out',
+    });
   }
 
   #run(

@@ -143,6 +143,7 @@ export function resourceOptions(request: JobRequest): string[] {
     ...option('array', request.array),
     ...option('dependency', request.dependency),
     ...(request.requeue === undefined ? [] : [request.requeue ? '--requeue' : '--no-requeue']),
+    ...(request.checkpoint === undefined ? [] : [`--signal=B:USR1@${request.checkpoint.warningSeconds}`, '--requeue']),
     ...(request.submitOptions ?? []),
   ];
 }

@@ -81,6 +81,15 @@ export class SlurmRestSite implements BatchSite {
    */
   async submit(request: JobRequest, card: JobCard, signal?: AbortSignal): Promise<Submission | undefined> {
     const { files } = this.#options;
+    if (request.checkpoint !== undefined) {
+      throw new FermataError(
+        'InvalidJobRequest',
+        'over REST nobody can see whether the site lets its users checkpoint',
+        {
+          nextStep: 'leave --rest out and reach the login node by ssh, or leave --checkpoint out',
+        },
+      );
+    }
     const before = await this.#find(card, signal);
     if (before !== undefined) return before.hasFailed ? undefined : { id: before.id, adopted: true };
     await files?.keepCard(card, undefined, signal);
