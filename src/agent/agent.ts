@@ -14,8 +14,9 @@ import {
 } from '../model/index.ts';
 import type { CheckpointRuntime } from '../runtime/index.ts';
 import type { Archives } from './archives.ts';
+import { Carrier } from './carrier.ts';
 import { folderOf } from './checkpoint-folder.ts';
-import { failed, hasFailed, isReady, type RestoreImage, restored } from './checkpoint-status.ts';
+import { type RestoreImage, restored } from './checkpoint-status.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { CheckpointableMarks } from './checkpointable-marks.ts';
 import { type AgentCounters, newCounters } from './counters.ts';
@@ -24,18 +25,16 @@ import {
   DEFAULT_CONCURRENCY,
   RECONCILE_CONCURRENCY,
   RESYNC_MILLISECONDS,
-  UNCLAIMED_MILLISECONDS,
 } from './defaults.ts';
 import { diskStorage } from './disk-storage.ts';
 import { Dumper } from './dumper.ts';
-import { GroupVotes, groupOf } from './group-votes.ts';
+import { GroupVotes } from './group-votes.ts';
 import type { Journal } from './journal.ts';
-import { awaitsRelease, Keeper, type Requeue } from './keeper.ts';
+import { awaitsRelease, Keeper } from './keeper.ts';
 import { LocalCopies, type LocalCopiesOptions } from './local-copies.ts';
 import { type OpenedCheckpoint, Opener } from './opener.ts';
 import { RestoreBallot } from './restore-ballot.ts';
 import { Slots } from './slots.ts';
-import { sourceOf } from './source-pod.ts';
 import type { CheckpointStorage } from './storage.ts';
 import type { StorageDemand } from './storage-demand.ts';
 import { Storer } from './storer.ts';
@@ -87,8 +86,6 @@ export class Agent {
   readonly #events: EventRecorder;
   readonly #counters = newCounters();
   readonly #unsettled = new UnsettledPods();
-  /** By key: its try to take up its pod broke off, and what it wrote may stand. Until the next try nobody else has the pod. */
-  readonly #tried = new Map<string, { podUid: string; checkpointUid: string }>();
   readonly #writer: CheckpointWriter;
   readonly #dumper: Dumper;
   readonly #opener: Opener;
@@ -97,7 +94,6 @@ export class Agent {
   readonly #localCopies: LocalCopies | undefined;
   readonly #checkpoints: Reflector<PodCheckpoint>;
   readonly #groups: Reflector<PodGroupCheckpoint>;
-  readonly #votes: GroupVotes;
   readonly #ballot: RestoreBallot;
   readonly #pods: Reflector<Pod>;
   readonly #marks: CheckpointableMarks;
@@ -125,7 +121,6 @@ export class Agent {
       onDelete: (group) => votes.changed(group),
     });
     const votes = new GroupVotes(parts, this.#groups);
-    this.#votes = votes;
     this.#dumper = new Dumper(
       {
         ...shared,
@@ -151,10 +146,23 @@ export class Agent {
       { ...shared, ballot: this.#ballot },
       { nodeName, directory, peers: options.peers ?? (() => undefined) },
     );
+    const carrier = new Carrier(
+      {
+        ...shared,
+        writer: this.#writer,
+        unsettled: this.#unsettled,
+        dumper: this.#dumper,
+        keeper: this.#keeper,
+        votes,
+        checkpoint: (key) => this.#checkpoints.get(key),
+        pod: (key) => this.#pods.get(key),
+      },
+      nodeName,
+    );
     this.#loop = new ReconcileLoop(parts, {
       name: `checkpoints of ${nodeName}`,
       concurrency: RECONCILE_CONCURRENCY,
-      reconcile: (key, signal) => this.#reconcile(key, signal),
+      reconcile: (key, signal) => carrier.advance(key, signal),
     });
     this.#checkpoints = new Reflector<PodCheckpoint>(parts, POD_CHECKPOINTS, {
       onChange: (checkpoint) => this.#onCheckpoint(checkpoint),
@@ -304,115 +312,5 @@ export class Agent {
     for (const checkpoint of this.#checkpoints.items()) {
       if (checkpoint.status?.sourcePodUID === podUid && awaitsRelease(checkpoint)) this.#onCheckpoint(checkpoint);
     }
-  }
-
-  async #reconcile(key: string, signal: AbortSignal): Promise<Requeue> {
-    const before = this.#tried.get(key);
-    this.#tried.delete(key);
-    try {
-      return await this.#advance(key, signal);
-    } catch (error) {
-      // This was no second try yet.
-      if (before !== undefined && !this.#tried.has(key)) this.#tried.set(key, before);
-      throw error;
-    } finally {
-      if (before !== undefined && this.#tried.get(key)?.checkpointUid !== before.checkpointUid) this.#letGo(before);
-    }
-  }
-
-  /** The pod is free for other checkpoints, unless this one's dump has begun. */
-  #letGo({ podUid, checkpointUid }: { podUid: string; checkpointUid: string }): void {
-    const begun = this.#parts.journal.entries().some((entry) => entry.checkpointUid === checkpointUid);
-    if (!begun) this.#unsettled.delete(podUid, checkpointUid);
-  }
-
-  async #advance(key: string, signal: AbortSignal): Promise<Requeue> {
-    const seen = this.#checkpoints.get(key);
-    const entries = this.#parts.journal.entries().filter((entry) => `${entry.namespace}/${entry.name}` === key);
-    for (const entry of entries) {
-      const mine = seen?.metadata.uid === entry.checkpointUid ? seen : undefined;
-      const checkpoint = mine === undefined ? undefined : await this.#writer.current(mine, signal);
-      const pod = await sourceOf(
-        this.#parts.store,
-        entry.namespace,
-        checkpoint?.spec.sourcePod.name,
-        entry.podUid,
-        signal,
-      );
-      await this.#dumper.resume(checkpoint, entry, pod, signal);
-      this.#keeper.flush(entry.folder);
-    }
-    if (seen === undefined || entries.length > 0) return undefined;
-    const { nodeName } = seen.status ?? {};
-    if (nodeName !== undefined && nodeName !== this.#nodeName) return undefined;
-    if (awaitsRelease(seen)) {
-      const again = await this.#keeper.release(seen, signal);
-      if (again !== undefined) return again;
-    }
-    if (seen.metadata.deletionTimestamp !== undefined) return this.#keeper.remove(seen, signal);
-    if (hasFailed(seen) || isReady(seen)) return undefined;
-    return this.#takeUp(seen, signal);
-  }
-
-  /** A checkpoint that nobody has carried out yet: this node's business if its pod is here. */
-  async #takeUp(seen: PodCheckpoint, signal: AbortSignal): Promise<Requeue> {
-    const pod = this.#pods.get(keyOf({ metadata: { ...seen.metadata, name: seen.spec.sourcePod.name } }));
-    const mine = pod !== undefined || seen.status?.nodeName === this.#nodeName;
-    const age = this.#parts.clock.now() - Date.parse(seen.metadata.creationTimestamp);
-    if (!mine && age < UNCLAIMED_MILLISECONDS) {
-      // Spread, so that of many agents usually one finds that the pod is gone, and the others see it said.
-      return { requeueAfterMilliseconds: UNCLAIMED_MILLISECONDS * (1 + this.#parts.random()) };
-    }
-    // The watch may lag behind: what was carried out already must not be carried out again.
-    const { namespace } = seen.metadata;
-    const [checkpoint, source] = await Promise.all([
-      this.#writer.current(seen, signal),
-      sourceOf(this.#parts.store, namespace, seen.spec.sourcePod.name, undefined, signal, true),
-    ]);
-    if (checkpoint === undefined || isReady(checkpoint) || hasFailed(checkpoint)) return undefined;
-    const { nodeName, sourcePodUID } = checkpoint.status ?? {};
-    if (nodeName !== undefined && nodeName !== this.#nodeName) return undefined;
-    const wanted = checkpoint.spec.sourcePod.uid ?? sourcePodUID;
-    if (source === undefined || (wanted !== undefined && source.metadata.uid !== wanted)) {
-      return this.#replaced(checkpoint, source, signal);
-    }
-    if (source.spec.nodeName !== this.#nodeName) return undefined;
-    const podUid = source.metadata.uid;
-    if (this.#unsettled.hasOther(podUid, checkpoint.metadata.uid)) {
-      await this.#unsettled.settled(podUid, signal);
-      return { requeueAfterMilliseconds: 0 };
-    }
-    const checkpointUid = checkpoint.metadata.uid;
-    this.#unsettled.add(podUid, checkpointUid);
-    try {
-      await this.#dumper.begin(checkpoint, source, signal);
-    } catch (error) {
-      this.#tried.set(keyOf(seen), { podUid, checkpointUid });
-      throw error;
-    }
-    this.#letGo({ podUid, checkpointUid });
-    this.#keeper.flush(folderOf(checkpoint));
-    return undefined;
-  }
-
-  async #replaced(checkpoint: PodCheckpoint, source: Pod | undefined, signal: AbortSignal): Promise<undefined> {
-    const { name } = checkpoint.spec.sourcePod;
-    const message =
-      source === undefined
-        ? `pod ${name} is gone`
-        : `pod ${name} is another one now (${source.metadata.uid}) than the one to checkpoint`;
-    const group = groupOf(checkpoint);
-    if (group !== undefined) await this.#votes.abort(group, message, signal);
-    const failure = { reason: 'SourcePodReplaced', message } as const;
-    const now = this.#parts.clock.now();
-    const written = await this.#writer.status(
-      checkpoint,
-      (current) => (isReady(current) || hasFailed(current) ? (current.status ?? {}) : failed(current, failure, now)),
-      signal,
-    );
-    if (written === undefined || !hasFailed(written)) return undefined;
-    this.#events.record(written, 'Warning', 'SourcePodReplaced', message);
-    await this.#writer.removeFinalizer(written, signal);
-    return undefined;
   }
 }

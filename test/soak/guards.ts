@@ -21,6 +21,7 @@ export interface Guard {
 /** Nothing goes wrong but what is named. */
 const none: Partial<FaultRates> = {};
 const agent = 'src/agent/agent.ts';
+const carrier = 'src/agent/carrier.ts';
 const keeper = 'src/agent/keeper.ts';
 const interruption = 'src/controllers/interruption/interruption-controller.ts';
 const retention = 'src/controllers/retention/workload-view.ts';
@@ -255,8 +256,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
         put: 'this.#unseen.stands(order);\n          if (number > 1) return;',
       },
       {
-        file: agent,
-        take: 'if (this.#unsettled.hasOther(podUid, checkpoint.metadata.uid)) {',
+        file: carrier,
+        take: 'if (this.#parts.unsettled.hasOther(podUid, checkpoint.metadata.uid)) {',
         put: "if (podUid === '') {",
       },
     ],
@@ -393,7 +394,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   'nobody confirms that room is free': {
     cuts: [
       {
-        file: agent,
+        file: carrier,
         take: 'if (awaitsRelease(seen)) {',
         put: "if (awaitsRelease(seen) && seen.metadata.name === '') {",
       },
