@@ -13,8 +13,8 @@ const run = promisify(execFile);
 const RUNS = 5;
 const LOG_LINES = 30;
 const FOLLOWED = [1, 100, 500];
-/** Two of the connector's questions to the batch system, which it asks every ten seconds. */
-const WATCHED_SECONDS = 20;
+/** The connector asks the batch system every ten seconds at most. */
+const WATCHED_SECONDS = 30;
 
 const { values } = parseArgs({ options: { output: { type: 'string', default: 'text' } } });
 progress('a Slurm of its own is started');
@@ -88,7 +88,7 @@ async function logLag(): Promise<number> {
   return median(lags);
 }
 
-/** One connector and so many jobs (tasks of an array): what Slurm is asked by this user, as its own diagnostics count it. */
+/** One connector and so many jobs (tasks of an array): how often Slurm is asked for jobs, as its own diagnostics count it. */
 async function followed(): Promise<Followed[]> {
   const results: Followed[] = [];
   for (const jobs of FOLLOWED) {
@@ -122,9 +122,11 @@ async function followed(): Promise<Followed[]> {
   return results;
 }
 
+/** Of squeue and scontrol; each squeue sends two small requests besides (partitions, federation). */
 async function questions(): Promise<number> {
   const diagnostics = await ground.administer('sdiag');
-  return Number(/^\s*fermata-hpc\s.*count:(\d+)/m.exec(diagnostics)?.[1] ?? 0);
+  const counts = [...diagnostics.matchAll(/^\s*REQUEST_JOB_(?:USER_INFO|INFO|INFO_SINGLE)\s.*count:(\d+)/gm)];
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** ms, from `date +%s%N`. */
@@ -155,7 +157,7 @@ function text(report: Report): string {
     `line printed → here      ${report.logLag} ms`,
     ...report.followed.map(
       ({ jobs, queriesPerMinute, rssMebibytes }) =>
-        `${String(jobs).padStart(3)} jobs followed        ${queriesPerMinute} requests to Slurm a minute, ${rssMebibytes} MiB`,
+        `${String(jobs).padStart(3)} jobs followed        ${queriesPerMinute} questions to Slurm a minute, ${rssMebibytes} MiB`,
     ),
   ].join('\n')}\n`;
 }
