@@ -55,3 +55,8 @@ export function isOnlyState({ spec, status }: PodCheckpoint): boolean {
 function labelValue(text: string): string {
   return text.slice(0, MAX_LABEL_LENGTH).replace(/[^A-Za-z0-9]+$/, '');
 }
+
+/** Whether what goes on from it is held until somebody resumes it. A restore that failed was asked for: its next try is, too. */
+export function waitsForResume({ spec, status }: PodCheckpoint): boolean {
+  return spec.restore === 'Manual' && (status?.restoration?.failures ?? 0) === 0;
+}

@@ -22,6 +22,7 @@ import {
   STATEFUL_SETS,
   SUSPENDED_GATE,
   WORKLOAD_LABEL,
+  waitsForResume,
   workloadLabelOfCheckpoint,
 } from '../../model/index.ts';
 import { type Owner, whyNoReplacement } from './no-replacement.ts';
@@ -117,7 +118,7 @@ export class ControlledWorkloads {
     );
     if (heir !== undefined) {
       await this.#forgetClaim(checkpoint, signal);
-      return { pod: checkpoint.spec.restore === 'Manual' ? heir : await this.#letGo(heir, signal) };
+      return { pod: waitsForResume(checkpoint) ? heir : await this.#letGo(heir, signal) };
     }
     const reference = replacingController(recorded);
     if (reference === undefined) return undefined;

@@ -82,6 +82,12 @@ test('restore: Manual is held by the gate', () => {
   ]);
 });
 
+test('a restore that failed was resumed: its next try is not held again', () => {
+  assert.equal(nextIncarnation(checkpoint({ restore: 'Manual', failures: 1 })).spec.schedulingGates, undefined);
+  const pod = nextIncarnation(checkpoint({ restore: 'Manual', failures: 1 }), { knowsGates: false });
+  assert.equal(pod.metadata.annotations?.['fermata.dev/held'], undefined);
+});
+
 test('where the server knows no gates, restore: Manual is held by the annotation', () => {
   const pod = nextIncarnation(checkpoint({ restore: 'Manual' }), { knowsGates: false });
   assert.equal(pod.spec.schedulingGates, undefined);

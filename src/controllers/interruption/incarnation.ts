@@ -11,6 +11,7 @@ import {
   type PodSpec,
   RESTORE_FAILURES_ANNOTATION,
   SUSPENDED_GATE,
+  waitsForResume,
   withRestoreImages,
 } from '../../model/index.ts';
 import { incarnationMarks } from '../identity/incarnation-marks.ts';
@@ -49,9 +50,9 @@ export function nextIncarnation(checkpoint: PodCheckpoint, { knowsGates = true }
   for (const name of OF_THE_LAST) delete annotations[name];
   const marks = incarnationMarks(checkpoint);
   const gates = (spec.schedulingGates ?? []).filter((gate) => gate.name !== SUSPENDED_GATE);
-  const isManual = checkpoint.spec.restore === 'Manual';
-  if (isManual && knowsGates) gates.push({ name: SUSPENDED_GATE });
-  if (isManual && !knowsGates) annotations[HELD_ANNOTATION] = 'suspended until it is resumed';
+  const isHeld = waitsForResume(checkpoint);
+  if (isHeld && knowsGates) gates.push({ name: SUSPENDED_GATE });
+  if (isHeld && !knowsGates) annotations[HELD_ANNOTATION] = 'suspended until it is resumed';
   const { schedulingGates: _, ...rest } = spec;
   const draft = {
     metadata: {

@@ -1,5 +1,5 @@
 import { isApiError, type ObjectStore } from '../../kubernetes/index.ts';
-import { PODS, type Pod, type PodCheckpoint, RESTORE_FROM_ANNOTATION } from '../../model/index.ts';
+import { PODS, type Pod, type PodCheckpoint, RESTORE_FROM_ANNOTATION, waitsForResume } from '../../model/index.ts';
 import type { ControlledWorkloads } from '../identity/controlled-workloads.ts';
 import { type PodMetadata, replacingController } from '../identity/slot.ts';
 import { nextIncarnation } from './incarnation.ts';
@@ -39,7 +39,7 @@ export class Incarnations {
   /** Throws what the server refuses the pod with. */
   async of(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<NextPod> {
     if (isReplacedByController(checkpoint)) return this.#replacement(checkpoint, signal);
-    const knowsGates = checkpoint.spec.restore !== 'Manual' || (await this.#knowsGates(signal));
+    const knowsGates = !waitsForResume(checkpoint) || (await this.#knowsGates(signal));
     const pod = await this.#createOrAdopt(checkpoint, nextIncarnation(checkpoint, { knowsGates }), signal);
     if (pod !== undefined) return { type: 'Pod', pod };
     return {
