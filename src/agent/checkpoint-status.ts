@@ -165,6 +165,12 @@ export function stored(
   };
 }
 
+/** It is on its way; `message` says how far. */
+export function uploading(current: PodCheckpoint, message: string, now: number): PodCheckpointStatus {
+  const condition = { type: 'Stored', status: 'False', reason: 'Uploading', message } as const;
+  return { ...current.status, conditions: withCondition(current.status?.conditions, condition, rfc3339(now)) };
+}
+
 /** It is tried again. */
 export function notStored(current: PodCheckpoint, message: string, now: number): PodCheckpointStatus {
   const condition = { type: 'Stored', status: 'False', reason: 'UploadFailed', message } as const;

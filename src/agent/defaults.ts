@@ -32,6 +32,8 @@ export const RESTORE_POLL_MILLISECONDS = 5_000;
 export const RESTORE_HOLD_MILLISECONDS = 120_000;
 /** How soon a checkpoint that could not be stored is tried again, at the next look at everything. */
 export const UPLOAD_RETRY_MILLISECONDS = 20_000;
+/** How often the status says how far an upload is. */
+export const PROGRESS_MILLISECONDS = 5_000;
 /** How often copies that need not lie on the node are looked for. */
 export const LOCAL_COPIES_MILLISECONDS = 3_000;
 /** No restore takes longer: whoever began one and never said how it ended is not waited for. */

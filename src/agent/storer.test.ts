@@ -9,7 +9,7 @@ import { type Archive, onlyArchive } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { newCounters } from './counters.ts';
-import { UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
+import { PROGRESS_MILLISECONDS, UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
 import { Storer } from './storer.ts';
 
 const PAGES = 'main/pages-1.img';
@@ -191,4 +191,24 @@ test('stopping gives up what is under way and what waits, and says nothing of it
   await ground.storer.stop();
   assert.equal(ground.archive.uploads.length, 1);
   for (const name of ['one', 'two']) assert.deepEqual(await ground.stored(name), [undefined, undefined]);
+});
+
+test('how far a long upload is stands in the status, and what became of it after that', async () => {
+  const ground = new Ground();
+  const { promise: sent, resolve: send } = Promise.withResolvers<void>();
+  ground.archive.answer = async ({ onProgress }) => {
+    onProgress?.({ doneBytes: 0, totalBytes: 2 ** 30, secondsLeft: undefined });
+    await ground.clock.sleep(PROGRESS_MILLISECONDS);
+    onProgress?.({ doneBytes: 2 ** 28, totalBytes: 2 ** 30, secondsLeft: 14.2 });
+    await sent;
+  };
+  ground.storer.consider(await ground.checkpoint('one'));
+  await ground.clock.advance(PROGRESS_MILLISECONDS);
+  assert.deepEqual(await ground.stored('one'), ['False', 'Uploading']);
+  const { message } = conditionOf(ground.known[0]?.status?.conditions, 'Stored') ?? {};
+  assert.equal(message, '256 of 1024 MiB, about 15 s left');
+  send();
+  await ground.clock.advance(0);
+  assert.deepEqual(await ground.stored('one'), ['True', 'Verified']);
+  await ground.storer.stop();
 });

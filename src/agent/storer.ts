@@ -19,6 +19,7 @@ import type { AgentCounters } from './counters.ts';
 import { BASE_CANDIDATES, UPLOAD_RETRY_MILLISECONDS } from './defaults.ts';
 import type { CheckpointStorage } from './storage.ts';
 import type { StorageDemand } from './storage-demand.ts';
+import { UploadProgress } from './upload-progress.ts';
 
 export interface StorerParts {
   archives: Archives;
@@ -130,7 +131,8 @@ export class Storer {
     const begin = clock.monotonic();
     const directory = join(this.#directory, folderOf(checkpoint));
     const bases = this.#basesOf(checkpoint, archive.url);
-    const result = await archive.upload({
+    const progress = new UploadProgress(this.#parts, checkpoint, signal);
+    const sent = archive.upload({
       ...archiveOf(checkpoint),
       directory,
       createdAt: checkpoint.status?.completionTime ?? checkpoint.metadata.creationTimestamp,
@@ -138,9 +140,12 @@ export class Storer {
       basedOn: [...bases.keys()],
       directoryOf: (base) => bases.get(base),
       signal,
+      onProgress: (far) => progress.say(far),
       onSkipped: (base, reason) =>
         log.info({ checkpoint: keyOf(checkpoint), base, reason }, 'archive not based on another'),
     });
+    // What is still being written of it must not come after what became of it.
+    const result = await sent.finally(() => progress.settle());
     await this.#verifySource(checkpoint, directory, archive, signal);
     const milliseconds = Math.round(clock.monotonic() - begin);
     const facts = { url: archive.url, ...result };
