@@ -42,11 +42,14 @@ export interface PollAnswer {
 /** For each poll and file. */
 const PIECE_BYTES = 262_144;
 
-/** In the job's folder: its status files, then what is new in its logs. */
+/**
+ * In the job's folder: its status files, then what is new in its logs. An array has three files a task: no process is started for
+ * one in which nothing is new.
+ */
 const READ_FILES = `for file in status status.*; do
   case $file in *.new) continue ;; esac
-  [ -s "$file" ] && echo "status $file $(head -n 1 "$file")"
-done
+  [ -s "$file" ] && read -r line <"$file" && echo "status $file $line"
+done 2>/dev/null
 declare -A inodes offsets
 while read -r file inode offset; do inodes[$file]=$inode; offsets[$file]=$offset; done
 send() { # FILE PATH INODE OFFSET NOTE
@@ -54,8 +57,7 @@ send() { # FILE PATH INODE OFFSET NOTE
   tail -c +$(($4 + 1)) "$2" | head -c ${PIECE_BYTES} | base64 -w0
   echo
 }
-for file in stdout stdout.[0-9]* stderr stderr.[0-9]*; do
-  inode=$(stat -c %i "$file" 2>/dev/null) || continue
+while read -r file inode size; do
   offset=\${offsets[$file]:-0} before=\${inodes[$file]:-$inode} note=-
   if [ "$inode" != "$before" ]; then
     old=$(find . -maxdepth 1 -inum "$before" -print -quit)
@@ -65,10 +67,9 @@ for file in stdout stdout.[0-9]* stderr stderr.[0-9]*; do
     fi
     offset=0 note=rotated
   fi
-  size=$(stat -c %s "$file")
   [ "$size" -lt "$offset" ] && offset=0 note=truncated
   [ "$size" -gt "$offset" ] && send "$file" "$file" "$inode" "$offset" "$note"
-done
+done < <(stat -c '%n %i %s' stdout stdout.[0-9]* stderr stderr.[0-9]* 2>/dev/null)
 true`;
 
 /** {@link pollScript} without the batch system: $1 is the job's folder. */
