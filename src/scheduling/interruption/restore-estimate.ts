@@ -1,5 +1,6 @@
 import type { PodCheckpoint } from '../../model/index.ts';
 import { RESTORE_FIXED_SECONDS, UNKNOWN_MEMORY_BYTES } from '../constants.ts';
+import { isDataOn } from './data-on-node.ts';
 import type { DumpHistory } from './dump-history.ts';
 import { sizeOfCheckpoint } from './dump-size.ts';
 
@@ -13,7 +14,7 @@ export class RestoreEstimate {
 
   /** Fetching, where the node does not hold the data, and restoring; as if nothing else were fetched. */
   secondsOn(nodeName: string, checkpoint: PodCheckpoint): number {
-    const fetch = nodeName === checkpoint.status?.nodeName ? 0 : this.fetchSeconds(checkpoint);
+    const fetch = isDataOn(nodeName, checkpoint) ? 0 : this.fetchSeconds(checkpoint);
     return RESTORE_FIXED_SECONDS + this.transferSecondsOn(nodeName, checkpoint) + fetch;
   }
 

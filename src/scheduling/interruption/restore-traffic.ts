@@ -8,6 +8,7 @@ import {
 import type { NodeInfo } from '../snapshot/node-info.ts';
 import type { PodInfo } from '../snapshot/pod-info.ts';
 import type { SnapshotListener } from '../snapshot/snapshot-listener.ts';
+import { isDataOn } from './data-on-node.ts';
 import type { RestoreEstimate } from './restore-estimate.ts';
 import { storeOf } from './store-rates.ts';
 
@@ -56,7 +57,7 @@ export class RestoreTraffic implements SnapshotListener {
     if (node !== undefined && isFull(node, transfer, MAX_CONCURRENT_RESTORES_PER_NODE)) {
       return `node restores ${node.count} checkpoint(s) already`;
     }
-    if (checkpoint.status?.nodeName === nodeName) return undefined;
+    if (isDataOn(nodeName, checkpoint)) return undefined;
     const store = loads.stores.get(sourceOf(checkpoint));
     if (
       store === undefined ||
@@ -82,7 +83,7 @@ export class RestoreTraffic implements SnapshotListener {
       const checkpoint = this.#checkpointOf(`${pod.namespace}/${pod.restoreFrom}`);
       if (checkpoint === undefined || isTogether(checkpoint, own)) continue;
       add(loads.nodes, nodeName, this.#estimate.transferSecondsOn(nodeName, checkpoint));
-      if (checkpoint.status?.nodeName === nodeName) continue;
+      if (isDataOn(nodeName, checkpoint)) continue;
       add(loads.stores, sourceOf(checkpoint), this.#estimate.fetchSeconds(checkpoint));
     }
     return loads;

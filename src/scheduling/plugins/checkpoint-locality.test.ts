@@ -11,7 +11,10 @@ import { CheckpointLocality } from './checkpoint-locality.ts';
 const GIB = 2 ** 30;
 
 /** Scores of nodes `n1`, which holds `gib` GiB, and `n2`. */
-function scores(gib: number, options: { learned?: (history: DumpHistory) => void; restores?: boolean } = {}) {
+function scores(
+  gib: number,
+  options: { learned?: (history: DumpHistory) => void; restores?: boolean; wiped?: boolean } = {},
+) {
   const cluster = new Cluster();
   for (const name of ['n1', 'n2']) cluster.setNode(node(name).build());
   const history = new DumpHistory();
@@ -21,7 +24,8 @@ function scores(gib: number, options: { learned?: (history: DumpHistory) => void
     .ready(0, { sizeBytes: gib * GIB })
     .build();
   const store = { url: 's3://bucket/x', digest: '', sizeBytes: gib * GIB, encrypted: true };
-  saved.status = { ...saved.status, checkpointLocation: { type: 'Store', store } };
+  const nodeLocal = options.wiped === true ? {} : { nodeLocal: { path: 'default_c_uid' } };
+  saved.status = { ...saved.status, checkpointLocation: { type: 'Store', ...nodeLocal, store } };
   const plugin = new CheckpointLocality({
     checkpointOf: (key) => (key === 'default/c' ? saved : undefined),
     restores: new RestoreEstimate(history),
@@ -36,6 +40,10 @@ test('the node that holds the data has all points, others the fewer the more the
   assert.deepEqual(scores(1 / 1024), [100, 99]);
   assert.deepEqual(scores(1), [100, 30]);
   assert.deepEqual(scores(50), [100, 19]);
+});
+
+test('a node from which the data went to the store is as good as any other', () => {
+  assert.deepEqual(scores(50, { wiped: true }), [99, 99]);
 });
 
 test('a slower store costs points', () => {

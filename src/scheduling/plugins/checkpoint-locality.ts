@@ -2,6 +2,7 @@ import type { PodCheckpoint } from '../../model/index.ts';
 import { MAX_NODE_SCORE } from '../constants.ts';
 import { type Cycle, StateKey } from '../framework/cycle.ts';
 import type { PreScorePlugin, ScorePlugin } from '../framework/phases.ts';
+import { isDataOn } from '../interruption/data-on-node.ts';
 import type { RestoreEstimate } from '../interruption/restore-estimate.ts';
 import type { NodeInfo } from '../snapshot/node-info.ts';
 
@@ -40,7 +41,7 @@ export class CheckpointLocality implements PreScorePlugin, ScorePlugin {
     const checkpoint = cycle.read(CHECKPOINT);
     if (checkpoint?.status?.nodeName === undefined) return 0;
     const { nodeName } = checkpoint.status;
-    if (nodeName === node.name) return MAX_NODE_SCORE;
+    if (isDataOn(node.name, checkpoint)) return MAX_NODE_SCORE;
     const there = this.#restores.secondsOn(nodeName, checkpoint);
     const here = this.#restores.secondsOn(node.name, checkpoint);
     return Math.min(MAX_NODE_SCORE - 1, Math.floor((MAX_NODE_SCORE * there) / here));

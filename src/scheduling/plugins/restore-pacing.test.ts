@@ -18,7 +18,10 @@ function saved(name: string, gib: number, nodeName = 'n1', url?: string): PodChe
     .build();
   if (url === undefined) return built;
   const store = { url, digest: '', sizeBytes: gib * GIB, encrypted: true };
-  return { ...built, status: { ...built.status, checkpointLocation: { type: 'Store', store } } };
+  return {
+    ...built,
+    status: { ...built.status, checkpointLocation: { type: 'Store', nodeLocal: { path: built.metadata.uid }, store } },
+  };
 }
 
 const next = (name: string) => pod(`${name}-2`).workload(name).requests({ cpu: '1' }).restoreFrom(`c-${name}`, 0);
