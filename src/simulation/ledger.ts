@@ -20,7 +20,7 @@ export class Ledger {
     gangWait: amount(),
     restart: amount(),
   };
-  readonly lost: Record<LossCause, Amount> = { preemption: amount(), failure: amount() };
+  readonly lost: Record<LossCause, Amount> = { preemption: amount(), failure: amount(), drain: amount() };
   readonly used = amount();
   readonly segments: Segment[] = [];
   preemptions = 0;
@@ -29,6 +29,7 @@ export class Ledger {
   dumpsFailed = 0;
   bytesWritten = 0;
   nodeFailures = 0;
+  drains = 0;
   events = 0;
   #storedBytes = 0;
   #peakStoredBytes = 0;
@@ -78,7 +79,7 @@ export class Ledger {
 
   outcome(): Outcome {
     const { startSeconds, endSeconds, rejected, uses, lost, used, preemptions, restores, migrations } = this;
-    const { dumpsFailed, bytesWritten, nodeFailures, events } = this;
+    const { dumpsFailed, bytesWritten, nodeFailures, drains, events } = this;
     return {
       startSeconds,
       endSeconds,
@@ -93,6 +94,7 @@ export class Ledger {
       bytesWritten,
       peakStoredBytes: this.#peakStoredBytes,
       nodeFailures,
+      drains,
       events,
       ...(this.#keepSegments ? { segments: this.segments } : {}),
     };

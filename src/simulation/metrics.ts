@@ -49,7 +49,7 @@ export interface Metrics {
   areaWeightedResponseSeconds: number;
   /** Of jobs of priority 300 and above; null: there are none. */
   urgentWaitSeconds: Distribution | null;
-  lostWorkCauses: { preemption: number; failure: number };
+  lostWorkCauses: { preemption: number; failure: number; drain: number };
   overheadCauses: { dump: number; restore: number; gangWait: number; restart: number };
   /** Lost ÷ useful work, over all time: the figure papers print. */
   lostOfUseful: number;
@@ -58,6 +58,7 @@ export interface Metrics {
   peakStoredBytes: number;
   dumpsFailed: number;
   nodeFailures: number;
+  drains: number;
   /** Standard deviation over users of their mean bounded slowdown ÷ the mean of all users; 0: all alike. */
   unfairness: number;
 }
@@ -82,7 +83,7 @@ export function measure(input: MeasureInput): Metrics {
   const share = (amount: number): number => (area > 0 ? amount / area : 0);
   const { uses, lost } = outcome;
   const overhead = sum([uses.dump, uses.restore, uses.gangWait, uses.restart]);
-  const lostAll = sum([lost.preemption, lost.failure]);
+  const lostAll = sum(Object.values(lost));
   const allocated = uses.compute.inWindow + overhead.inWindow;
   const useful = uses.compute.all - lostAll.all;
   const times = timesOf(jobs, outcome);
@@ -116,7 +117,11 @@ export function measure(input: MeasureInput): Metrics {
     turnaroundSeconds: distribution(times.turnarounds),
     areaWeightedResponseSeconds: times.work > 0 ? times.weightedResponse / times.work : 0,
     urgentWaitSeconds: times.urgentWaits.length === 0 ? null : distribution(times.urgentWaits),
-    lostWorkCauses: { preemption: share(lost.preemption.inWindow), failure: share(lost.failure.inWindow) },
+    lostWorkCauses: {
+      preemption: share(lost.preemption.inWindow),
+      failure: share(lost.failure.inWindow),
+      drain: share(lost.drain.inWindow),
+    },
     overheadCauses: {
       dump: share(uses.dump.inWindow),
       restore: share(uses.restore.inWindow),
@@ -129,6 +134,7 @@ export function measure(input: MeasureInput): Metrics {
     peakStoredBytes: outcome.peakStoredBytes,
     dumpsFailed: outcome.dumpsFailed,
     nodeFailures: outcome.nodeFailures,
+    drains: outcome.drains,
     unfairness: unfairness(times.slowdownsByUser),
   };
 }

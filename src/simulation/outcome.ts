@@ -18,7 +18,7 @@ export type Use =
   | 'restart';
 
 /** Why computed work was thrown away. */
-export type LossCause = 'preemption' | 'failure';
+export type LossCause = 'preemption' | 'failure' | 'drain';
 
 /** Processor-seconds by what they went into: those inside the window, and all. */
 export interface Amount {
@@ -47,6 +47,8 @@ export interface Outcome {
   readonly bytesWritten: number;
   readonly peakStoredBytes: number;
   readonly nodeFailures: number;
+  /** Times a node was drained. */
+  readonly drains: number;
   /** Events of the simulation: submissions, starts, ends, dumps, restores, failures, wakeups. */
   readonly events: number;
   /** When each job's pieces ran, for the chart and the judge; absent unless asked for. */

@@ -8,6 +8,7 @@ export const CAPABILITIES = {
   interruptible: 'backfill by pods that outlast a promise, and are checkpointed in time',
   gang: 'pods of one job start together',
   consolidation: 'moving pods by checkpoint so that a large one fits',
+  drain: 'what runs on a node that is to be drained is checkpointed first; without it it is killed',
   periodic: 'checkpoints at the Young/Daly interval, where nodes fail',
 } as const;
 

@@ -1,7 +1,8 @@
 import { type Pod, type PodCheckpoint, VACATE_BY_ANNOTATION } from '../../model/index.ts';
 import { type ClusterEvent, type Decision, Engine, type VictimDecision } from '../../scheduling/index.ts';
-import type { Stage, WorldPolicy } from '../world/stage.ts';
+import type { Stage } from '../world/stage.ts';
 import { isCheckpointable, priorityOf, type Work } from '../world/work.ts';
+import type { WorldPolicy } from '../world/world-policy.ts';
 import type { Capability } from './capabilities.ts';
 import { profileFor } from './capabilities.ts';
 import {
@@ -72,6 +73,8 @@ export class FermataPolicy implements WorldPolicy {
       backoff: { initialMilliseconds: 0, maxMilliseconds: 0 },
       // A safety net against events that were missed: here none are, and what waits is tried by the thousand.
       flushMilliseconds: Infinity,
+      // Batch jobs come in many shapes; on 10,000 nodes the engine's default would hold fewer than there are, and begin anew.
+      keptVerdicts: 2_000_000,
     });
     this.#nodeIndex = new Map(world.nodes.map(({ name }, index) => [name, index]));
     for (const node of world.nodes) this.#tell({ type: 'NodeChanged', node: nodeObject(node) });
@@ -154,6 +157,15 @@ export class FermataPolicy implements WorldPolicy {
     this.#forgetDump(known);
     this.#deletePods(known);
     this.#enqueue(known);
+  }
+
+  drained(work: Work, now: number): boolean {
+    const known = this.#known.get(work.index);
+    if (known === undefined || !this.#options.capabilities.has('drain')) return false;
+    if (!this.#stage.dump(work, 'migrate')) return false;
+    this.#forgetDump(known);
+    this.#ask(known, now, { reason: 'Drain', state: 'Stopped' });
+    return true;
   }
 
   nodeChanged(node: number): void {

@@ -186,7 +186,7 @@ export function runningPod(pod: Pod, now: number): Pod {
 export interface CheckpointSettings {
   readonly name: string;
   readonly preemptor?: { readonly namespace: string; readonly name: string; readonly uid: string };
-  readonly reason: 'Preemption' | 'Migration' | 'Periodic';
+  readonly reason: 'Preemption' | 'Migration' | 'Drain' | 'Periodic';
   readonly state: 'Running' | 'Stopped';
   readonly timeoutSeconds?: number;
 }

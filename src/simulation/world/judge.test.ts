@@ -4,7 +4,8 @@ import { seededRandom } from '../../clock/index.ts';
 import { submissionWindow } from '../outcome.ts';
 import { job } from '../testing.ts';
 import { Judge } from './judge.ts';
-import { Stage, type WorldPolicy } from './stage.ts';
+import { Stage } from './stage.ts';
+import type { WorldPolicy } from './world-policy.ts';
 import type { Work } from './work.ts';
 import { poolWorld } from './world.ts';
 

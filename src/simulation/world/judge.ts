@@ -42,7 +42,7 @@ export class Judge {
     }
     // Every processor-second that was computed is in a job's result, or was booked as lost.
     const useful = works.reduce((sum, { job, doneSeconds }) => sum + doneSeconds * job.processors, 0);
-    const lost = ledger.lost.preemption.all + ledger.lost.failure.all;
+    const lost = Object.values(ledger.lost).reduce((sum, { all }) => sum + all, 0);
     const computed = ledger.uses.compute.all;
     if (Math.abs(computed - lost - useful) > Math.max(1, computed) * 1e-9) {
       this.#violated(9, now, '', `${computed} s computed, of which ${lost} lost: ${useful} s of results`);

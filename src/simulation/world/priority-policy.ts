@@ -1,5 +1,6 @@
-import type { Stage, WorldPolicy } from './stage.ts';
+import type { Stage } from './stage.ts';
 import { doneBy, expectedEnd, isCheckpointable, priorityOf, type Work } from './work.ts';
+import type { WorldPolicy } from './world-policy.ts';
 
 /** How a scheduler that goes by priority makes room, and who may overtake. */
 export interface PriorityRules {
@@ -53,6 +54,10 @@ export class PriorityPolicy implements WorldPolicy {
     this.#paused.delete(work);
     this.#dumpSettled(work);
     if (!this.#waiting.includes(work)) this.#enqueue(work);
+  }
+
+  drained(work: Work): boolean {
+    return this.#rules.victims === 'adaptive' && this.#stage.dump(work, 'migrate');
   }
 
   pass(now: number): void {

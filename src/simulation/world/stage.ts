@@ -4,30 +4,13 @@ import { Ledger } from '../ledger.ts';
 import type { LossCause, Outcome, Use, Window } from '../outcome.ts';
 import { followersOf } from '../pool/pool.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
-import { Failures } from './failures.ts';
 import type { Judge } from './judge.ts';
+import { NodeOutages } from './node-outages.ts';
 import { Room } from './room.ts';
-import { SharedLink } from './shared-link.ts';
-import { type AfterDump, doneBy, isCheckpointable, type Part, type Phase, type Work } from './work.ts';
-import { imageBytesOf, shapeOf, type World } from './world.ts';
-
-/** Decides in the world. It is told what happened, then has one pass an instant in which it acts on the stage. */
-export interface WorldPolicy {
-  submitted(work: Work, now: number): void;
-  ended(work: Work, now: number): void;
-  /** It began to compute: after its start, restore or restart. */
-  began?(work: Work, now: number): void;
-  /** The dump is complete. A job that was to stop has given up its room and waits; otherwise it computes on. */
-  dumped?(work: Work, now: number): void;
-  /** The dump failed: the job computes on as if nothing had been. */
-  dumpFailed?(work: Work, now: number): void;
-  /** A node failed under it: it waits again, from its last checkpoint on. */
-  interrupted?(work: Work, now: number): void;
-  nodeChanged?(node: number, now: number): void;
-  pass(now: number): void;
-  /** When it wants a pass though nothing happens; Infinity: never. */
-  nextWakeup?(now: number): number;
-}
+import { Transfers } from './transfers.ts';
+import { type AfterDump, doneBy, isCheckpointable, type Part, type Phase, type Work, workOf } from './work.ts';
+import type { World } from './world.ts';
+import type { WorldPolicy } from './world-policy.ts';
 
 export interface StageOptions {
   readonly jobs: readonly TraceJob[];
@@ -62,9 +45,8 @@ export class Stage {
   /** The world with nobody in it: what does not fit there never will. */
   readonly #empty: Room;
   readonly #events = new EventQueue<() => void>();
-  readonly #links: SharedLink[];
-  readonly #busyLinks = new Set<SharedLink>();
-  readonly #failures: Failures;
+  readonly #transfers: Transfers;
+  readonly #outages: NodeOutages;
   #policy: WorldPolicy | undefined;
   #unfinished = 0;
   #now = 0;
@@ -78,10 +60,8 @@ export class Stage {
     this.#empty = new Room(world);
     this.ledger = new Ledger(jobs.length, { window, keepSegments });
     this.works = jobs.map((job, index) => workOf(job, index, world));
-    const { storeBytesPerSecond, nodeBytesPerSecond } = world.costs;
-    const store = storeBytesPerSecond === undefined ? undefined : new SharedLink(storeBytesPerSecond);
-    this.#links = world.nodes.map(() => store ?? new SharedLink(nodeBytesPerSecond));
-    this.#failures = new Failures(world, random);
+    this.#transfers = new Transfers(world);
+    this.#outages = new NodeOutages(this, random);
   }
 
   get now(): number {
@@ -97,12 +77,15 @@ export class Stage {
     this.#followers = followers;
     const horizon = (this.works.at(-1)?.job.submitSeconds ?? 0) + HORIZON_SECONDS;
     let next = 0;
-    this.#planFailure();
+    this.#outages.begin();
     for (;;) {
       while (next < this.works.length && led.has(next)) next++;
-      const link = Math.min(Infinity, ...[...this.#busyLinks].map((one) => one.nextEnd()));
       const wakeup = this.#unfinished > 0 ? (policy.nextWakeup?.(this.#now) ?? Infinity) : Infinity;
-      const happening = Math.min(this.works[next]?.job.submitSeconds ?? Infinity, this.#events.earliest, link);
+      const happening = Math.min(
+        this.works[next]?.job.submitSeconds ?? Infinity,
+        this.#events.earliest,
+        this.#transfers.nextEnd(),
+      );
       // Failures go on for ever: without work they concern nobody.
       if (happening === Infinity && wakeup === Infinity) break;
       if (this.#unfinished === 0 && next >= this.works.length) break;
@@ -110,10 +93,7 @@ export class Stage {
       if (Math.min(happening, wakeup) > horizon) break;
       const now = Math.max(this.#now, Math.min(happening, wakeup));
       this.#now = now;
-      for (const busy of this.#busyLinks) {
-        busy.settle(now);
-        if (busy.transfers === 0) this.#busyLinks.delete(busy);
-      }
+      this.#transfers.settle(now);
       while (this.#events.earliest <= now) {
         this.ledger.events++;
         this.#events.pop()?.();
@@ -188,6 +168,21 @@ export class Stage {
     if (cause === 'preemption') this.ledger.preemptions++;
   }
 
+  /** Its node goes: what can be saved is, where the policy can; else it is killed, and the policy told. */
+  strike(work: Work, cause: 'failure' | 'drain'): void {
+    if (cause === 'drain') {
+      const isLeaving = work.phase === 'dumping' && work.afterDump !== 'go on';
+      if (isLeaving || this.#policy?.drained?.(work, this.#now) === true) return;
+    }
+    this.kill(work, cause);
+    this.#policy?.interrupted?.(work, this.#now);
+  }
+
+  /** Tells the policy that the node went or came back. */
+  nodeChanged(node: number): void {
+    this.#policy?.nodeChanged?.(node, this.#now);
+  }
+
   /** Freezes it and writes a dump. False: it does not compute, or cannot be dumped. A dump under way serves both who asked. */
   dump(work: Work, afterDump: AfterDump): boolean {
     if (work.phase === 'dumping' && work.afterDump === 'go on') {
@@ -204,11 +199,14 @@ export class Stage {
     const fails = dumpFailureShare > 0 && this.#options.random() < dumpFailureShare;
     this.#transfer(work, bytes, seconds, () => {
       this.#leave(work);
-      if (fails) {
-        this.ledger.dumpsFailed++;
-        this.#resume(work);
-        this.#policy?.dumpFailed?.(work, this.#now);
-      } else this.#dumped(work);
+      if (!fails) {
+        this.#dumped(work);
+        return;
+      }
+      this.ledger.dumpsFailed++;
+      this.#resume(work);
+      this.#policy?.dumpFailed?.(work, this.#now);
+      if (work.parts.some(({ node }) => this.room.down[node] === 1)) this.strike(work, 'drain');
     });
     return true;
   }
@@ -375,88 +373,18 @@ export class Stage {
     });
   }
 
-  /** A dump or restore: its fixed part, then its bytes through the links of its nodes, the slowest last. */
+  /** A dump or restore: its fixed part, then its bytes. */
   #transfer(work: Work, bytes: number, fixedSeconds: number, done: () => void): void {
-    const { isPool, costs } = this.world;
-    const isDisk = costs.storeBytesPerSecond === undefined;
-    // In a pool every processor has its own disk.
-    if (isDisk && (isPool || costs.nodeBytesPerSecond === Infinity)) {
-      const perDisk = bytes / work.job.processors / costs.nodeBytesPerSecond;
-      this.#after(work, fixedSeconds + perDisk, done);
+    const alone = this.#transfers.aloneSeconds(work, bytes);
+    if (alone !== undefined) {
+      this.#after(work, fixedSeconds + alone, done);
       return;
     }
     this.#after(work, fixedSeconds, () => {
       const { turn } = work;
-      let left = work.parts.length;
-      for (const { node, tasks } of work.parts) {
-        const link = this.#links[node];
-        if (link === undefined) continue;
-        this.#busyLinks.add(link);
-        link.begin((bytes * tasks) / work.shape.tasks, this.#now, () => {
-          left--;
-          if (left === 0 && work.turn === turn) done();
-        });
-      }
+      this.#transfers.begin(work, bytes, this.#now, () => {
+        if (work.turn === turn) done();
+      });
     });
   }
-
-  #planFailure(): void {
-    const next = this.#failures.next(this.#now);
-    if (next === undefined) return;
-    this.#events.push(next.at, () => {
-      this.#fail(next.node, next.processor);
-      this.#planFailure();
-    });
-  }
-
-  /** A node goes down with all that runs there; in a pool, the job that holds the processor fails and is not replaced for long. */
-  #fail(node: number, processor: number): void {
-    this.ledger.nodeFailures++;
-    const victims = this.world.isPool ? this.#holderOf(processor) : [...this.placed, ...this.#pausedOn(node)];
-    for (const work of victims) {
-      if (!this.world.isPool && !work.parts.some((part) => part.node === node)) continue;
-      this.kill(work, 'failure');
-      this.#policy?.interrupted?.(work, this.#now);
-    }
-    if (this.world.isPool || this.room.down[node] === 1) return;
-    this.room.down[node] = 1;
-    this.#policy?.nodeChanged?.(node, this.#now);
-    this.#events.push(this.#now + this.world.costs.nodeRepairSeconds, () => {
-      this.room.down[node] = 0;
-      this.#policy?.nodeChanged?.(node, this.#now);
-    });
-  }
-
-  #pausedOn(node: number): Work[] {
-    return this.works.filter((work) => work.phase === 'paused' && work.parts.some((part) => part.node === node));
-  }
-
-  #holderOf(processor: number): Work[] {
-    let passed = 0;
-    for (const work of this.placed) {
-      passed += work.parts.reduce((sum, { tasks }) => sum + tasks, 0) * (work.job.processors / work.shape.tasks);
-      if (processor < passed) return [work];
-    }
-    return [];
-  }
-}
-
-function workOf(job: TraceJob, index: number, world: World): Work {
-  return {
-    index,
-    job,
-    shape: shapeOf(job, world),
-    imageBytes: imageBytesOf(job, world),
-    phase: 'announced',
-    parts: [],
-    doneSeconds: 0,
-    savedSeconds: 0,
-    savedBytes: 0,
-    sinceSeconds: 0,
-    startedSeconds: 0,
-    wasKilled: false,
-    interruptions: 0,
-    afterDump: 'stop',
-    turn: 0,
-  };
 }

@@ -1,5 +1,5 @@
 import type { TraceJob } from '../trace/trace-job.ts';
-import type { TaskShape } from './world.ts';
+import { imageBytesOf, shapeOf, type TaskShape, type World } from './world.ts';
 
 /**
  * `waiting`: for room, from its last checkpoint on. `gathering`: some of its tasks have room. `restoring`, `restarting`: has
@@ -75,4 +75,25 @@ export function expectedEnd(work: Work, now: number): number {
 
 export function isCheckpointable({ job }: Work): boolean {
   return job.checkpointable !== false;
+}
+
+/** The job before it is submitted. */
+export function workOf(job: TraceJob, index: number, world: World): Work {
+  return {
+    index,
+    job,
+    shape: shapeOf(job, world),
+    imageBytes: imageBytesOf(job, world),
+    phase: 'announced',
+    parts: [],
+    doneSeconds: 0,
+    savedSeconds: 0,
+    savedBytes: 0,
+    sinceSeconds: 0,
+    startedSeconds: 0,
+    wasKilled: false,
+    interruptions: 0,
+    afterDump: 'stop',
+    turn: 0,
+  };
 }

@@ -31,6 +31,16 @@ export interface WorldCosts {
   /** Mean time between failures of one node (in a pool: of one processor); Infinity: none. */
   readonly nodeMtbfSeconds: number;
   readonly nodeRepairSeconds: number;
+  /** From power-on until a node takes pods, after each time it was away. */
+  readonly bootSeconds: number;
+  /** Nodes that share a switch or a power supply, neighbours in the list. */
+  readonly rackNodes: number;
+  /** Mean time between failures of one rack, all of its nodes at once; Infinity: none. Not in a pool. */
+  readonly rackMtbfSeconds: number;
+  /** Every node is drained once in this time, one after the other; Infinity: never. Not in a pool. */
+  readonly drainEverySeconds: number;
+  /** How long a drained node is away. */
+  readonly drainSeconds: number;
 }
 
 export const DEFAULT_COSTS: WorldCosts = {
@@ -43,6 +53,11 @@ export const DEFAULT_COSTS: WorldCosts = {
   applicationCheckpointSeconds: Infinity,
   nodeMtbfSeconds: Infinity,
   nodeRepairSeconds: 600,
+  bootSeconds: 0,
+  rackNodes: 16,
+  rackMtbfSeconds: Infinity,
+  drainEverySeconds: Infinity,
+  drainSeconds: 3_600,
 };
 
 /** Where jobs run. */
