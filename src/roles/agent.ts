@@ -115,7 +115,7 @@ const TMPFS_TYPE = 0x01021994;
 
 function mustBeInMemory(directory: string): void {
   if (statfsSync(directory).type === TMPFS_TYPE) return;
-  throw new FermataError('CheckpointsOnDisk', `${directory} is on a disk, and no plain image may lie on one`, {
+  throw new FermataError('CheckpointsOnDisk', `${directory} is on a disk, and with --images-in-memory it must not be`, {
     nextStep:
       'Mount a tmpfs there before the agent starts, large enough for what is dumped at once, on a node without swap.',
   });
