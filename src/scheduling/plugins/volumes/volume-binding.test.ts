@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject, Pod } from '../../../model/index.ts';
-import { type NodeBuilder, node, pod } from '../../testing.ts';
+import { checkpoint, type NodeBuilder, node, pod } from '../../testing.ts';
 import { Story } from '../../testing-story.ts';
 import { bound, changed, claim, mounting, storageClass, usableIn, volume } from './testing-volumes.ts';
 
@@ -124,6 +124,18 @@ for (const [sentence, { objects = [], pod: wanted = mounting('p', 'c'), wants }]
     else assert.match(outcome, wants);
   });
 }
+
+test('volumes: a suspended pod goes where its volume can follow, though its memory lies elsewhere', () => {
+  const outcome = (...objects: KubeObject[]): string[] => {
+    const story = new Story().nodes(...zones()).tell(...objects.map(changed));
+    const source = mounting('p', 'c').uid('before').on('e').build();
+    story.checkpoints(checkpoint(source, 'saved').ready(0, { sizeBytes: 2 ** 30 }));
+    return story.pods(mounting('p', 'c').restoreFrom('saved', 0)).brief();
+  };
+  assert.deepEqual(outcome(bound('c', 'v'), volume('v')), ['Bind p → e'], 'the node that holds its memory');
+  assert.deepEqual(outcome(bound('c', 'v'), volume('v', usableIn('w'))), ['Bind p → w']);
+  assert.match(outcome(bound('c', 'v'), volume('v', usableIn('north'))).join(), /didn't match PersistentVolume's node/);
+});
 
 const local = (...objects: KubeObject[]) =>
   new Story().nodes(...zones()).tell(changed(storageClass('local')), ...objects.map(changed));
