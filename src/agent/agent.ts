@@ -165,11 +165,17 @@ export class Agent {
       reconcile: (key, signal) => carrier.advance(key, signal),
     });
     this.#checkpoints = new Reflector<PodCheckpoint>(parts, POD_CHECKPOINTS, {
-      onChange: (checkpoint) => this.#onCheckpoint(checkpoint),
+      onChange: (checkpoint) => {
+        this.#onCheckpoint(checkpoint);
+        // Its node may be gone for good.
+        if (checkpoint.metadata.deletionTimestamp !== undefined) this.#loop.enqueue(keyOf(checkpoint));
+      },
       onDelete: (checkpoint) => {
         this.#dumper.cancel(checkpoint.metadata.uid, 'its PodCheckpoint was removed');
-        // What was made here goes by the finalizer, before the object; a copy has none.
-        if ((checkpoint.status?.nodeName ?? nodeName) !== nodeName) this.#keeper.drop(folderOf(checkpoint));
+        // What was made here goes by the finalizer, before the object; a copy, also of what no node made, has none.
+        const { nodeName: origin } = checkpoint.status ?? {};
+        if (origin !== nodeName && (origin !== undefined || isReady(checkpoint)))
+          this.#keeper.drop(folderOf(checkpoint));
         this.#loop.enqueue(keyOf(checkpoint));
       },
     });

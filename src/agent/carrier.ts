@@ -1,10 +1,10 @@
 import type { Clock, Random } from '../clock/index.ts';
-import type { EventRecorder, ObjectStore } from '../kubernetes/index.ts';
-import { keyOf, type Pod, type PodCheckpoint } from '../model/index.ts';
+import { type EventRecorder, isApiError, type ObjectStore } from '../kubernetes/index.ts';
+import { isConditionTrue, keyOf, NODES, type Pod, type PodCheckpoint } from '../model/index.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { failed, hasFailed, isReady } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
-import { UNCLAIMED_MILLISECONDS } from './defaults.ts';
+import { ORPHANED_MILLISECONDS, UNCLAIMED_MILLISECONDS } from './defaults.ts';
 import type { Dumper } from './dumper.ts';
 import { type GroupVotes, groupOf } from './group-votes.ts';
 import type { Journal } from './journal.ts';
@@ -82,7 +82,7 @@ export class Carrier {
     }
     if (seen === undefined || entries.length > 0) return undefined;
     const { nodeName } = seen.status ?? {};
-    if (nodeName !== undefined && nodeName !== this.#nodeName) return undefined;
+    if (nodeName !== undefined && nodeName !== this.#nodeName) return this.#inherit(seen, nodeName, signal);
     if (awaitsRelease(seen)) {
       const again = await this.#parts.keeper.release(seen, signal);
       if (again !== undefined) return again;
@@ -90,6 +90,23 @@ export class Carrier {
     if (seen.metadata.deletionTimestamp !== undefined) return this.#parts.keeper.remove(seen, signal);
     if (hasFailed(seen) || isReady(seen)) return undefined;
     return this.#takeUp(seen, signal);
+  }
+
+  /** What was made on a node that is no more: whoever sees that lets go of what is left of it, which is what a store has. */
+  async #inherit(seen: PodCheckpoint, nodeName: string, signal: AbortSignal): Promise<Requeue> {
+    const { deletionTimestamp } = seen.metadata;
+    if (deletionTimestamp === undefined) return undefined;
+    // Spread, as below; a node that is only being replaced is back sooner.
+    const later = { requeueAfterMilliseconds: ORPHANED_MILLISECONDS * (1 + this.#parts.random()) };
+    if (this.#parts.clock.now() - Date.parse(deletionTimestamp) < ORPHANED_MILLISECONDS) return later;
+    try {
+      await this.#parts.store.get(NODES, { name: nodeName }, { signal });
+      return later;
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+    }
+    if (isConditionTrue(seen.status?.conditions, 'Stored') && !this.#parts.keeper.reachesStores) return later;
+    return this.#parts.keeper.remove(seen, signal);
   }
 
   /** A checkpoint that nobody has carried out yet: this node's business if its pod is here. */

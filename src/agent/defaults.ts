@@ -12,6 +12,8 @@ export const RELEASE_RETRY_MILLISECONDS = 1_000;
 export const NEED_RETRY_MILLISECONDS = 5_000;
 /** A PodCheckpoint that no agent has taken up after this long may be one of a pod that is gone. */
 export const UNCLAIMED_MILLISECONDS = 2_000;
+/** The data of a checkpoint whose node is gone from the API may be let go by any agent, so long after its deletion was asked for. */
+export const ORPHANED_MILLISECONDS = 600_000;
 /** How often everything is looked at although nothing was reported. */
 export const RESYNC_MILLISECONDS = 30_000;
 /** How often the processes of a node's pods are looked at for what cannot be dumped: some 10 ms a hundred pods. */

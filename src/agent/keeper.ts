@@ -52,6 +52,11 @@ export class Keeper {
     this.#directory = options.directory;
   }
 
+  /** Whether what lies in a store can be removed from here. */
+  get reachesStores(): boolean {
+    return this.#parts.storer !== undefined;
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort(new Error(`the agent of node ${this.#nodeName} stops`));
     await Promise.all(this.#background);

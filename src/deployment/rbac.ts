@@ -129,8 +129,13 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
       'patch',
     ]),
     rule('votes and decides in groups', 'fermata.dev', 'podgroupcheckpoints', READ),
-    rule('whether checkpoints must be encrypted', 'fermata.dev', 'interruptionpolicies', ['list']),
-    rule('whether checkpoints are to be encrypted', 'fermata.dev', 'interruptionpolicies', READ),
+    rule(
+      'whether and for whom checkpoints are encrypted, and where they go',
+      'fermata.dev',
+      'interruptionpolicies',
+      READ,
+    ),
+    rule('whether the node of a checkpoint that is to go is gone for good', '', 'nodes', ['get']),
     rule(
       'what it did, with its measures',
       'fermata.dev',

@@ -587,6 +587,13 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: ['liveness'], message: /the store still has/ },
     world: { days: 0.5, rates: { ...none, store: {} } },
   },
+  'what was made on a node that is no more is never let go': {
+    cuts: [
+      { file: 'src/agent/carrier.ts', take: 'return this.#inherit(seen, nodeName, signal);', put: 'return undefined;' },
+    ],
+    finds: { invariants: ['liveness'], message: /is still being deleted/ },
+    world: { days: 1, rates: { ...none, node: { lost: 4 } }, workloadsPerDay: 120 },
+  },
   'what has rotted is not asked for in the store': {
     cuts: [
       {

@@ -103,8 +103,6 @@ function judgeBound(fact: PodFact, at: number, facts: Facts, report: Report): vo
 
 function judgeCheckpoint(fact: CheckpointFact, facts: Facts, report: Report): void {
   const { key, object, state, released, source } = fact;
-  const node = object.status?.nodeName ?? source?.node;
-  if (node !== undefined && (facts.node(node).lost || facts.node(node).object === undefined)) return;
   const restored = condition(object.status?.conditions, 'Restored');
   if (object.metadata.deletionTimestamp !== undefined) {
     const needed =
@@ -113,6 +111,8 @@ function judgeCheckpoint(fact: CheckpointFact, facts: Facts, report: Report): vo
     if (!awaited) report('liveness', key, `checkpoint ${key} is still being deleted, and nobody needs it`);
     return;
   }
+  const node = object.status?.nodeName ?? source?.node;
+  if (node !== undefined && (facts.node(node).lost || facts.node(node).object === undefined)) return;
   if (state === 'pending' || state === 'inProgress') {
     report('liveness', key, `checkpoint ${key} is still ${state}`);
   } else if (state === 'ready' && object.spec.postCheckpointState === 'Stopped' && !released) {
