@@ -24,7 +24,7 @@ if [ "$what" = down ]; then
     rm -f "$file"
   done
   # A job that was started outlives its execution daemon.
-  for shepherd in $(pgrep -f "^sge_shepherd"); do
+  for shepherd in $(pgrep -x sge_shepherd); do
     tr '\0' '\n' <"/proc/$shepherd/environ" 2>/dev/null | grep -qx "SGE_ROOT=$SGE_ROOT" || continue
     pkill -9 -P "$shepherd"
     kill -9 "$shepherd" 2>/dev/null

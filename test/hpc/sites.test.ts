@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { HPC_EXIT } from '../../src/hpc/index.ts';
 import { testJob, testShell, testSite } from './compliance.ts';
 import { HpcGround, jobIdOf, seen } from './ground.ts';
+import { testSitePrograms, testSlurmExtras } from './slurm-extras.ts';
 
 /**
  * The connector on real batch systems, reached by a real ssh as an ordinary user, and on commands that speak as PBS does. Tests
@@ -19,11 +21,18 @@ for (const name of ['slurm', 'gridengine', 'pbs'] as const) {
     });
     after(() => ground.stop());
 
-    describe('that is undisturbed', { concurrency: 4 }, () => {
+    describe('that is undisturbed', { concurrency: 8 }, () => {
       testJob(() => ground, name, name, []);
       testSite(() => ground, name, name);
       if (name !== 'pbs') testShell(() => ground);
       if (name === 'slurm') testSlurmAlone(() => ground);
+      if (name === 'slurm') {
+        testSlurmExtras(
+          () => ground,
+          () => rest,
+        );
+      }
+      if (name === 'gridengine') testGridEngineAlone(() => ground);
       if (name === 'slurm') {
         describe('and is reached by REST', { concurrency: 4 }, () =>
           testJob(
@@ -38,7 +47,9 @@ for (const name of ['slurm', 'gridengine', 'pbs'] as const) {
 
     if (name !== 'pbs') {
       describe('whose site is disturbed', () => {
+        if (name === 'slurm') testSitePrograms(() => ground);
         if (name === 'slurm') testDisturbedSlurm(() => ground);
+        if (name === 'gridengine') testLostHost(() => ground);
         testBrokenLink(() => ground);
       });
     }
@@ -65,53 +76,101 @@ function testSlurmAlone(ground: () => HpcGround): void {
     assert.match(job.stderr, /Invalid account or account\/partition combination/);
   });
 
-  test('that the site preempts and requeues is waiting again, not ended', async () => {
-    const low = ground().connect(
-      '--partition',
-      'low',
-      '--cpus-per-task',
-      '32',
-      '--',
-      'bash',
-      '-c',
-      'echo begun; sleep 4; echo done',
-    );
-    await seen('that it runs', () => low.stdout.includes('begun') || undefined);
-    const high = ground().connect('--partition', 'high', '--cpus-per-task', '32', '--', 'sleep', '1');
-    assert.equal(await high.ended, 0, high.stderr);
-    const id = await jobIdOf(low);
-    // Sooner than Slurm would; on a busy machine it may be later.
-    await ground().administer(`scontrol update JobId=${id} StartTime=now || true`);
-    assert.equal(await low.ended, 0, low.stderr);
-    assert.equal(low.stdout, 'begun\nbegun\ndone\n');
-    assert.equal(await jobIdOf(low), id);
+  // They want the same node.
+  describe('that is preempted', { concurrency: 1 }, () => {
+    test('by a site that requeues it is waiting again, not ended', async () => {
+      const low = ground().connect(
+        '--partition',
+        'low',
+        '--cpus-per-task',
+        '32',
+        '--',
+        'bash',
+        '-c',
+        'echo begun; sleep 4; echo done',
+      );
+      await seen('that it runs', () => low.stdout.includes('begun') || undefined);
+      const high = ground().connect('--partition', 'high', '--cpus-per-task', '32', '--', 'sleep', '1');
+      assert.equal(await high.ended, 0, high.stderr);
+      const id = await jobIdOf(low);
+      // Sooner than Slurm would; on a busy machine it may be later.
+      await ground().administer(`scontrol update JobId=${id} StartTime=now || true`);
+      assert.equal(await low.ended, 0, low.stderr);
+      assert.equal(low.stdout, 'begun\nbegun\ndone\n');
+      assert.equal(await jobIdOf(low), id);
+    });
+
+    test('by a site for good is told apart', async () => {
+      const low = ground().connect(
+        '--partition',
+        'cancelled',
+        '--cpus-per-task',
+        '32',
+        '--',
+        'bash',
+        '-c',
+        'echo begun; sleep 300',
+      );
+      await seen('that it runs', () => low.stdout.includes('begun') || undefined);
+      const high = ground().connect('--partition', 'high', '--cpus-per-task', '32', '--', 'sleep', '1');
+      assert.equal(await high.ended, 0, high.stderr);
+      assert.equal(await low.ended, HPC_EXIT.preempted, low.stderr);
+    });
   });
 
-  test('that the site preempts for good is told apart', async () => {
-    const low = ground().connect(
-      '--partition',
-      'cancelled',
-      '--cpus-per-task',
-      '32',
-      '--',
-      'bash',
-      '-c',
-      'echo begun; sleep 300',
-    );
-    await seen('that it runs', () => low.stdout.includes('begun') || undefined);
-    const high = ground().connect('--partition', 'high', '--cpus-per-task', '32', '--', 'sleep', '1');
-    assert.equal(await high.ended, 0, high.stderr);
-    assert.equal(await low.ended, HPC_EXIT.preempted, low.stderr);
-  });
-
-  test('of 500 tasks costs one question a poll', async () => {
+  test('of 500 tasks is followed to the end of each, in 200 MiB', async () => {
     const job = ground().connect('--array', '1-500', '--submit-option', '--mem=10M', '--', 'true');
     const id = await jobIdOf(job);
+    let mostKibibytes = 0;
+    const isOver = job.ended.then(() => true);
+    const look = async (): Promise<boolean> => {
+      const status = await readFile(`/proc/${job.process.pid}/status`, 'utf8').catch(() => '');
+      mostKibibytes = Math.max(mostKibibytes, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+      return Promise.race([
+        isOver,
+        ground()
+          .clock.sleep(100)
+          .then(() => false),
+      ]);
+    };
+    await seen('its end', look);
     assert.equal(await job.ended, 0, job.stderr);
+    assert.ok(mostKibibytes > 0 && mostKibibytes <= 200 * 1024, `${mostKibibytes} KiB`);
     const mark = (await ground().site().cards()).find((card) => card.id === id)?.mark;
     assert.ok(mark !== undefined);
     const folder = await ground().site().folderOf(mark);
     assert.equal((await ground().asUser(`ls ${folder} | grep -c '^status'`)).trim(), '500');
+  });
+}
+
+/** What Slurm tells apart otherwise, or not at all. */
+function testGridEngineAlone(ground: () => HpcGround): void {
+  test('that its user cancels there looks killed', async () => {
+    const job = ground().connect('--', 'bash', '-c', 'echo begun; sleep 300');
+    await seen('that it runs', () => job.stdout.includes('begun') || undefined);
+    await ground().asUser(`qdel ${await jobIdOf(job)}`);
+    assert.equal(await job.ended, 137, job.stderr);
+  });
+
+  test('with a wrong project is refused in the words of the site', async () => {
+    const job = ground().connect('--qos', 'nobody', '--', 'true');
+    assert.equal(await job.ended, HPC_EXIT.refused);
+    assert.match(job.stderr, /the requested project "nobody" does not exist/);
+  });
+
+  test('that asks for more memory than it may have is refused it, and ends as it then does', async () => {
+    const program = 'head -c 300M /dev/zero | tail >/dev/null || exit 9';
+    const job = ground().connect('--memory', '100Mi', '--', 'bash', '-c', program);
+    assert.equal(await job.ended, 9, job.stderr);
+    assert.match(job.stderr, /memory exhausted/);
+  });
+
+  test('that the site requeues is waiting again, not ended', async () => {
+    const job = ground().connect('--requeue', '--', 'bash', '-c', 'echo begun; sleep 2; echo done');
+    await seen('that it runs', () => job.stdout.includes('begun') || undefined);
+    await ground().administer(`qmod -rj ${await jobIdOf(job)}`);
+    assert.equal(await job.ended, 0, job.stderr);
+    assert.equal(job.stdout, 'begun\nbegun\ndone\n');
   });
 }
 
@@ -148,6 +207,20 @@ function testDisturbedSlurm(ground: () => HpcGround): void {
       job.stdout.trim().split('\n'),
       Array.from({ length: 10 }, (_, i) => `line ${i + 1}`),
     );
+  });
+}
+
+/** An execution host that dies with everything on it, and comes back. */
+function testLostHost(ground: () => HpcGround): void {
+  test('whose node fails is told apart', async () => {
+    const job = ground().connect('--no-requeue', '--', 'bash', '-c', 'echo begun; sleep 300');
+    await seen('that it runs', () => job.stdout.includes('begun') || undefined);
+    const { folder } = ground();
+    await ground().administer(`kill -9 $(cat ${folder}/gridengine/run/execd.pid)
+      for shepherd in $(pgrep -x sge_shepherd); do
+        job=$(pgrep -P $shepherd); kill -9 $shepherd; pkill -9 -s $job; done`);
+    await ground().script('gridengine', 'up');
+    assert.equal(await job.ended, HPC_EXIT.nodeFailure, job.stderr);
   });
 }
 
