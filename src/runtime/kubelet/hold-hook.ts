@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 
 /** Where the node keeps what must not outlive a boot: hook and holds. As the node sees it. */
 export const VOLATILE_FOLDER = '/run/fermata';
+/** How long the dump of one container waits for those of the others of its pod. */
+export const HOOK_WAIT_MILLISECONDS = 10_000;
 /** Files from which runc and crun take options for CRIU when a container has no annotation `org.criu.config`. */
 const CRIU_CONFIGURATIONS = ['/etc/criu/runc.conf', '/etc/criu/crun.conf'];
 
@@ -32,7 +34,7 @@ for request in ${folder}/holds/*/*.requested; do
     : >"$hold/$id.reached" || exit 1
     read -r count <"$hold/count" || exit 1
     tries=0
-    while [ "$tries" -lt 1000 ]; do
+    while [ "$tries" -lt ${HOOK_WAIT_MILLISECONDS / 10} ]; do
       tries=$((tries + 1))
       set -- "$hold"/*.reached
       [ $# -ge "$count" ] && exit 0

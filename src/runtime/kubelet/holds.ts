@@ -58,6 +58,12 @@ export class Holds {
     return files.flatMap((file) => (file.endsWith('.stopped') ? [file.slice(0, -'.stopped'.length)] : []));
   }
 
+  /** Ids of containers of the pod whose dump has begun, and waited for that of the others. */
+  async reached(podUid: string): Promise<string[]> {
+    const files = (await list(join(this.#folder, podUid))) ?? [];
+    return files.flatMap((file) => (file.endsWith('.reached') ? [file.slice(0, -'.reached'.length)] : []));
+  }
+
   /** The dump does not count, or the pod is to run on: once no dump of it is under way any more, every process goes on. */
   async release(podUid: string): Promise<void> {
     const folder = join(this.#folder, podUid);

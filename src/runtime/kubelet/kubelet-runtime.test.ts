@@ -37,6 +37,8 @@ let kubelet: FakeKubelet;
 let signals: string[];
 let pods: Pod[];
 let runtime: KubeletRuntime;
+/** How far the clock is ahead, ms. */
+let elapsed = 0;
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'fermata-kubelet-'));
@@ -52,7 +54,7 @@ function newRuntime(): KubeletRuntime {
   return new KubeletRuntime(
     {
       kubelet,
-      clock: new SystemClock(),
+      clock: Object.assign(new SystemClock(), { monotonic: () => performance.now() + elapsed }),
       log: SILENT_LOG,
       pods: async () => pods,
       processes: new HostProcesses(join(root, 'proc')),
@@ -71,10 +73,14 @@ class FakeKubelet implements KubeletEndpoint {
   /** By container: what comes instead of an archive. */
   refuses: Record<string, { status: number; message: string }> = {};
   runsHook = true;
+  /** Takes one container after the other: the hook of the first waits for the second in vain. */
+  isSerial = false;
   cuts = false;
+  readonly #over = Promise.withResolvers<void>();
 
   async checkpoint(container: ContainerToCheckpoint) {
     this.asked.push(container);
+    if (this.isSerial) return this.#waitInVain(container.container);
     const id = IDS[container.container] ?? '';
     if (this.runsHook) this.#hold(id);
     const refusal = this.refuses[container.container];
@@ -90,6 +96,17 @@ class FakeKubelet implements KubeletEndpoint {
     mkdirSync(join(root, 'var/lib/kubelet/checkpoints'), { recursive: true });
     execFileSync('tar', ['-cf', join(root, path), '-C', content, '.']);
     return { paths: [path] };
+  }
+
+  /** As the hook does, without its time. */
+  async #waitInVain(container: string): Promise<{ status: number; message: string }> {
+    if (this.asked.length > 1) await this.#over.promise;
+    else {
+      writeFileSync(join(root, 'run/fermata/holds', UID, `${IDS[container]}.reached`), '');
+      elapsed += 10_000;
+      queueMicrotask(() => setImmediate(() => this.#over.resolve()));
+    }
+    return { status: 500, message: 'criu failed: type NOTIFY errno 0' };
   }
 
   #hold(id: string): void {
@@ -204,6 +221,17 @@ test('when one container cannot be dumped the others go on', async () => {
   kubelet.refuses = { right: { status: 500, message: 'CRIU dump failed: io_uring' } };
   await failsAndRunsOn('DumpFailed', /container right failed: CRIU dump failed: io_uring/);
   assert.deepEqual(signals, ['SIGCONT 100', 'SIGCONT 101']);
+});
+
+test('where a node dumps the containers of a pod one after the other, that is the reason', async () => {
+  pods = [pod('left', 'right')];
+  kubelet.isSerial = true;
+  const order = { directory: join(root, 'dump'), leaveRunning: true, timeoutMilliseconds: 60_000 };
+  await assert.rejects(runtime.checkpointPod(UID, order), {
+    code: 'CheckpointUnsupported',
+    message: /at one instant, and the dump of right had not begun after ten seconds$/,
+  });
+  assert.equal(existsSync(join(root, 'dump')), false);
 });
 
 test('a dump behind which the container is not held does not count', async () => {

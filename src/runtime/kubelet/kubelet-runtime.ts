@@ -10,10 +10,11 @@ import type { CheckpointOptions, DumpReport, HeldDump, OutsideConnections, PodOb
 import { checkedArchive, removeArchives, unpackArchive } from './container-archive.ts';
 import { dumpError, refusalOf } from './dump-errors.ts';
 import { type DumpTarget, isToBeHeld, targetsOf } from './dump-targets.ts';
-import { installHoldHook } from './hold-hook.ts';
+import { HOOK_WAIT_MILLISECONDS, installHoldHook } from './hold-hook.ts';
 import { Holds } from './holds.ts';
 import { HostProcesses } from './host-processes.ts';
 import type { KubeletEndpoint } from './kubelet-endpoint.ts';
+import { NodeAbility } from './node-ability.ts';
 import { observe } from './observation.ts';
 
 /** The kubelet's own limit is asked for; when it says nothing this much later it is not waited for any longer. */
@@ -58,6 +59,7 @@ interface DumpRecord {
  */
 export class KubeletRuntime implements CheckpointRuntime {
   readonly #parts: KubeletRuntimeParts;
+  readonly #kubelet: NodeAbility;
   readonly #processes: HostProcesses;
   readonly #holds: Holds;
   readonly #root: string;
@@ -65,6 +67,7 @@ export class KubeletRuntime implements CheckpointRuntime {
 
   constructor(parts: KubeletRuntimeParts, options: KubeletRuntimeOptions = {}) {
     this.#parts = parts;
+    this.#kubelet = new NodeAbility(parts.kubelet, parts.clock);
     this.#root = options.root ?? '/';
     this.#processes = parts.processes ?? new HostProcesses();
     const signal = parts.signal ?? ((pid, name) => process.kill(pid, name));
@@ -94,8 +97,10 @@ export class KubeletRuntime implements CheckpointRuntime {
     });
   }
 
-  hindrances(pods: readonly Pod[]): ReadonlyMap<string, DumpHindrance> {
-    return dumpHindrances(pods, { root: this.#root });
+  async hindrances(pods: readonly Pod[], signal: AbortSignal): Promise<ReadonlyMap<string, DumpHindrance>> {
+    const message = await this.#kubelet.lack(signal);
+    if (message === undefined) return dumpHindrances(pods, { root: this.#root });
+    return new Map(pods.map(({ metadata }) => [metadata.uid, { reason: 'UnsupportedRuntime', message }]));
   }
 
   /** Tells of pods that were held and are gone: for their room somebody waits. */
@@ -145,7 +150,7 @@ export class KubeletRuntime implements CheckpointRuntime {
           uid,
           targets.map(({ id }) => id),
         );
-      const archives = await this.#dump(targets, options.timeoutMilliseconds, signal);
+      const archives = await this.#dump(uid, targets, options.timeoutMilliseconds, signal);
       if (held) await this.#requireStandstill(uid, targets);
       this.#refuseOutside(uid, pod, options.outside);
       const containers: DumpReport['containers'] = [];
@@ -213,22 +218,50 @@ export class KubeletRuntime implements CheckpointRuntime {
   }
 
   /** The archives, as this process sees them, in the order of the targets: all, or it rejects. */
-  async #dump(targets: readonly DumpTarget[], timeoutMilliseconds: number, signal: AbortSignal): Promise<string[]> {
+  async #dump(
+    uid: string,
+    targets: readonly DumpTarget[],
+    timeoutMilliseconds: number,
+    signal: AbortSignal,
+  ): Promise<string[]> {
     const timeoutSeconds = Math.max(1, Math.ceil(timeoutMilliseconds / 1000));
+    const begun = this.#parts.clock.monotonic();
+    // The first to fail has a reason; the others fail by waiting for it.
+    let failure: Promise<unknown> | undefined;
     const settled = await Promise.allSettled(
-      targets.map(async ({ namespace, pod, name }) => {
-        const answer = await this.#parts.kubelet.checkpoint(
-          { namespace, pod, container: name, timeoutSeconds },
-          signal,
-        );
-        if (!('paths' in answer)) throw refusalOf(answer, name);
-        return join(this.#root, checkedArchive(answer.paths[0] ?? ''));
+      targets.map(async ({ namespace, pod, name, id }) => {
+        try {
+          const container = { namespace, pod, container: name, timeoutSeconds };
+          const answer = await this.#kubelet.checkpoint(container, signal);
+          if (!('paths' in answer)) throw refusalOf(answer, name);
+          return join(this.#root, checkedArchive(answer.paths[0] ?? ''));
+        } catch (error) {
+          const milliseconds = this.#parts.clock.monotonic() - begun;
+          failure ??= this.#notTogether(uid, id, targets, milliseconds).then((found) => found ?? error);
+          throw error;
+        }
       }),
     );
-    return settled.map((result) => {
-      if (result.status === 'rejected') throw result.reason;
-      return result.value;
-    });
+    if (failure !== undefined) throw await failure;
+    return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  }
+
+  /** The dump of this container waited for those of the others as long as the hook does, and they did not begin. */
+  async #notTogether(
+    uid: string,
+    id: string,
+    targets: readonly DumpTarget[],
+    milliseconds: number,
+  ): Promise<FermataError | undefined> {
+    if (milliseconds < HOOK_WAIT_MILLISECONDS) return undefined;
+    const reached = await this.#holds.reached(uid);
+    const absent = targets.filter((target) => !reached.includes(target.id)).map(({ name }) => name);
+    if (!reached.includes(id) || absent.length === 0) return undefined;
+    return new FermataError(
+      'CheckpointUnsupported',
+      `the containers of a pod have to be dumped at one instant, and the dump of ${absent.join(', ')} had not begun after ten seconds`,
+      { nextStep: 'see whether the container runtime of this node dumps one container after the other' },
+    );
   }
 
   /** What a kubelet restores has another address; and which of its connections are closed then nobody can tell CRIU. */
