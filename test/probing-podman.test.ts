@@ -46,7 +46,7 @@ describe('what a real container has open that CRIU cannot dump', { skip: missing
     const found = await until(
       'the exec session is old enough to count',
       async () => {
-        const all = runtime.hindrances(served);
+        const all = await runtime.hindrances(served);
         return all.has(pods.session.pod.metadata.uid) && all;
       },
       30_000,

@@ -36,7 +36,7 @@ beforeEach(async () => {
     events.push(`${type} ${reason} ${object.metadata.name}: ${message}`);
   };
   const runtime = {
-    hindrances: (pods: readonly Pod[]) => {
+    hindrances: async (pods: readonly Pod[]) => {
       looks.push(pods.map(({ metadata }) => metadata.name));
       return hindrances;
     },

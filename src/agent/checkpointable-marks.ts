@@ -53,7 +53,7 @@ export class CheckpointableMarks {
   /** One look at all pods. */
   async look(signal: AbortSignal): Promise<void> {
     const running = this.#parts.pods().filter(isRunning);
-    const hindrances = this.#parts.runtime.hindrances?.(running);
+    const hindrances = await this.#parts.runtime.hindrances?.(running, signal);
     for (const pod of running) {
       const change = changeOf(pod, hindrances?.get(pod.metadata.uid));
       if (change !== undefined) await this.#write(pod, change, signal);

@@ -62,10 +62,10 @@ export interface PodFreezer {
 
 export interface DumpForecaster {
   /**
-   * What in these pods' running processes CRIU cannot dump, by pod UID; a pod of which nothing is known has no entry. Looks on, and
-   * disturbs nobody.
+   * Why these pods, which run, cannot be dumped, as far as their processes and the node tell, by pod UID; a pod of which nothing is
+   * known has no entry. Looks on, and disturbs nobody. Rejects when the node does not answer.
    */
-  hindrances(pods: readonly Pod[]): ReadonlyMap<string, DumpHindrance>;
+  hindrances(pods: readonly Pod[], signal: AbortSignal): Promise<ReadonlyMap<string, DumpHindrance>>;
 }
 
 export type Runtime = PodRunner &

@@ -94,7 +94,7 @@ export class PodmanRuntime implements Runtime {
     });
   }
 
-  hindrances(pods: readonly Pod[]): ReadonlyMap<string, DumpHindrance> {
+  async hindrances(pods: readonly Pod[]): Promise<ReadonlyMap<string, DumpHindrance>> {
     return dumpHindrances(pods);
   }
 

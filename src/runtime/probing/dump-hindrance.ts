@@ -1,6 +1,6 @@
-/** What in a pod CRIU cannot dump. `message` names the container and what was found, and stays the same while that does. */
+/** Why a pod cannot be dumped. `message` names the container and what was found, and stays the same while that does. */
 export interface DumpHindrance {
-  reason: 'IoUring' | 'Device' | 'Gpu' | 'ExecSession';
+  reason: 'IoUring' | 'Device' | 'Gpu' | 'ExecSession' | 'UnsupportedRuntime';
   message: string;
 }
 
