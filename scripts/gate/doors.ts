@@ -51,6 +51,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     'roles',
+    'bursting',
     'hpc',
     'demo',
     'soak',

@@ -21,14 +21,6 @@ export type OverflowStep =
  * @param otherwise milliseconds that a pod waits for room, where the Job does not say
  */
 export function overflowStep(job: Job, pods: readonly Pod[], now: number, otherwise: number): OverflowStep {
-  const isOver = job.status?.conditions?.some(
-    ({ type, status }) =>
-      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
-  );
-  const isOurs = placementOf(job.metadata.labels) === 'overflow' && obstaclesOf(job, 'overflow').length === 0;
-  const isLeaving = job.metadata.deletionTimestamp !== undefined;
-  if (!isOurs || isOver === true || isLeaving || job.spec.suspend === true) return { kind: 'Wait' };
-
   const waiting = waitingPods(job, pods, otherwise);
   const late = waiting.filter(({ pod, at }) => at <= now && mayLeave(pod));
   if (late.length > 0) {
@@ -64,11 +56,28 @@ export function whyNotRestoredThere(checkpoint: string): string {
   );
 }
 
+/** Pods of the Job that wait for room, and when each would go out. */
 function waitingPods(job: Job, pods: readonly Pod[], otherwise: number): { pod: Pod; at: number }[] {
+  if (!mayOverflow(job)) return [];
   const after = overflowAfter(job.spec.template.metadata?.annotations ?? {}, otherwise);
   return pods
     .filter((pod) => isWithoutRoom(pod) && isOf(pod, job))
     .map((pod) => ({ pod, at: Date.parse(pod.metadata.creationTimestamp) + after }));
+}
+
+/** It asks for it, could, and has not ended or been stopped. */
+function mayOverflow(job: Job): boolean {
+  const isOver = job.status?.conditions?.some(
+    ({ type, status }) =>
+      status === 'True' && ['Complete', 'Failed', 'SuccessCriteriaMet', 'FailureTarget'].includes(type),
+  );
+  return (
+    placementOf(job.metadata.labels) === 'overflow' &&
+    obstaclesOf(job, 'overflow').length === 0 &&
+    isOver !== true &&
+    job.metadata.deletionTimestamp === undefined &&
+    job.spec.suspend !== true
+  );
 }
 
 /** One that goes on from a checkpoint would lose what it has computed. */

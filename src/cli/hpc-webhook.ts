@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AdmissionRoleOptions } from '../roles/admission.ts';
+import type { AdmissionRoleOptions } from '../roles/index.ts';
 import { UsageError } from './exit.ts';
 import { type AdmissionFlags, admissionOptions, roleOptions, runRole } from './roles.ts';
 

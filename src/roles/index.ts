@@ -1,3 +1,4 @@
+export type { AdmissionRoleOptions } from './admission.ts';
 export type { AgentRoleOptions } from './agent.ts';
 export type { ControllerRoleOptions } from './controller.ts';
 export { createLog, type LogLevel } from './log.ts';
