@@ -173,9 +173,9 @@ export class Agent {
       onDelete: (checkpoint) => {
         this.#dumper.cancel(checkpoint.metadata.uid, 'its PodCheckpoint was removed');
         // What was made here goes by the finalizer, before the object; a copy, also of what no node made, has none.
-        const { nodeName: origin } = checkpoint.status ?? {};
-        if (origin !== nodeName && (origin !== undefined || isReady(checkpoint)))
-          this.#keeper.drop(folderOf(checkpoint));
+        const { nodeName: origin, conditions } = checkpoint.status ?? {};
+        const isOfNoNode = origin === undefined && isConditionTrue(conditions, 'Ready');
+        if ((origin ?? nodeName) !== nodeName || isOfNoNode) this.#keeper.drop(folderOf(checkpoint));
         this.#loop.enqueue(keyOf(checkpoint));
       },
     });
