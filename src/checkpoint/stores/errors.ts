@@ -12,8 +12,10 @@ export function isBlobNotFound(error: unknown): boolean {
 }
 
 /** The store sent fewer or more bytes than it said the blob has. */
-export function blobTruncated(url: string, key: string, sent: number, promised: number): FermataError {
-  return new FermataError('BlobTruncated', `${url}: ${key}: the store sent ${sent} bytes of ${promised}`, {
+export function blobTruncated(url: string, key: string, sent: number, promised: number, cause?: unknown): FermataError {
+  const why = cause === undefined ? '' : `: ${reasonOf(cause)}`;
+  return new FermataError('BlobTruncated', `${url}: ${key}: the store sent ${sent} bytes of ${promised}${why}`, {
+    ...(cause === undefined ? {} : { cause }),
     nextStep: 'It is worth trying again; when it stays, the store has lost data.',
   });
 }

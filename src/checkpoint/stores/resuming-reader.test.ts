@@ -33,6 +33,14 @@ test('a body that never comes is an error after a few attempts', async () => {
   await assert.rejects(read(cutting([2, 0])), { code: 'BlobTruncated' });
 });
 
+test('a connection that is cut each time is an error that says so', async () => {
+  const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  await assert.rejects(read(cutting([2, 0], 10, reset)), {
+    code: 'BlobTruncated',
+    message: /2 bytes of 10: .*ECONNRESET/,
+  });
+});
+
 test('an error that is none of the connection is not tried again', async () => {
   await assert.rejects(read(cutting([2], 10, new Error('a fault in the program'))), /a fault in the program/);
 });

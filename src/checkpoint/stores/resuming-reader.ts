@@ -31,6 +31,7 @@ export async function* readResuming(
     if (size !== undefined && size !== opened.size) throw blobTruncated(source.url, source.key, position, size);
     size = opened.size;
     const end = Math.min(range.end ?? size, size);
+    let cause: unknown;
     try {
       for await (const piece of opened.body) {
         range.signal?.throwIfAborted();
@@ -42,10 +43,11 @@ export async function* readResuming(
       }
     } catch (error) {
       range.signal?.throwIfAborted();
-      if (!isCut(error) || (position < end && fruitless >= FRUITLESS_ATTEMPTS)) throw error;
+      if (!isCut(error)) throw error;
+      cause = error;
     }
     if (position >= end) return;
-    if (fruitless >= FRUITLESS_ATTEMPTS) throw blobTruncated(source.url, source.key, position, end);
+    if (fruitless >= FRUITLESS_ATTEMPTS) throw blobTruncated(source.url, source.key, position, end, cause);
   }
 }
 
