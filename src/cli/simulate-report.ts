@@ -64,6 +64,18 @@ function assumptionsOf(flags: SimulateFlags, { costs, isPool, nodes }: World): [
         : `every ${costs.nodeMtbfSeconds / 86_400} days a ${isPool ? 'processor' : 'node'}`,
     ],
     [
+      'racks, drains, boot',
+      [
+        costs.rackMtbfSeconds === Infinity
+          ? 'racks do not fail'
+          : `a rack of ${costs.rackNodes} fails every ${costs.rackMtbfSeconds / 86_400} days`,
+        costs.drainEverySeconds === Infinity
+          ? 'nodes are not drained'
+          : `each node is drained every ${costs.drainEverySeconds / 86_400} days for ${costs.drainSeconds / 3_600} h`,
+        `boots in ${costs.bootSeconds} s`,
+      ].join('; '),
+    ],
+    [
       'fermata',
       `the engine of the cluster, with ${Object.keys(CAPABILITIES).join(', ')}${flags.without === undefined ? '' : `; without ${flags.without}`}`,
     ],

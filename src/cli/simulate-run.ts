@@ -18,7 +18,7 @@ import { Progress } from './progress.ts';
 import type { SimulateFlags } from './simulate.ts';
 import { readTrace, worldOf } from './simulate-input.ts';
 import { remarks, renderMetrics } from './simulate-output.ts';
-import { adaptationOf, number, wholeNumber, windowOf, withoutOf } from './simulate-settings.ts';
+import { adaptationOf, number, wattsOf, wholeNumber, windowOf, withoutOf } from './simulate-settings.ts';
 
 /** Broken invariants that are shown one by one. */
 const VIOLATIONS_SHOWN = 10;
@@ -40,6 +40,7 @@ export async function runSimulate(flags: SimulateFlags): Promise<void> {
     const world = await worldOf(flags, trace);
     const window = flags.window === undefined ? submissionWindow(jobs) : windowOf(flags.window);
     const seed = wholeNumber('--seed', flags.seed);
+    const watts = wattsOf(flags.nodeWatts, world);
     const runs: { metrics: Metrics; outcome: Outcome }[] = [];
     for (const { policy, label, without } of variantsOf(flags)) {
       progress.step(`simulating ${label}`);
@@ -65,6 +66,7 @@ export async function runSimulate(flags: SimulateFlags): Promise<void> {
         outcome,
         window,
         capacityProcessors: capacityOf(world),
+        ...(watts === undefined ? {} : { watts }),
         rejectedLines: trace.rejected.count,
         seed,
         elapsedSeconds,

@@ -4,16 +4,18 @@ import {
   type Capability,
   DEFAULT_COSTS,
   type Window,
+  type World,
   type WorldCosts,
 } from '../simulation/index.ts';
 import { UsageError } from './exit.ts';
 import type { SimulateFlags } from './simulate.ts';
 
 const MIB = 1024 ** 2;
+const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
 
 export function adaptationOf(flags: SimulateFlags): Adaptation {
-  const { from, to, limit, scaleArrivals, priorities } = flags;
+  const { from, to, limit, scaleArrivals, priorities, deadlineFactor } = flags;
   const factor = number('--scale-arrivals', scaleArrivals);
   if (factor <= 0) throw new UsageError(`--scale-arrivals must be more than 0, not ${scaleArrivals}.`);
   return {
@@ -21,12 +23,15 @@ export function adaptationOf(flags: SimulateFlags): Adaptation {
     ...(from === undefined ? {} : { fromSeconds: number('--from', from) }),
     ...(to === undefined ? {} : { toSeconds: number('--to', to) }),
     ...(limit === undefined ? {} : { limit: wholeNumber('--limit', limit) }),
+    ...(deadlineFactor === undefined ? {} : { deadlineFactor: aboveZero('--deadline-factor', deadlineFactor) }),
     ...(priorities === undefined ? {} : { priorities: prioritiesOf(priorities) }),
   };
 }
 
 export function costsOf(flags: SimulateFlags): WorldCosts {
-  const { storeMibPerSecond, applicationCheckpointSeconds, mtbfDays } = flags;
+  const { storeMibPerSecond, applicationCheckpointSeconds, mtbfDays, rackMtbfDays, drainEveryDays } = flags;
+  const rackNodes = wholeNumber('--rack-nodes', flags.rackNodes);
+  if (rackNodes === 0) throw new UsageError('A rack has at least one node.');
   const disk = positive('--disk-mib-per-second', flags.diskMibPerSecond);
   const failures = positive('--dump-failures', flags.dumpFailures);
   if (failures > 1) throw new UsageError(`--dump-failures is a share, at most 1, not ${failures}.`);
@@ -46,8 +51,28 @@ export function costsOf(flags: SimulateFlags): WorldCosts {
       : {
           applicationCheckpointSeconds: aboveZero('--application-checkpoint-seconds', applicationCheckpointSeconds),
         }),
+    rackNodes,
+    bootSeconds: positive('--boot-seconds', flags.bootSeconds),
+    drainSeconds: positive('--drain-hours', flags.drainHours) * HOUR_SECONDS,
+    ...(rackMtbfDays === undefined
+      ? {}
+      : { rackMtbfSeconds: aboveZero('--rack-mtbf-days', rackMtbfDays) * DAY_SECONDS }),
+    ...(drainEveryDays === undefined
+      ? {}
+      : { drainEverySeconds: aboveZero('--drain-every-days', drainEveryDays) * DAY_SECONDS }),
     ...(mtbfDays === undefined ? {} : { nodeMtbfSeconds: aboveZero('--mtbf-days', mtbfDays) * DAY_SECONDS }),
   };
+}
+
+/** What all nodes of the world together draw, idle and busy. */
+export function wattsOf(
+  text: string | undefined,
+  { isPool, nodes }: World,
+): { idle: number; busy: number } | undefined {
+  if (text === undefined) return undefined;
+  const [idle = '', busy = ''] = text.split(',');
+  const units = isPool ? (nodes[0]?.cpuMillicores ?? 0) / 1_000 : nodes.length;
+  return { idle: positive('--node-watts', idle) * units, busy: positive('--node-watts', busy) * units };
 }
 
 /** What is switched off of fermata. */

@@ -33,6 +33,13 @@ export interface SimulateFlags {
   restartSeconds: string;
   applicationCheckpointSeconds?: string;
   mtbfDays?: string;
+  rackNodes: string;
+  rackMtbfDays?: string;
+  drainEveryDays?: string;
+  drainHours: string;
+  bootSeconds: string;
+  nodeWatts?: string;
+  deadlineFactor?: string;
   rejected?: string;
   seed: string;
   output?: 'json' | 'csv';
@@ -83,6 +90,13 @@ export function register(program: Command): void {
     .option('--restart-seconds <seconds>', 'what a killed job needs before it computes again', '10')
     .option('--application-checkpoint-seconds <seconds>', 'programs save their work themselves so often')
     .option('--mtbf-days <days>', 'mean time between failures of a node (of a processor, with --processors)')
+    .option('--rack-nodes <number>', 'nodes that fail together when their rack does', '16')
+    .option('--rack-mtbf-days <days>', 'mean time between failures of a rack')
+    .option('--drain-every-days <days>', 'each node is drained so often, one after the other')
+    .option('--drain-hours <hours>', 'how long a drained node is away', '1')
+    .option('--boot-seconds <seconds>', 'a node that was away takes pods so long after it is back', '0')
+    .option('--node-watts <idle,busy>', 'what a node (a processor, with --processors) draws: reckons energy')
+    .option('--deadline-factor <factor>', 'jobs are to have ended within so many times their walltime')
     .option('--judge', 'check the invariants after every event; exit 1 when one is broken')
     .option('--report <file.html>', 'write a page with charts, which needs nothing beside itself')
     .option('--sweep <file.jsonl>', 'what fermata simulate sweep wrote: becomes sliders of the page')

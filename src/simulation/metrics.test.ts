@@ -74,3 +74,24 @@ test('who is too large is rejected, and in no mean', () => {
   const { rejected, completed, waitSeconds } = metricsOf('easy', [job(1, 0, 10, 9), job(2, 0, 10, 4)], 4);
   assert.deepEqual([rejected, completed, waitSeconds.mean], [4, 1, 0]);
 });
+
+test('deadlines count from when a job could begin; what never ended has missed its own', () => {
+  const jobs = [
+    job(1, 0, 100, 4, { deadlineSeconds: 100 }),
+    job(2, 0, 50, 4, { deadlineSeconds: 149 }),
+    job(3, 0, 10, 4, { after: '1', deadlineSeconds: 70 }),
+    job(4, 0, 10, 4),
+  ];
+  const { deadlines, deadlineMisses } = metricsOf('fcfs', jobs, 4);
+  assert.deepEqual([deadlines, deadlineMisses], [3, 1]);
+});
+
+test('energy: idle watts all the time, and what is used beside', () => {
+  const tried = scenario([job(1, 0, 1_800, 2, { usedShare: 0.5 }), job(2, 3_600, 10, 4)], 4);
+  const outcome = simulate('fcfs', tried);
+  const common = { policy: 'fcfs', jobs: tried.jobs, outcome, window: tried.window, capacityProcessors: 4 };
+  const input = { ...common, rejectedLines: 0, seed: 1, elapsedSeconds: 1 };
+  assert.equal(measure(input).energyKilowattHours, null);
+  // An hour: 400 W, and an eighth of the processors' time at 800 W more.
+  assert.equal(measure({ ...input, watts: { idle: 400, busy: 1_200 } }).energyKilowattHours, 0.4 + 0.1);
+});

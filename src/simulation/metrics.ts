@@ -6,6 +6,7 @@ import type { TraceJob } from './trace/trace-job.ts';
 const SLOWDOWN_BOUND_SECONDS = 10;
 /** Jobs of this priority and above are the urgent ones of a report. */
 const URGENT_PRIORITY = 300;
+const JOULES_PER_KILOWATT_HOUR = 3_600_000;
 
 export interface Distribution {
   mean: number;
@@ -59,6 +60,11 @@ export interface Metrics {
   dumpsFailed: number;
   nodeFailures: number;
   drains: number;
+  /** Jobs with a deadline, and how many of them had not ended by then. */
+  deadlines: number;
+  deadlineMisses: number;
+  /** Over the window, with all nodes switched on: the rest that idle nodes draw, and more by the share that is used. Null: no watts given. */
+  energyKilowattHours: number | null;
   /** Standard deviation over users of their mean bounded slowdown ÷ the mean of all users; 0: all alike. */
   unfairness: number;
 }
@@ -70,6 +76,8 @@ export interface MeasureInput {
   readonly window: Window;
   /** What the world has in all. */
   readonly capacityProcessors: number;
+  /** What all nodes together draw while nothing and while everything of them is used; absent: not known. */
+  readonly watts?: { readonly idle: number; readonly busy: number };
   readonly rejectedLines: number;
   readonly seed: number;
   /** How long the simulation took, by whoever may read a clock. */
@@ -135,6 +143,12 @@ export function measure(input: MeasureInput): Metrics {
     dumpsFailed: outcome.dumpsFailed,
     nodeFailures: outcome.nodeFailures,
     drains: outcome.drains,
+    ...deadlinesOf(jobs, outcome),
+    energyKilowattHours:
+      input.watts === undefined
+        ? null
+        : (windowSeconds * (input.watts.idle + (input.watts.busy - input.watts.idle) * share(outcome.used.inWindow))) /
+          JOULES_PER_KILOWATT_HOUR,
     unfairness: unfairness(times.slowdownsByUser),
   };
 }
@@ -187,6 +201,21 @@ function timesOf(jobs: readonly TraceJob[], { startSeconds, endSeconds }: Outcom
     times.weightedResponse += work * turnaround;
   }
   return times;
+}
+
+function deadlinesOf(
+  jobs: readonly TraceJob[],
+  { endSeconds, rejected }: Outcome,
+): Pick<Metrics, 'deadlines' | 'deadlineMisses'> {
+  const counts = { deadlines: 0, deadlineMisses: 0 };
+  const ready = readyTimes(jobs, endSeconds);
+  for (const [index, { deadlineSeconds }] of jobs.entries()) {
+    if (deadlineSeconds === undefined || rejected.has(index)) continue;
+    counts.deadlines++;
+    // What never ended has missed it, too.
+    if (!((endSeconds[index] ?? Number.NaN) <= (ready[index] ?? 0) + deadlineSeconds)) counts.deadlineMisses++;
+  }
+  return counts;
 }
 
 function readyTimes(jobs: readonly TraceJob[], endSeconds: Float64Array): Float64Array {

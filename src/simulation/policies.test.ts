@@ -180,3 +180,12 @@ test('with failing processors, periodic checkpoints save work', () => {
   );
   assert.ok(saved.uses.dump.all > 0);
 });
+
+test('a service that is killed loses nothing: it serves on after its restart', () => {
+  const [service, urgent] = STORY;
+  assert.ok(service !== undefined && urgent !== undefined);
+  const outcome = run('kube-gang', [{ ...service, isService: true, checkpointable: false }, urgent]);
+  // 2000 s are left at 1000; the urgent job ends at 1050, and 10 s later it serves again.
+  assert.deepEqual(spans(outcome)[0], [0, 1_050 + 10 + 2_000]);
+  assert.equal(outcome.lost.preemption.all, 0);
+});

@@ -86,6 +86,7 @@ function services(chance: Chance, nodes: number, end: number): TraceJob[] {
       priority: SERVICE,
       usedShare: chance.uniform(0.05, 0.25),
       checkpointable: false,
+      isService: true,
     });
   }
   return jobs;

@@ -12,12 +12,14 @@ export interface Adaptation {
   readonly scaleArrivals?: number;
   /** Priority by name of queue; queues that are not named keep what the trace says. */
   readonly priorities?: Readonly<Record<string, number>>;
+  /** Jobs without a deadline get one: so many times their walltime, else their run time. */
+  readonly deadlineFactor?: number;
 }
 
 /** A slice of a trace, its arrivals stretched from the first one on. Jobs stay in order. */
 export function adapt(jobs: readonly TraceJob[], adaptation: Adaptation): TraceJob[] {
   const { fromSeconds = -Infinity, toSeconds = Infinity, limit = Infinity, scaleArrivals = 1 } = adaptation;
-  const { priorities = {} } = adaptation;
+  const { priorities = {}, deadlineFactor } = adaptation;
   const slice = jobs
     .filter(({ submitSeconds }) => submitSeconds >= fromSeconds && submitSeconds < toSeconds)
     .slice(0, limit);
@@ -26,6 +28,19 @@ export function adapt(jobs: readonly TraceJob[], adaptation: Adaptation): TraceJ
     const priority =
       job.queue !== undefined && Object.hasOwn(priorities, job.queue) ? priorities[job.queue] : undefined;
     const submitSeconds = scaleArrivals === 1 ? job.submitSeconds : first + (job.submitSeconds - first) * scaleArrivals;
-    return { ...job, submitSeconds, ...(priority === undefined ? {} : { priority }) };
+    return {
+      ...job,
+      submitSeconds,
+      ...(priority === undefined ? {} : { priority }),
+      ...deadlineOf(job, deadlineFactor),
+    };
   });
+}
+
+function deadlineOf(
+  { deadlineSeconds, walltimeSeconds, runSeconds }: TraceJob,
+  factor: number | undefined,
+): Pick<TraceJob, 'deadlineSeconds'> {
+  if (factor === undefined || deadlineSeconds !== undefined) return {};
+  return { deadlineSeconds: (walltimeSeconds ?? runSeconds) * factor };
 }

@@ -23,8 +23,12 @@ export interface TraceJob {
   readonly priority?: number;
   /** Mean share of its processors that it keeps busy, 0 to 1; absent: not known, taken as 1. */
   readonly usedShare?: number;
+  /** Seconds from its submission (a pipeline's step: from the end of the one before) by which it is to have ended. */
+  readonly deadlineSeconds?: number;
   /** How long its dump takes, where that was measured; absent: what the world's costs say. */
   readonly dumpSeconds?: number;
+  /** It serves, and keeps nothing: killed, it loses no work, and serves on elsewhere after its restart. */
+  readonly isService?: boolean;
   /** False: it cannot be checkpointed. */
   readonly checkpointable?: boolean;
   /** Id of the job that must have ended first (pipelines); it must stand earlier in the trace. */

@@ -5,9 +5,9 @@ import { submissionWindow } from '../outcome.ts';
 import { job } from '../testing.ts';
 import { Judge } from './judge.ts';
 import { Stage } from './stage.ts';
-import type { WorldPolicy } from './world-policy.ts';
 import type { Work } from './work.ts';
 import { poolWorld } from './world.ts';
+import type { WorldPolicy } from './world-policy.ts';
 
 const JOBS = [job(1, 0, 100, 2), job(2, 10, 100, 2)];
 

@@ -123,7 +123,7 @@ export class Stage {
     for (const part of work.parts) this.#book(work, 'gangWait', part, part.sinceSeconds);
     const { costs } = this.world;
     if (Number.isNaN(this.ledger.startSeconds[work.index])) this.ledger.startSeconds[work.index] = this.#now;
-    if (work.savedSeconds > 0) {
+    if (work.savedSeconds > 0 && work.job.isService !== true) {
       this.ledger.restores++;
       this.#enter(work, 'restoring');
       this.#transfer(work, work.savedBytes, costs.restoreSeconds, () => this.#compute(work));
@@ -314,6 +314,10 @@ export class Stage {
   }
 
   #loseUnsaved(work: Work, cause: LossCause): void {
+    if (work.job.isService === true) {
+      work.savedSeconds = work.doneSeconds;
+      return;
+    }
     const { applicationCheckpointSeconds: every } = this.world.costs;
     if (every !== Infinity)
       work.savedSeconds = Math.max(work.savedSeconds, Math.floor(work.doneSeconds / every) * every);
