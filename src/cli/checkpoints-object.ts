@@ -16,9 +16,9 @@ export type LocatedCheckpoint = { manifestDigest: string | undefined } & (
   | { folder?: never; archive: ArchiveInStore; keys: string | undefined }
 );
 
-/** Names of objects never look like paths. */
+/** Neither a path nor the name of a file that is missing. */
 export function isObjectName(text: string): boolean {
-  return /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(text);
+  return /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(text) && !/\.(?:tar|tgz|gz|zst)$/.test(text);
 }
 
 export async function existingCheckpoint({ store, namespace }: Cluster, name: string): Promise<PodCheckpoint> {

@@ -10,6 +10,7 @@ import {
 } from '../checkpoint/index.ts';
 import { rfc3339 } from '../clock/index.ts';
 import {
+  CHECKPOINT_FINALIZER,
   type CheckpointedContainer,
   type Condition,
   POD_CHECKPOINTS,
@@ -81,7 +82,8 @@ export async function recordCheckpoint(
   restoreRegistry: string | undefined,
 ): Promise<PodCheckpoint> {
   const made = await store.create(POD_CHECKPOINTS, {
-    metadata: { namespace, name },
+    // Data that agents found in a store goes from there with the object.
+    metadata: { namespace, name, finalizers: [CHECKPOINT_FINALIZER] },
     spec: { sourcePod: { name: pod.name }, postCheckpointState: 'Stopped', reason: 'Manual', restore: 'Manual' },
   });
   const { url, archive: own, digest, sizeBytes, encrypted } = archive;

@@ -8,6 +8,7 @@ import {
   parseImageReference,
   pullCheckpointImage,
   readKeyFolder,
+  removeArchive,
   type StoredArchive,
 } from '../checkpoint/index.ts';
 import { rfc3339, SystemClock } from '../clock/index.ts';
@@ -99,8 +100,13 @@ async function toCluster(
     const stored = await upload(directory, place, flags);
     const url = await withStore(place.url, async (store) => store.url);
     const archive = { ...stored, url, archive: place.archive };
-    const made = await recordCheckpoint(cluster, name, pod, archive, flags.restoreRegistry);
-    const result = { checkpoint: made.metadata.name, namespace: cluster.namespace, pod: pod.name, ...stored };
+    try {
+      await recordCheckpoint(cluster, name, pod, archive, flags.restoreRegistry);
+    } catch (error) {
+      await withStore(place.url, (store) => removeArchive(store, place, new AbortController().signal));
+      throw error;
+    }
+    const result = { checkpoint: name, namespace: cluster.namespace, pod: pod.name, ...stored };
     await printResult(
       result,
       flags.output,

@@ -126,6 +126,7 @@ test('a tar is taken into a folder; a damaged one is refused and leaves nothing'
 
 test('wrong use is said in words', async () => {
   await refuses(2, /neither a folder nor a file/, 'show', join(folder, 'nothing'));
+  await refuses(2, /neither a folder nor a file/, 'verify', 'nothing.tar');
   await refuses(
     2,
     /no container other.*\n.*main|no container other/s,
