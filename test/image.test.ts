@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -28,6 +28,11 @@ test('what is in the image runs every role, not as root, from nothing but the im
     }
     // What the agent starts.
     for (const program of ['tar', 'cp']) assert.match((await inImage('0:0', program, '--version')).stdout, /GNU/);
+    // What the HPC connector starts; a runtime gives every container a /dev/null.
+    await mkdir(join(folder, 'dev'));
+    await run('mknod', ['-m', '666', join(folder, 'dev', 'null'), 'c', '1', '3']);
+    assert.match((await inImage('65534:65534', 'ssh', '-G', 'login')).stdout, /^hostname login$/m);
+    await inImage('65534:65534', 'sh', '-c', 'exec ssh -V');
     const { stdout } = await run('du', ['-sm', folder]);
     assert.ok(Number.parseInt(stdout, 10) < 300, `${stdout.trim()} MiB: something got in that has no business there`);
   } finally {

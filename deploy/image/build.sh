@@ -16,11 +16,17 @@ lay_out() { # FOLDER PACKAGES-FOLDER
   chmod 1777 "$1/tmp"
   # What Node is linked with, and what the agent starts: tar and cp.
   (cd "$2" && apt-get download -qq libc6 libgcc-s1 libstdc++6 tar coreutils libacl1 libattr1 libselinux1 libpcre2-8-0 libgmp10)
+  # The HPC connector's ssh, with the shell that it starts for a jump host. Newer distributions call libssl3 another name.
+  (cd "$2" && apt-get download -qq openssh-client dash zlib1g libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 \
+    libcom-err2 libkeyutils1 "$(apt-cache --names-only search '^libssl3(t64)?$' | cut -d' ' -f1 | tail -n 1)")
   for package in "$2"/*.deb; do dpkg-deb -x "$package" "$1"; done
   for unneeded in doc man locale info lintian; do rm -rf "$1/usr/share/$unneeded"; done
   rm -rf "$1"/usr/lib/*/gconv
-  printf 'root:x:0:0::/root:/bin/false\nfermata:x:65532:65532::/tmp:/bin/false\n' >"$1/etc/passwd"
-  printf 'root:x:0:\nfermata:x:65532:\n' >"$1/etc/group"
+  mkdir -p "$1/bin"
+  [ -e "$1/bin/sh" ] || ln -s "$([ -e "$1/bin/dash" ] || echo /usr/bin/)dash" "$1/bin/sh"
+  # ssh refuses to run as a user who is not known.
+  printf '%s:/bin/false\n' root:x:0:0::/root fermata:x:65532:65532::/tmp nobody:x:65534:65534::/tmp >"$1/etc/passwd"
+  printf '%s:\n' root:x:0 fermata:x:65532 nogroup:x:65534 >"$1/etc/group"
 
   # The packages that the lock file does not mark as being for development, and the sources without their tests.
   "$node" "$here/production-packages.ts" "$root" |
