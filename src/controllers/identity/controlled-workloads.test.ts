@@ -274,6 +274,33 @@ test('a Job that waits to be resumed keeps the state of its pods', async () => {
   assert.equal(await restored('cp'), 'Suspended');
 });
 
+test('of an Indexed Job each index goes on from its own memory, in whatever order its pods are made again', async () => {
+  const job = await owner(JOBS, { completionMode: 'Indexed', completions: 3 });
+  const at = (index: number): object => ({ annotations: { 'batch.kubernetes.io/job-completion-index': `${index}` } });
+  for (const index of [0, 1]) {
+    await dumped(await running(job, `owner-${index}-a`, at(index)), `cp-${index}`);
+    await released(`cp-${index}`, `owner-${index}-a`);
+  }
+  const from = async (index: number, name: string): Promise<string | undefined> =>
+    (await make(job, name, at(index)))?.metadata.annotations?.['fermata.dev/restore-from'];
+  assert.equal(await from(2, 'owner-2-a'), undefined, 'an index that was never interrupted begins');
+  assert.equal(await from(1, 'owner-1-b'), 'cp-1');
+  assert.equal(await from(1, 'owner-1-c'), undefined, 'one more of an index that goes on already');
+  assert.equal(await from(0, 'owner-0-b'), 'cp-0');
+});
+
+test('a Deployment that rolls out gives up the state of the ReplicaSet it scales to nothing', async () => {
+  const before = await owner(REPLICA_SETS, { replicas: 1 });
+  await dumped(await running(before, 'owner-a'), 'cp');
+  await released('cp', 'owner-a');
+  const after = { ...before, name: 'owner-next', uid: 'uid-of-the-next' };
+  const next = await make(after, 'owner-next-a');
+  assert.equal(next?.metadata.annotations?.['fermata.dev/restore-from'], undefined, 'another program');
+  await registry.patch(REPLICA_SETS, { namespace: NAMESPACE, name: 'owner' }, { spec: { replicas: 0 } });
+  await clock.advance(60_000);
+  assert.equal(await restored('cp'), 'Abandoned');
+});
+
 test('a rollout starts the ordinal from its image, says so, and gives the old state up', async () => {
   const set = await owner(STATEFUL_SETS, { replicas: 1 });
   const hash = (value: string): object => ({ labels: { 'controller-revision-hash': value } });
