@@ -74,6 +74,47 @@ for (const how of ['encrypted', 'plain'] as const) {
   });
 }
 
+test('a segment that is cut behind any of its records, lacks one, has one twice or two exchanged, is refused', async () => {
+  using ground = new ArchiveGround();
+  const count = 6;
+  ground.layout = { recordBytes: 65_536, segmentRecords: count };
+  const store = new MemoryStore();
+  const source = ground.directory('source', { 'main/pages-1.img': randomBytes(65_536 * count) });
+  const expected = treeOf(source);
+  await ground.upload(store, source, 'one');
+  const segments = (await keysOf(store)).filter((key) => key.includes('/segments/'));
+  const [key = ''] = segments;
+  assert.equal(segments.length, 1);
+  const good = await contentOf(store, key);
+  const index = good.subarray(good.length - good.readUInt32BE(good.length - 8) - 8);
+  // Pages of chance do not become smaller: all records are of one length.
+  const recordBytes = (good.length - index.length) / count;
+  assert.ok(Number.isInteger(recordBytes) && recordBytes > 65_536);
+  const records = Array.from({ length: count }, (_, at) => good.subarray(at * recordBytes, (at + 1) * recordBytes));
+  const spliced = (from: number, removed: number, ...put: (Buffer | undefined)[]): Buffer[] =>
+    records.toSpliced(from, removed, ...put.filter((record) => record !== undefined));
+  for (let at = 0; at < count; at++) {
+    const spoilt = [
+      Buffer.concat(records.slice(0, at)),
+      Buffer.concat([...records.slice(0, at), index]),
+      Buffer.concat([...spliced(at, 1), index]),
+      Buffer.concat([...spliced(at, 0, records[at]), index]),
+      Buffer.concat([...spliced(at, 1, records[(at + 1) % count]), index]),
+      ...(at + 1 < count ? [Buffer.concat([...spliced(at, 2, records[at + 1], records[at]), index])] : []),
+    ];
+    for (const [how, bytes] of spoilt.entries()) {
+      await store.put(key, bytes);
+      // The last one once more, behind itself: each record is where it was.
+      const isAsItWas = bytes.indexOf(Buffer.concat(records)) === 0;
+      const outcome = await judge(ground, store, expected);
+      assert.equal(outcome, isAsItWas ? 'whole' : 'refused', `record ${at}, way ${how}`);
+      if (outcome === 'whole') ground.remove('restored-one');
+    }
+  }
+  await store.put(key, good);
+  assert.equal(await judge(ground, store, expected), 'whole');
+});
+
 test('segments that changed places, and a segment of another archive in the place of one, are refused', async () => {
   using ground = new ArchiveGround();
   ground.layout = { recordBytes: 65_536, segmentRecords: 1 };
