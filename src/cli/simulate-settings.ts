@@ -15,7 +15,7 @@ const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
 
 export function adaptationOf(flags: SimulateFlags): Adaptation {
-  const { from, to, limit, scaleArrivals, priorities, deadlineFactor } = flags;
+  const { from, to, limit, scaleArrivals, priorities, deadlineFactor, opportunistic } = flags;
   const factor = number('--scale-arrivals', scaleArrivals);
   if (factor <= 0) throw new UsageError(`--scale-arrivals must be more than 0, not ${scaleArrivals}.`);
   return {
@@ -23,6 +23,7 @@ export function adaptationOf(flags: SimulateFlags): Adaptation {
     ...(from === undefined ? {} : { fromSeconds: number('--from', from) }),
     ...(to === undefined ? {} : { toSeconds: number('--to', to) }),
     ...(limit === undefined ? {} : { limit: wholeNumber('--limit', limit) }),
+    ...(opportunistic === undefined ? {} : { opportunistic: opportunistic.split(',') }),
     ...(deadlineFactor === undefined ? {} : { deadlineFactor: aboveZero('--deadline-factor', deadlineFactor) }),
     ...(priorities === undefined ? {} : { priorities: prioritiesOf(priorities) }),
   };

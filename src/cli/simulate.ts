@@ -40,6 +40,7 @@ export interface SimulateFlags {
   bootSeconds: string;
   nodeWatts?: string;
   deadlineFactor?: string;
+  opportunistic?: string;
   rejected?: string;
   seed: string;
   output?: 'json' | 'csv';
@@ -97,6 +98,10 @@ export function register(program: Command): void {
     .option('--boot-seconds <seconds>', 'a node that was away takes pods so long after it is back', '0')
     .option('--node-watts <idle,busy>', 'what a node (a processor, with --processors) draws: reckons energy')
     .option('--deadline-factor <factor>', 'jobs are to have ended within so many times their walltime')
+    .option(
+      '--opportunistic <queues>',
+      'queues, with commas, whose jobs are content with what others hold and do not use',
+    )
     .option('--judge', 'check the invariants after every event; exit 1 when one is broken')
     .option('--report <file.html>', 'write a page with charts, which needs nothing beside itself')
     .option('--sweep <file.jsonl>', 'what fermata simulate sweep wrote: becomes sliders of the page')

@@ -22,6 +22,7 @@ export class Ledger {
   };
   readonly lost: Record<LossCause, Amount> = { preemption: amount(), failure: amount(), drain: amount() };
   readonly used = amount();
+  readonly guests = amount();
   readonly segments: Segment[] = [];
   preemptions = 0;
   restores = 0;
@@ -43,14 +44,21 @@ export class Ledger {
     this.#keepSegments = keepSegments;
   }
 
-  /** The job held `processors` from … to …; `usedShare` of them worked, while it computed. */
-  hold(segment: Segment & { use: Use }, usedShare: number): void {
+  /** The job held `processors` from … to …; `usedShare` of them worked, while it computed. A guest has them from others. */
+  hold(
+    segment: Segment & { use: Use },
+    { usedShare, isGuest = false }: { usedShare: number; isGuest?: boolean },
+  ): void {
     const { use, fromSeconds, toSeconds, processors } = segment;
     if (toSeconds <= fromSeconds) return;
     const inWindow = this.#overlap(fromSeconds, toSeconds) * processors;
     const all = (toSeconds - fromSeconds) * processors;
     this.uses[use].inWindow += inWindow;
     this.uses[use].all += all;
+    if (isGuest) {
+      this.guests.inWindow += inWindow;
+      this.guests.all += all;
+    }
     if (use === 'compute') {
       this.used.inWindow += inWindow * usedShare;
       this.used.all += all * usedShare;
@@ -78,7 +86,7 @@ export class Ledger {
   }
 
   outcome(): Outcome {
-    const { startSeconds, endSeconds, rejected, uses, lost, used, preemptions, restores, migrations } = this;
+    const { startSeconds, endSeconds, rejected, uses, lost, used, guests, preemptions, restores, migrations } = this;
     const { dumpsFailed, bytesWritten, nodeFailures, drains, events } = this;
     return {
       startSeconds,
@@ -87,6 +95,7 @@ export class Ledger {
       uses,
       lost,
       used,
+      guests,
       preemptions,
       restores,
       migrations,

@@ -24,8 +24,10 @@ export interface Metrics {
   rejected: number;
   windowSeconds: number;
   utilizationAllocated: number;
+  /** Held by opportunistic jobs, out of what others hold and do not use, or nobody holds. */
+  utilizationOpportunistic: number;
   utilizationUsed: number;
-  /** Allocated − lost − overhead. */
+  /** Allocated and opportunistic − lost − overhead. */
   goodput: number;
   lostWork: number;
   overhead: number;
@@ -104,7 +106,8 @@ export function measure(input: MeasureInput): Metrics {
     jobs: jobs.length,
     rejected: input.rejectedLines + outcome.rejected.size,
     windowSeconds,
-    utilizationAllocated: share(allocated),
+    utilizationAllocated: share(allocated - outcome.guests.inWindow),
+    utilizationOpportunistic: share(outcome.guests.inWindow),
     utilizationUsed: share(outcome.used.inWindow),
     goodput: share(allocated - lostAll.inWindow - overhead.inWindow),
     lostWork: share(lostAll.inWindow),

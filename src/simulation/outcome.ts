@@ -40,6 +40,8 @@ export interface Outcome {
   readonly lost: Readonly<Record<LossCause, Amount>>;
   /** Held × the share that is used. */
   readonly used: Amount;
+  /** Of what was held: by jobs that had it from others, who hold it as well. */
+  readonly guests: Amount;
   readonly preemptions: number;
   readonly restores: number;
   readonly migrations: number;

@@ -8,6 +8,7 @@ export const CAPABILITIES = {
   interruptible: 'backfill by pods that outlast a promise, and are checkpointed in time',
   gang: 'pods of one job start together',
   consolidation: 'moving pods by checkpoint so that a large one fits',
+  reclaim: 'opportunistic pods run in what others hold and do not use, and are checkpointed when those use it',
   drain: 'what runs on a node that is to be drained is checkpointed first; without it it is killed',
   periodic: 'checkpoints at the Young/Daly interval, where nodes fail',
 } as const;
@@ -23,6 +24,7 @@ export function profileFor(on: ReadonlySet<Capability>, isPool: boolean): Profil
     return !(isPool && name === 'RestorePacing');
   });
   const added = [
+    ...(on.has('reclaim') && !isPool ? [{ name: 'Reclaim' }] : []),
     ...(on.has('backfill') ? [{ name: 'Backfill' }] : []),
     ...(on.has('consolidation') ? [{ name: 'Consolidation' }] : []),
   ];

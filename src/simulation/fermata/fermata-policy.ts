@@ -20,6 +20,7 @@ import {
   releasedCheckpoint,
   runningPod,
 } from './objects.ts';
+import { UsageReports } from './usage-reports.ts';
 
 export interface FermataOptions {
   readonly capabilities: ReadonlySet<Capability>;
@@ -40,6 +41,8 @@ interface Known {
   newest: PodCheckpoint[];
 }
 
+/** As the engine has it by default. */
+const FLUSH_MILLISECONDS = 300_000;
 /** How soon after a pass the engine is asked again when it says "at once", seconds: a millisecond. */
 const TICK_SECONDS = 0.001;
 
@@ -57,6 +60,7 @@ export class FermataPolicy implements WorldPolicy {
   readonly #classes = new Set<number>();
   #checkpoints = 0;
   #lastPass = -Infinity;
+  readonly #usage: UsageReports;
   /**
    * That pods run now, as nodes report it. Nobody finds room by it, so it is told with the next event: to look at all that waits
    * once more at every start would double the work.
@@ -71,10 +75,16 @@ export class FermataPolicy implements WorldPolicy {
       profile: profileFor(options.capabilities, world.isPool),
       // Whoever an event may help is looked at in that very instant, as the other policies do.
       backoff: { initialMilliseconds: 0, maxMilliseconds: 0 },
-      // A safety net against events that were missed: here none are, and what waits is tried by the thousand.
-      flushMilliseconds: Infinity,
+      // A safety net against events that were missed: here none are, and what waits is tried by the thousand. But that room is
+      // no longer used is no event: who waits for that is tried with it.
+      flushMilliseconds: stage.works.some((work) => this.#mayBeGuest(work)) ? FLUSH_MILLISECONDS : Infinity,
       // Batch jobs come in many shapes; on 10,000 nodes the engine's default would hold fewer than there are, and begin anew.
       keptVerdicts: 2_000_000,
+    });
+    this.#usage = new UsageReports(stage, (work, usage) => {
+      for (const { metadata } of this.#known.get(work.index)?.pods ?? []) {
+        this.#tell({ type: 'UsageObserved', uid: metadata.uid, ...usage });
+      }
     });
     this.#nodeIndex = new Map(world.nodes.map(({ name }, index) => [name, index]));
     for (const node of world.nodes) this.#tell({ type: 'NodeChanged', node: nodeObject(node) });
@@ -86,6 +96,10 @@ export class FermataPolicy implements WorldPolicy {
     const known: Known = { work, incarnation: 0, pods: [], bound: 0, asked: [], newest: [] };
     this.#known.set(work.index, known);
     this.#announceClass(priorityOf(work));
+    if (this.#mayBeGuest(work)) {
+      work.isGuest = true;
+      this.#usage.guestCame();
+    }
     if (this.#isGang(work)) this.#tell({ type: 'ObjectChanged', object: groupObject(work, work.shape.tasks) });
     this.#enqueue(known);
   }
@@ -100,6 +114,7 @@ export class FermataPolicy implements WorldPolicy {
     for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointDeleted', checkpoint });
     if (this.#isGang(work)) this.#tell({ type: 'ObjectDeleted', object: groupObject(work, work.shape.tasks) });
     this.#known.delete(work.index);
+    if (work.isGuest) this.#usage.guestWent();
   }
 
   began(work: Work, now: number): void {
@@ -181,6 +196,11 @@ export class FermataPolicy implements WorldPolicy {
     for (const decision of this.#engine.decide(engineTime(now))) {
       if (decision.type === 'Bind') this.#bind(decision);
       else if (decision.type === 'Interrupt') this.#interrupt(decision, now);
+      else if (decision.type === 'Reclaim') {
+        const { victim, orderedBy } = decision;
+        const known = this.#byUID.get(victim.pod.uid);
+        if (known !== undefined) this.#carryOut(known, victim, { orderedBy, reason: 'Preemption', now });
+      }
     }
   }
 
@@ -200,6 +220,14 @@ export class FermataPolicy implements WorldPolicy {
     if (news.length === 0) return;
     this.#news = [];
     for (const event of news) this.#engine.observe(event, engineTime(this.#stage.now));
+  }
+
+  /** One pod without GPUs, that can be checkpointed at any time. */
+  #mayBeGuest(work: Work): boolean {
+    const { job, shape } = work;
+    if (job.isOpportunistic !== true || this.#stage.world.isPool || shape.tasks > 1 || shape.gpuMillis > 0)
+      return false;
+    return this.#options.capabilities.has('reclaim') && isCheckpointable(work);
   }
 
   #isGang({ shape }: Work): boolean {
@@ -234,6 +262,7 @@ export class FermataPolicy implements WorldPolicy {
         doneSeconds: work.savedSeconds,
         ...(restoreFrom === undefined ? {} : { restoreFrom }),
         isGang,
+        isGuest: work.isGuest,
       });
     });
     for (const pod of known.pods) {
@@ -278,7 +307,7 @@ export class FermataPolicy implements WorldPolicy {
       const known = this.#byUID.get(victim.pod.uid);
       if (known === undefined || done.has(known)) continue;
       done.add(known);
-      this.#carryOut(known, victim, { preemptor: decision.pod, reason, now });
+      this.#carryOut(known, victim, { preemptor: decision.pod, orderedBy: decision.pod.uid, reason, now });
     }
   }
 
@@ -286,13 +315,15 @@ export class FermataPolicy implements WorldPolicy {
     known: Known,
     { action, timeoutSeconds, pod: { uid } }: VictimDecision,
     order: {
-      preemptor: Extract<Decision, { type: 'Interrupt' }>['pod'];
+      /** Absent: it goes for nobody in particular. */
+      preemptor?: Extract<Decision, { type: 'Interrupt' }>['pod'];
+      orderedBy: string;
       reason: 'Preemption' | 'Migration';
       now: number;
     },
   ): void {
     const { work } = known;
-    const { preemptor, reason, now } = order;
+    const { preemptor, orderedBy, reason, now } = order;
     if (action === 'Terminate') {
       this.#forgetDump(known);
       this.#stage.kill(work);
@@ -302,16 +333,15 @@ export class FermataPolicy implements WorldPolicy {
     }
     const isDumping = work.phase === 'dumping';
     if (!this.#stage.dump(work, reason === 'Migration' ? 'migrate' : 'stop')) {
-      const preemptorUID = preemptor.uid;
       const said = `the pod is ${work.phase}`;
-      this.#tell({ type: 'InterruptionFailed', preemptorUID, victimUID: uid, reason: said });
+      this.#tell({ type: 'InterruptionFailed', preemptorUID: orderedBy, victimUID: uid, reason: said });
       return;
     }
     if (isDumping) for (const checkpoint of known.asked) this.#tell({ type: 'CheckpointDeleted', checkpoint });
     this.#ask(known, now, {
       reason,
       state: 'Stopped',
-      preemptor,
+      ...(preemptor === undefined ? {} : { preemptor }),
       ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     });
   }

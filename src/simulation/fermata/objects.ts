@@ -2,6 +2,7 @@ import {
   FIRST_ENQUEUED_ANNOTATION,
   type InterruptionPolicy,
   type Node,
+  OPPORTUNISTIC_ANNOTATION,
   POD_GROUP_LABEL,
   type Pod,
   type PodCheckpoint,
@@ -109,6 +110,8 @@ export interface PodSettings {
   /** Absent: it starts anew. */
   readonly restoreFrom?: string;
   readonly isGang: boolean;
+  /** It asks for room beside its requests, not by them. */
+  readonly isGuest: boolean;
 }
 
 function groupName(work: Work): string {
@@ -125,7 +128,7 @@ export function groupObject(work: Work, members: number): PodGroup {
 }
 
 export function podObject(work: Work, settings: PodSettings): Pod {
-  const { task, incarnation, cpuMillicores, createdSeconds, doneSeconds, restoreFrom, isGang } = settings;
+  const { task, incarnation, cpuMillicores, createdSeconds, doneSeconds, restoreFrom, isGang, isGuest } = settings;
   const { shape, job } = work;
   const name = `job-${work.index}-${task}`;
   const labels = {
@@ -134,16 +137,18 @@ export function podObject(work: Work, settings: PodSettings): Pod {
   };
   const cpu = `${cpuMillicores}m`;
   const memory = shape.memoryBytes > 0 ? String(shape.memoryBytes) : undefined;
+  const wants = `cpu=${cpu}${memory === undefined ? '' : `,memory=${memory}`}`;
   const annotations = {
     [WORKLOAD_ANNOTATION]: name,
+    ...(isGuest ? { [OPPORTUNISTIC_ANNOTATION]: wants } : {}),
     [FIRST_ENQUEUED_ANNOTATION]: instant(job.submitSeconds),
     ...(job.walltimeSeconds === undefined ? {} : { [WALLTIME_ANNOTATION]: `${Math.ceil(estimateOf(work))}s` }),
     ...(doneSeconds > 0 ? { [RAN_SECONDS_ANNOTATION]: String(Math.floor(doneSeconds)) } : {}),
     ...(restoreFrom === undefined ? {} : { [RESTORE_FROM_ANNOTATION]: restoreFrom }),
   };
   const requests = {
-    cpu,
-    ...(memory === undefined ? {} : { memory }),
+    ...(isGuest ? {} : { cpu }),
+    ...(isGuest || memory === undefined ? {} : { memory }),
     ...(shape.gpuMillis > 0 ? { [GPU_RESOURCE]: String(shape.gpuMillis) } : {}),
   };
   return {

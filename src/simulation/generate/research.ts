@@ -87,6 +87,7 @@ function services(chance: Chance, nodes: number, end: number): TraceJob[] {
       usedShare: chance.uniform(0.05, 0.25),
       checkpointable: false,
       isService: true,
+      useCurve: 'diurnal',
     });
   }
   return jobs;
@@ -104,6 +105,7 @@ function sessions(chance: Chance, nodes: number, end: number): TraceJob[] {
       memoryBytes: processors * 4 * GIB,
       user: `person-${chance.integer(1, 60)}`,
       queue: 'notebook',
+      useCurve: 'bursts',
       priority: SESSION,
       usedShare: chance.uniform(0.02, 0.15),
     };

@@ -90,7 +90,7 @@ export function simulatePool(
       const fromSeconds = ledger.startSeconds[index] ?? now;
       ledger.hold(
         { job: index, use: 'compute', fromSeconds, toSeconds: now, processors: job.processors },
-        job.usedShare ?? 1,
+        { usedShare: job.usedShare ?? 1 },
       );
       policy.end(index, now);
       release(index, now);

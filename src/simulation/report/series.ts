@@ -42,7 +42,10 @@ export function seriesOf(
   }
   const free = series.used.map((used, step) => {
     const { idle, overhead, lost } = series;
-    return Math.max(0, capacity - used - (idle[step] ?? 0) - (overhead[step] ?? 0) - (lost[step] ?? 0));
+    const left = capacity - used - (overhead[step] ?? 0) - (lost[step] ?? 0);
+    // What some hold and leave unused, opportunistic jobs may use.
+    idle[step] = Math.max(0, Math.min(idle[step] ?? 0, left));
+    return Math.max(0, left - (idle[step] ?? 0));
   });
   return { stepSeconds, ...series, free };
 }

@@ -12,6 +12,8 @@ export interface Adaptation {
   readonly scaleArrivals?: number;
   /** Priority by name of queue; queues that are not named keep what the trace says. */
   readonly priorities?: Readonly<Record<string, number>>;
+  /** Queues whose jobs are content with what others hold and do not use. */
+  readonly opportunistic?: readonly string[];
   /** Jobs without a deadline get one: so many times their walltime, else their run time. */
   readonly deadlineFactor?: number;
 }
@@ -19,7 +21,7 @@ export interface Adaptation {
 /** A slice of a trace, its arrivals stretched from the first one on. Jobs stay in order. */
 export function adapt(jobs: readonly TraceJob[], adaptation: Adaptation): TraceJob[] {
   const { fromSeconds = -Infinity, toSeconds = Infinity, limit = Infinity, scaleArrivals = 1 } = adaptation;
-  const { priorities = {}, deadlineFactor } = adaptation;
+  const { priorities = {}, opportunistic = [], deadlineFactor } = adaptation;
   const slice = jobs
     .filter(({ submitSeconds }) => submitSeconds >= fromSeconds && submitSeconds < toSeconds)
     .slice(0, limit);
@@ -32,6 +34,7 @@ export function adapt(jobs: readonly TraceJob[], adaptation: Adaptation): TraceJ
       ...job,
       submitSeconds,
       ...(priority === undefined ? {} : { priority }),
+      ...(opportunistic.includes(job.queue ?? '') ? { isOpportunistic: true } : {}),
       ...deadlineOf(job, deadlineFactor),
     };
   });

@@ -23,6 +23,10 @@ export interface TraceJob {
   readonly priority?: number;
   /** Mean share of its processors that it keeps busy, 0 to 1; absent: not known, taken as 1. */
   readonly usedShare?: number;
+  /** How its use goes over time: by the hour of the day, or in bursts; absent: evenly. */
+  readonly useCurve?: 'diurnal' | 'bursts';
+  /** Content with room that others hold and do not use, where the policy can give it. */
+  readonly isOpportunistic?: boolean;
   /** Seconds from its submission (a pipeline's step: from the end of the one before) by which it is to have ended. */
   readonly deadlineSeconds?: number;
   /** How long its dump takes, where that was measured; absent: what the world's costs say. */

@@ -112,7 +112,7 @@ export class Stage {
   /** Gives some tasks of a job room on a node. The job begins with {@link begin}, when all have it. */
   acquire(work: Work, node: number, tasks: number): void {
     const part: Part = { node, tasks, sinceSeconds: this.#now };
-    this.room.take(work.shape, part);
+    if (!work.isGuest) this.room.take(work.shape, part);
     work.parts.push(part);
     this.placed.add(work);
     if (work.phase === 'waiting') this.#enter(work, 'gathering');
@@ -349,7 +349,7 @@ export class Stage {
   }
 
   #release(work: Work): void {
-    for (const part of work.parts) this.room.give(work.shape, part);
+    if (!work.isGuest) for (const part of work.parts) this.room.give(work.shape, part);
     work.parts = [];
     this.placed.delete(work);
   }
@@ -367,7 +367,8 @@ export class Stage {
     const processors = (work.job.processors * tasks) / work.shape.tasks;
     const { index: job } = work;
     const usedShare = work.job.usedShare ?? 1;
-    this.ledger.hold({ job, use, node, processors, fromSeconds, toSeconds: this.#now }, usedShare);
+    const { isGuest } = work;
+    this.ledger.hold({ job, use, node, processors, fromSeconds, toSeconds: this.#now }, { usedShare, isGuest });
   }
 
   #after(work: Work, seconds: number, happen: () => void): void {

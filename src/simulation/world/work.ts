@@ -48,6 +48,8 @@ export interface Work {
   /** Times it was killed since it last computed: it starts anew. */
   wasKilled: boolean;
   interruptions: number;
+  /** It has room that others hold and do not use: it takes none from anybody. */
+  isGuest: boolean;
   /** What follows the dump under way. */
   afterDump: AfterDump;
   /** Counts phases: what was planned in an earlier one is void. */
@@ -93,6 +95,7 @@ export function workOf(job: TraceJob, index: number, world: World): Work {
     startedSeconds: 0,
     wasKilled: false,
     interruptions: 0,
+    isGuest: false,
     afterDump: 'stop',
     turn: 0,
   };
