@@ -78,7 +78,8 @@ export class HttpStore implements ObjectStore {
   }
 
   async get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions = {}): Promise<T> {
-    return this.#object(type, { method: 'GET', path: objectPath(type, key), signal: options.signal });
+    const priority = type.kind === LEASES.kind ? 'vital' : 'normal';
+    return this.#object(type, { method: 'GET', path: objectPath(type, key), signal: options.signal, priority });
   }
 
   async list<T extends KubeObject>(type: ResourceType<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
@@ -264,11 +265,12 @@ export class HttpStore implements ObjectStore {
   }
 }
 
-/** Somebody waits for a lease, and for the dump that a new checkpoint orders; what pods and events say is for people. */
+/** Somebody waits for the dump that a new checkpoint orders; what pods and events say is for people. */
 function priorityOf(type: ResourceType, subresource?: string): RequestPriority {
+  if (type.kind === LEASES.kind) return 'vital';
   if (type.kind === EVENTS.kind || (type.kind === PODS.kind && subresource === 'status')) return 'low';
   const isOrder = type.kind === POD_CHECKPOINTS.kind && subresource === undefined;
-  return isOrder || type.kind === LEASES.kind ? 'urgent' : 'normal';
+  return isOrder ? 'urgent' : 'normal';
 }
 
 /** kube-apiserver takes a UID in a patch for a change of it, which it refuses as Invalid, not as a precondition. */

@@ -27,6 +27,22 @@ test('of those that wait, binds come before other requests, and those before sta
   assert.deepEqual(entered, ['first', 'bind', 'bind 2', 'get', 'status']);
 });
 
+test('the renewal of a lease waits for nothing, however many binds there are and however few a second are allowed', async () => {
+  const { clock, gate, entered, ask } = scene({ maxInFlight: 1, queriesPerSecond: 0.1, burst: 1 });
+  const binds = Array.from({ length: 3 }, (_, index) => ask(`bind ${index}`, 'urgent'));
+  await ask('lease', 'vital');
+  assert.deepEqual(entered, ['bind 0', 'lease']);
+  gate.leave();
+  await clock.advance(60_000);
+  assert.deepEqual(entered, ['bind 0', 'lease'], 'its own end lets nobody in');
+  for (const _ of binds) {
+    gate.leave();
+    await clock.advance(60_000);
+  }
+  await Promise.all(binds);
+  gate.close();
+});
+
 test('no more are under way than allowed, and a new one does not pass those of its rank that wait', async () => {
   const { clock, gate, entered, ask } = scene({ maxInFlight: 2 });
   void ask('a');

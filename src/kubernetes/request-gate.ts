@@ -1,7 +1,10 @@
 import type { Clock, Timer } from '../clock/index.ts';
 
-/** Binds and leases; all else; what people read (status of pods, events). A lower one waits while a higher one does. */
-export type RequestPriority = 'urgent' | 'normal' | 'low';
+/**
+ * Leases, which wait for nothing: behind the binds of a large backlog a renewal comes too late. Binds and orders; all else; what
+ * people read (status of pods, events). A lower one waits while a higher one does.
+ */
+export type RequestPriority = 'vital' | 'urgent' | 'normal' | 'low';
 
 export interface RequestLimits {
   /** Requests under way at once, watches aside: each needs a connection of its own. Default 128. */
@@ -14,7 +17,7 @@ export interface RequestLimits {
 
 /** kube-apiserver lets 200 writes of all clients in at once by default; more parallel ones are not faster. */
 const DEFAULT_IN_FLIGHT = 128;
-const PRIORITIES: readonly RequestPriority[] = ['urgent', 'normal', 'low'];
+const PRIORITIES: readonly Exclude<RequestPriority, 'vital'>[] = ['urgent', 'normal', 'low'];
 
 interface Waiting {
   enter: () => void;
@@ -45,7 +48,7 @@ export class RequestGate {
   /** Resolves when the request may be sent; each one that did must {@link leave}. Rejects with the signal's reason. */
   async enter(priority: RequestPriority, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#isFree(priority) && this.#takeToken()) {
+    if (priority === 'vital' || (this.#isFree(priority) && this.#takeToken())) {
       this.#inFlight++;
       return;
     }
