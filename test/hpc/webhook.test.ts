@@ -38,6 +38,9 @@ const clock = new SystemClock();
 let folder: string;
 let server: SandboxApiServer;
 let front: Server;
+let manifests: (Draft<KubeObject> & Manifest)[];
+/** What the role has asked of the API server: verb, group, resource, name. */
+const calls = new Map<string, Call>();
 let store: HttpStore;
 let stop: () => Promise<void> = async () => undefined;
 let ask: (path: string, namespace: string, object: object) => Promise<{ response: Response; object: unknown }>;
@@ -57,7 +60,7 @@ before(async () => {
   await store.create(NAMESPACES, { metadata: { name: 'fermata-hpc' } });
   for (const type of [JOBS_HERE, MUTATING_WEBHOOK_CONFIGURATIONS]) await serve(type);
   const text = await readFile(join(import.meta.dirname, '../../deploy/hpc/webhook.yaml'), 'utf8');
-  const manifests = parseAllDocuments(text).map((document) => document.toJS() as Draft<KubeObject> & Manifest);
+  manifests = parseAllDocuments(text).map((document) => document.toJS() as Draft<KubeObject> & Manifest);
   const configuration = manifests.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
   if (configuration === undefined) assert.fail('there is no configuration');
   await seen('the kind of the configuration', () =>
@@ -117,7 +120,22 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
+interface Call {
+  verb: string;
+  group: string;
+  resource: string;
+  name: string | undefined;
+}
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+  resourceNames?: string[];
+}
+
 interface Manifest {
+  rules?: Rule[];
   spec?: { template: { spec: { containers: { args: string[] }[] } } };
 }
 
@@ -161,6 +179,7 @@ async function withJobs(kubeconfig: string): Promise<string> {
   front = createServer((asked, answer) => {
     const path = asked.url?.replace('/apis/batch/', `/apis/${JOBS_HERE.group}/`) ?? '/';
     const { method = 'GET', headers } = asked;
+    if (headers['user-agent']?.startsWith('fermata-hpc-webhook') === true) note(method, asked.url ?? '');
     const onward = httpsRequest(`${cluster.server}${path}`, { method, headers, ca }, (reply: IncomingMessage) => {
       answer.writeHead(reply.statusCode ?? 500, reply.headers);
       answer.flushHeaders();
@@ -175,6 +194,15 @@ async function withJobs(kubeconfig: string): Promise<string> {
   const clusters = access.clusters.map((each) => ({ ...each, cluster: { server: `http://127.0.0.1:${port}` } }));
   await writeFile(path, JSON.stringify({ ...access, clusters }));
   return path;
+}
+
+function note(method: string, url: string): void {
+  const [path = '', query = ''] = url.split('?');
+  const match = /^\/(?:api|apis\/([^/]+))\/v1(?:\/namespaces\/[^/]+)?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path);
+  const [, group = '', plural = '', name, part] = match ?? assert.fail(url);
+  const reading = name !== undefined ? 'get' : query.includes('watch=') ? 'watch' : 'list';
+  const verb = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }[method] ?? reading;
+  calls.set(`${verb} ${url}`, { verb, group, resource: part === undefined ? plural : `${plural}/${part}`, name });
 }
 
 interface Kubeconfig {
@@ -262,4 +290,27 @@ test('a Job whose pod finds no room is marked, its pod makes way, and the next o
   const connector = await store.get(PODS, { ...key, name: 'two' });
   assert.equal(connector.metadata.annotations?.['hpc.fermata.dev/image'], 'docker://busybox');
   assert.equal(connector.metadata.annotations?.['hpc.fermata.dev/cpus-per-task'], '4');
+});
+
+test('the manifest allows what the role does, and nothing that it does not do', async () => {
+  await seen('that it told', () => [...calls.values()].some(({ resource }) => resource === 'events'));
+  const rules = manifests.flatMap(({ rules: own = [] }) => own);
+  const allows = (rule: Rule, { verb, group, resource, name }: Call): boolean =>
+    rule.apiGroups.includes(group) &&
+    rule.resources.includes(resource) &&
+    rule.verbs.includes(verb) &&
+    (rule.resourceNames === undefined || (name !== undefined && rule.resourceNames.includes(name)));
+  const asked = [...calls.values()];
+  for (const call of asked)
+    assert.ok(
+      rules.some((rule) => allows(rule, call)),
+      JSON.stringify(call),
+    );
+  const unused = rules.flatMap((rule) =>
+    rule.verbs
+      .filter((verb) => !asked.some((call) => allows({ ...rule, verbs: [verb] }, call)))
+      .map((verb) => `${verb} ${rule.resources}`),
+  );
+  // A repeated event is counted up, and a certificate renewed, later.
+  assert.deepEqual(unused.sort(), ['get events', 'patch events', 'update secrets']);
 });
