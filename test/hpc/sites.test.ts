@@ -166,7 +166,8 @@ function testGridEngineAlone(ground: () => HpcGround): void {
   });
 
   test('that the site requeues is waiting again, not ended', async () => {
-    const job = ground().connect('--requeue', '--', 'bash', '-c', 'echo begun; sleep 2; echo done');
+    const program = 'echo begun; [ -e requeued ] && echo done || { touch requeued; sleep 300; }';
+    const job = ground().connect('--requeue', '--', 'bash', '-c', program);
     await seen('that it runs', () => job.stdout.includes('begun') || undefined);
     await ground().administer(`qmod -rj ${await jobIdOf(job)}`);
     assert.equal(await job.ended, 0, job.stderr);
