@@ -50,7 +50,9 @@ async function showObject(name: string, flags: SourceFlags): Promise<void> {
   const checkpoint = await withCluster(flags, (cluster) => existingCheckpoint(cluster, name));
   const { metadata, spec, status = {} } = checkpoint;
   const { store, nodeLocal } = status.checkpointLocation ?? {};
-  const containers = status.checkpointedContainers ?? [];
+  const containers = (status.checkpointedContainers ?? []).filter(
+    (one) => flags.container === undefined || one.name === flags.container,
+  );
   const where = [
     ...(nodeLocal === undefined ? [] : [`node ${status.nodeName}`]),
     ...(store === undefined ? [] : [`${store.url}, ${store.encrypted ? 'encrypted' : 'not encrypted'}`]),

@@ -3,8 +3,10 @@ import { diskFiles } from '../disk-files.ts';
 import { incomplete } from '../errors.ts';
 import { readProtobuf } from '../protobuf-reader.ts';
 
-/** Everything but pages; a pagemap of a terabyte in single pages fits. */
-const IMAGE_MAX_BYTES = 4 * 1024 * 1024 * 1024;
+/** A pagemap of a terabyte in single pages fits. */
+const PAGEMAP_MAX_BYTES = 4 * 1024 * 1024 * 1024;
+/** A million open files fit. An image may come from anywhere, and is held whole. */
+const IMAGE_MAX_BYTES = 64 * 1024 * 1024;
 
 /** The fields of one protobuf message, by number. A field that is not there is empty. */
 export class Fields {
@@ -42,11 +44,14 @@ export class Fields {
   }
 }
 
-/** The messages of an image of the dump in `folder`; none when there is no such image. Throws FermataError `CheckpointIncomplete`. */
+/**
+ * The messages of an image of the dump in `folder`; none when there is no such image. Throws FermataError `CheckpointIncomplete`, and
+ * `CheckpointCorrupt` when it is too large to be one.
+ */
 export async function imageFields(folder: string, name: string, kind: ImageKind): Promise<Fields[]> {
   const entries = (await diskFiles.list(folder)) ?? [];
   if (!entries.some(({ path }) => path === name)) return [];
-  const bytes = await diskFiles.read(folder, name, IMAGE_MAX_BYTES);
+  const bytes = await diskFiles.read(folder, name, kind === 'pagemap' ? PAGEMAP_MAX_BYTES : IMAGE_MAX_BYTES);
   try {
     return imageEntries(bytes, kind).map((entry) => new Fields(entry));
   } catch (error) {

@@ -37,7 +37,7 @@ export interface InspectedContainer {
 
 /**
  * What CRIU's images tell of a container (images/*.proto of CRIU 4). `folder`: the container's, with `checkpoint/` in it. Throws
- * FermataError `CheckpointIncomplete`.
+ * FermataError `CheckpointIncomplete`, `CheckpointCorrupt`.
  */
 export async function inspectContainer(folder: string): Promise<InspectedContainer> {
   const images = join(folder, 'checkpoint');

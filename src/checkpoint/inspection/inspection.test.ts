@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { diffContainers, overlaps } from './diff-containers.ts';
 import { Fields } from './image-files.ts';
 import { inspectContainer } from './inspect-container.ts';
-import type { PageRun } from './memory-map.ts';
+import { mappings, type PageRun } from './memory-map.ts';
 import { openFiles } from './open-files.ts';
 
 const FIXTURE = join(import.meta.dirname, '..', 'fixtures', 'dump-of-sleep');
@@ -52,6 +52,31 @@ test('an image that is cut is refused by name', () =>
     writeFileSync(join(folder, 'one', 'checkpoint', 'mm-7799.img'), Buffer.from('19435654204849572a', 'hex'));
     await assert.rejects(inspectContainer(join(folder, 'one')), { code: 'CheckpointIncomplete', message: /mm-7799/ });
   }));
+
+test('an image that is too large to be one is not read', () =>
+  inFolder(async (folder) => {
+    truncateSync(join(folder, 'one', 'checkpoint', 'mm-7799.img'), 65 * 1024 * 1024);
+    await assert.rejects(inspectContainer(join(folder, 'one')), { code: 'CheckpointCorrupt', message: /mm-7799/ });
+  }));
+
+test('what is saved of each mapping is told, however the runs lie to the mappings', () => {
+  const area = (start: number, end: number): Buffer => message({ 1: start, 2: end, 5: 3, 6: 2, 7: 0 });
+  const runs = [
+    { address: 8 * PAGE, pages: 2, offset: 0 },
+    { address: 1 * PAGE, pages: 4, offset: 0 },
+  ];
+  const bounds = [
+    [0, 1],
+    [1, 3],
+    [3, 9],
+    [9, 20],
+  ] as const;
+  const mm = new Fields(Buffer.concat(bounds.map(([start, end]) => message({ 14: area(start * PAGE, end * PAGE) }))));
+  assert.deepEqual(
+    mappings(mm, runs, new Map()).map(({ savedBytes }) => savedBytes / PAGE),
+    [0, 2, 3, 1],
+  );
+});
 
 const runs = fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), fc.nat(3)), { maxLength: 8 }).map((list) => {
   let address = 0;
