@@ -49,6 +49,7 @@ beforeEach(async () => {
     open: async (_pod: Pod, name: string) => {
       opens.push(name);
       if (broken.has(name)) throw new Error('its data is not what was sealed');
+      dataOf(name);
       return { directory: join(folder, name), fillVolumes: async () => undefined } as never;
     },
     restored: async () => undefined,
@@ -65,10 +66,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** With data that differs from that of any other. */
-async function checkpoint(name: string, spec: Partial<PodCheckpointSpec>, status: PodCheckpointStatus = {}) {
+function dataOf(name: string): void {
   mkdirSync(join(folder, name, 'main'), { recursive: true });
   writeFileSync(join(folder, name, 'main', 'config.dump'), name);
+}
+
+/** With data that differs from that of any other. */
+async function checkpoint(name: string, spec: Partial<PodCheckpointSpec>, status: PodCheckpointStatus = {}) {
+  dataOf(name);
   const key = { namespace: NAMESPACE, name };
   await registry.create(POD_CHECKPOINTS, { metadata: key, spec: { sourcePod: { name: 'p' }, ...spec } });
   const ready = { type: 'Ready', status: 'True' as const, reason: 'CheckpointCompleted' };
@@ -164,4 +169,13 @@ test('an image of a checkpoint that the pod does not name is not given out', asy
   });
   assert.equal(await startsFrom(theirs), undefined);
   assert.deepEqual(opens, []);
+});
+
+test('a copy that left the node between two starts is brought here again', async () => {
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  await restoredPod(first, false);
+  assert.equal(await startsFrom(first), 'first');
+  rmSync(join(folder, 'first'), { recursive: true });
+  assert.equal(await startsFrom(first), 'first');
+  assert.deepEqual(opens, ['first', 'first']);
 });
