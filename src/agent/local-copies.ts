@@ -53,8 +53,8 @@ const REMOVING_SUFFIX = '.removing';
 export class LocalCopies {
   readonly #parts: LocalCopiesParts;
   readonly #options: LocalCopiesOptions;
-  /** By UID of the pod that is being restored. */
-  readonly #uses = new Map<string, { checkpoint: string; since: number }>();
+  /** By UID of the pod that is being restored: checkpoint → since when. Containers may start from different ones. */
+  readonly #uses = new Map<string, Map<string, number>>();
 
   constructor(parts: LocalCopiesParts, options: LocalCopiesOptions) {
     this.#parts = parts;
@@ -63,8 +63,10 @@ export class LocalCopies {
 
   /** The pod is about to be restored from the checkpoint: its copy stays until {@link restored}. */
   restoring(pod: Pod, checkpointName: string): void {
-    const checkpoint = `${pod.metadata.namespace}/${checkpointName}`;
-    this.#uses.set(pod.metadata.uid, { checkpoint, since: this.#parts.clock.monotonic() });
+    const { namespace, uid } = pod.metadata;
+    const ofPod = this.#uses.get(uid) ?? new Map<string, number>();
+    this.#uses.set(uid, ofPod);
+    ofPod.set(`${namespace}/${checkpointName}`, this.#parts.clock.monotonic());
   }
 
   /** It runs, or was given up. */
@@ -133,9 +135,11 @@ export class LocalCopies {
     const { clock, pods } = this.#parts;
     const key = keyOf(checkpoint);
     const now = clock.monotonic();
-    for (const [uid, use] of this.#uses) {
-      if (now - use.since > RESTORE_LIMIT_MILLISECONDS) this.#uses.delete(uid);
-      else if (use.checkpoint === key) return true;
+    for (const [uid, ofPod] of this.#uses) {
+      const since = ofPod.get(key);
+      if (since !== undefined && now - since <= RESTORE_LIMIT_MILLISECONDS) return true;
+      ofPod.delete(key);
+      if (ofPod.size === 0) this.#uses.delete(uid);
     }
     // Of a restore that an earlier process of the agent began.
     return pods().some(
