@@ -1,4 +1,4 @@
-import { Agent, MemoryJournal, MemoryStorage } from '../../src/agent/index.ts';
+import { Agent, MemoryJournal, MemoryStorage, StorageDemand } from '../../src/agent/index.ts';
 import { MemoryFiles } from '../../src/checkpoint/index.ts';
 import { seededRandom, VirtualClock } from '../../src/clock/index.ts';
 import { GroupController, InterruptionController } from '../../src/controllers/index.ts';
@@ -46,6 +46,10 @@ export interface WorldOptions {
   watchLagMilliseconds?: number;
   /** What the nodes' calls go through on their way to the API server. */
   network?: (store: ObjectStore) => ObjectStore;
+  /** What the agents' orders go through on their way to the runtime. */
+  hands?: (runtime: SimulatedRuntime) => SimulatedRuntime;
+  /** The agents heed what owners' policies demand. Default false. */
+  policies?: boolean;
   /** Run the interruption controller, so that stopped pods come back. Default false. */
   controller?: boolean;
   /** How the lives of the first node's process end, one after the other; then it lives on. */
@@ -104,7 +108,7 @@ export class NodeWorld {
     const { clock, random, files, storage } = this;
     const plans = local === this.nodes[0] ? this.#options.deaths : undefined;
     const death = new ProcessDeath(plans?.[local.lives.length]);
-    const { faults, network = (store) => store } = this.#options;
+    const { faults, network = (store) => store, hands = (each) => each, policies = false } = this.#options;
     const runtime = new SimulatedRuntime({
       clock,
       files,
@@ -113,14 +117,19 @@ export class NodeWorld {
     });
     const parts = {
       store: death.store(network(lagging(this.store, clock, this.#options.watchLagMilliseconds ?? 0))),
-      runtime: death.runtime(realistic(runtime, clock)),
+      runtime: death.runtime(hands(realistic(runtime, clock))),
       clock,
       random,
       log: SILENT_LOG,
     };
     const directory = `/nodes/${local.name}`;
     const agent = new Agent(
-      { ...parts, journal: death.journal(local.journal), storage },
+      {
+        ...parts,
+        journal: death.journal(local.journal),
+        storage,
+        ...(policies && { demand: new StorageDemand(parts.store, undefined) }),
+      },
       { nodeName: local.name, directory: `${directory}/checkpoints`, peers: (peer) => `/nodes/${peer}/checkpoints` },
     );
     const capacity = { cpu: this.#options.cpu ?? '1', memory: '4Gi', pods: 10 };
