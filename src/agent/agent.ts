@@ -187,7 +187,11 @@ export class Agent {
         this.#enqueueCheckpointsOf(pod);
       },
     });
-    this.#marks = new CheckpointableMarks({ ...shared, pods: () => this.#pods.items() });
+    this.#marks = new CheckpointableMarks({
+      ...shared,
+      pods: () => this.#pods.items(),
+      isDumping: () => !this.#unsettled.isEmpty,
+    });
     // From the first moment on nobody may take a half-dumped pod for a crashed one.
     for (const entry of parts.journal.entries()) this.#unsettled.add(entry.podUid, entry.checkpointUid);
   }

@@ -26,12 +26,13 @@ let events: string[];
 let marks: CheckpointableMarks;
 /** As the agent's watch has it. */
 let seen: Pod[];
+let dumping: boolean;
 
 beforeEach(async () => {
   clock = new VirtualClock();
   registry = new Registry({ backing: new MemoryBacking(), clock, random: seededRandom(1) });
   await registry.create(NAMESPACES, { metadata: { name: 'lab' } });
-  [hindrances, looks, events, seen] = [new Map(), [], [], []];
+  [hindrances, looks, events, seen, dumping] = [new Map(), [], [], [], false];
   const record = (object: KubeObject, type: string, reason: string, message: string): void => {
     events.push(`${type} ${reason} ${object.metadata.name}: ${message}`);
   };
@@ -48,6 +49,7 @@ beforeEach(async () => {
     runtime,
     events: { record },
     pods: () => seen,
+    isDumping: () => dumping,
   });
 });
 
@@ -114,5 +116,15 @@ test('only pods that run are looked at, and one that is gone meanwhile is no fai
   seen = (await registry.list(PODS, {})).items;
   await registry.delete(PODS, { namespace: 'lab', name: 'a' }, { gracePeriodSeconds: 0 });
   await marks.look(signal);
+  assert.deepEqual(looks, [['a']]);
+});
+
+test('while a dump is under way nothing is looked at', async () => {
+  await running('a');
+  dumping = true;
+  await look();
+  dumping = false;
+  assert.deepEqual(looks, []);
+  await look();
   assert.deepEqual(looks, [['a']]);
 });

@@ -22,6 +22,8 @@ export interface CheckpointableMarksParts {
   events: Pick<EventRecorder, 'record'>;
   /** Those of this node. */
   pods: () => readonly Pod[];
+  /** Whether processes stand still, or may: nothing is looked at then, for a look at many files would hold up their dump. */
+  isDumping: () => boolean;
 }
 
 /**
@@ -52,6 +54,7 @@ export class CheckpointableMarks {
 
   /** One look at all pods. */
   async look(signal: AbortSignal): Promise<void> {
+    if (this.#parts.isDumping()) return;
     const running = this.#parts.pods().filter(isRunning);
     const hindrances = await this.#parts.runtime.hindrances?.(running, signal);
     for (const pod of running) {

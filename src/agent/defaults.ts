@@ -16,7 +16,7 @@ export const UNCLAIMED_MILLISECONDS = 2_000;
 export const ORPHANED_MILLISECONDS = 600_000;
 /** How often everything is looked at although nothing was reported. */
 export const RESYNC_MILLISECONDS = 30_000;
-/** How often the processes of a node's pods are looked at for what cannot be dumped: some 10 ms a hundred pods. */
+/** How often the processes of a node's pods are looked at for what cannot be dumped: some 30 ms for 1,500 open files. */
 export const PROBE_MILLISECONDS = 10_000;
 /** Whoever waits for the room of the dumped pod needs the disk more than the flush does, which holds up every write beside it. */
 export const FLUSH_DELAY_MILLISECONDS = 1_000;

@@ -4,6 +4,10 @@ export class UnsettledPods {
   readonly #pods = new Map<string, Set<string>>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
+  get isEmpty(): boolean {
+    return this.#pods.size === 0;
+  }
+
   has(podUid: string): boolean {
     return this.#pods.has(podUid);
   }
