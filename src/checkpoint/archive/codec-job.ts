@@ -52,6 +52,16 @@ export interface FileWrite {
 
 export type CodecJob = ScanJob | SealJob | OpenJob;
 
+type WithoutSlot<J> = J extends CodecJob ? Omit<J, 'slot'> : never;
+
+/** A job as it is sent to a thread. */
+export interface SentJob {
+  job: WithoutSlot<CodecJob>;
+  slotNumber: number;
+  /** Absent when the thread was sent it before: describing its memory costs more than the rest. */
+  slot?: Slot;
+}
+
 export interface CodecAnswer {
   storedBytes: number;
   compression: RecordCompression;

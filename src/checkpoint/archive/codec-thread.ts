@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ChunkIds } from './chunk-id.ts';
-import { type CodecAnswer, type CodecJob, perform } from './codec-job.ts';
+import { type CodecAnswer, type CodecJob, perform, type SentJob } from './codec-job.ts';
+import type { Slot } from './slot.ts';
 
 /** What went wrong, in a form that goes from thread to thread. */
 export interface CodecFailure {
@@ -11,11 +12,15 @@ export interface CodecFailure {
 
 const ids = new ChunkIds(workerData as Uint8Array);
 
-parentPort?.on('message', (job: CodecJob) => parentPort?.postMessage(answerTo(job)));
+const slots = new Map<number, Slot>();
 
-function answerTo(job: CodecJob): CodecAnswer | CodecFailure {
+parentPort?.on('message', (sent: SentJob) => parentPort?.postMessage(answerTo(sent)));
+
+function answerTo({ job, slotNumber, slot = slots.get(slotNumber) }: SentJob): CodecAnswer | CodecFailure {
   try {
-    return perform(job, ids);
+    if (slot === undefined) throw new Error(`slot ${slotNumber} was never sent`);
+    slots.set(slotNumber, slot);
+    return perform({ ...job, slot } as CodecJob, ids);
   } catch (error) {
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
     const message = error instanceof Error ? error.message : String(error);

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { FermataError } from '../../model/index.ts';
 import { ChunkIds } from './chunk-id.ts';
-import { type CodecAnswer, type CodecJob, perform } from './codec-job.ts';
+import { type CodecAnswer, type CodecJob, perform, type SentJob } from './codec-job.ts';
 import type { CodecFailure } from './codec-thread.ts';
 
 /** Who reads, digests, compresses and encrypts. */
@@ -44,6 +44,8 @@ interface Asked {
 class CodecThread {
   readonly #worker: Worker;
   readonly #asked: Asked[] = [];
+  /** Numbers of the slots that it knows. */
+  readonly #sent = new Set<number>();
   #ended = false;
 
   constructor(chunkKey: Uint8Array) {
@@ -65,7 +67,10 @@ class CodecThread {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(threadFailed(undefined));
       this.#asked.push({ resolve, reject });
-      this.#worker.postMessage(job);
+      const { slot, ...rest } = job;
+      const sent: SentJob = { job: rest, slotNumber: slot.number };
+      this.#worker.postMessage(this.#sent.has(slot.number) ? sent : { ...sent, slot });
+      this.#sent.add(slot.number);
     });
   }
 

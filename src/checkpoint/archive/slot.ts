@@ -2,6 +2,8 @@ import { CHUNK_ID_BYTES, PAGE_CHUNK_BYTES, RECORD_BYTES, RECORD_CHUNKS, TAG_BYTE
 
 /** Memory that threads share: what one record needs on its way. */
 export interface Slot {
+  /** Of no other in this process: by it a thread knows one that it was sent before. */
+  number: number;
   raw: Uint8Array<SharedArrayBuffer>;
   stored: Uint8Array<SharedArrayBuffer>;
   ids: Uint8Array<SharedArrayBuffer>;
@@ -19,8 +21,12 @@ export const CHUNK_EARLIER = 2;
 /** Bytes a record takes in a segment at most. */
 export const STORED_MAX_BYTES = RECORD_BYTES + TAG_BYTES;
 
+let slots = 0;
+
 function newSlot(): Slot {
+  slots += 1;
   return {
+    number: slots,
     raw: new Uint8Array(new SharedArrayBuffer(RECORD_BYTES)),
     stored: new Uint8Array(new SharedArrayBuffer(STORED_MAX_BYTES)),
     ids: new Uint8Array(new SharedArrayBuffer(RECORD_CHUNKS * CHUNK_ID_BYTES)),
