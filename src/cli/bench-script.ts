@@ -4,7 +4,7 @@ import { FermataError } from '../model/index.ts';
 
 /** Runs a program of `bench/` as it can be run by hand, its output going where ours goes. */
 export async function benchScript(
-  name: 'archive' | 'coordination' | 'engine' | 'hpc' | 'registry' | 'simulate' | 'soak',
+  name: 'archive' | 'cluster' | 'coordination' | 'engine' | 'hpc' | 'registry' | 'simulate' | 'soak',
   flags: Readonly<Record<string, string | true>>,
 ): Promise<void> {
   const script = fileURLToPath(new URL(`../../bench/${name}.ts`, import.meta.url));

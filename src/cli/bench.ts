@@ -58,6 +58,21 @@ export function register(program: Command): void {
       await benchScript('archive', { ...flags });
     });
   bench
+    .command('cluster')
+    .description(
+      'on the cluster that $KUBECONFIG names: pods a second beside kube-scheduler, interruptions beside a move by hand, memory',
+    )
+    .option('--runs <number>', 'runs, of which medians are told', '3')
+    .option('--pods <number>', 'pods of a run, on 1,000 nodes that are made for it', '5000')
+    .option('--kube-scheduler <program>', 'kube-scheduler to measure beside (default: it is not)')
+    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .action(
+      async ({ kubeScheduler, ...flags }: { runs: string; pods: string; kubeScheduler?: string; output: string }) => {
+        const { benchScript } = await import('./bench-script.ts');
+        await benchScript('cluster', { ...flags, ...(kubeScheduler && { 'kube-scheduler': kubeScheduler }) });
+      },
+    );
+  bench
     .command('registry')
     .description('calls a second of the API server’s store, in process')
     .action(async () => {
