@@ -205,7 +205,7 @@ test('who may create pods but not restore a checkpoint cannot have its memory', 
     await serveWebhook(scene);
     const [, , role, binding] = BINDING_KINDS;
     const metadata = { name: 'tenant', namespace };
-    const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['create'] }];
+    const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['create', 'patch'] }];
     await scene.make(role, { metadata, rules } as Draft<KubeObject>);
     const roleRef = { apiGroup: RBAC.group, kind: 'Role', name: 'tenant' };
     await scene.make(binding, {
@@ -216,31 +216,37 @@ test('who may create pods but not restore a checkpoint cannot have its memory', 
     const proxy = new ImpersonatingProxy(access, 'mallory');
     const server = await proxy.start();
     const dispatcher = new Agent();
-    const post = async (annotations: Record<string, string>): Promise<{ code: number; text: string }> => {
-      const body = JSON.stringify({
+    const ask = async (
+      method: 'POST' | 'PATCH',
+      name: string,
+      body: object,
+    ): Promise<{ code: number; text: string }> => {
+      const path = `${server}/api/v1/namespaces/${namespace}/pods${name}`;
+      const headers = { 'content-type': method === 'POST' ? 'application/json' : 'application/merge-patch+json' };
+      const answer = await request(path, { method, body: JSON.stringify(body), headers, dispatcher });
+      return { code: answer.statusCode, text: await answer.body.text() };
+    };
+    const post = (annotations: Record<string, string>) =>
+      ask('POST', '', {
         apiVersion: 'v1',
         kind: 'Pod',
-        metadata: { generateName: 'p-', annotations },
+        metadata: { name: 'p', annotations },
         spec: {
           schedulerName: 'nobody',
           automountServiceAccountToken: false,
           containers: [{ name: 'c', image: 'none' }],
         },
       });
-      const headers = { 'content-type': 'application/json' };
-      const answer = await request(`${server}/api/v1/namespaces/${namespace}/pods`, {
-        method: 'POST',
-        body,
-        headers,
-        dispatcher,
-      });
-      return { code: answer.statusCode, text: await answer.body.text() };
-    };
     try {
-      const refused = await post({ 'fermata.dev/restore-from': 'somebody-elses' });
-      assert.equal(refused.code, 403, refused.text);
-      assert.match(refused.text, /mallory.*may not restore podcheckpoint.*somebody-elses/);
+      const annotations = { 'fermata.dev/restore-from': 'somebody-elses' };
+      const refuse = ({ code, text }: { code: number; text: string }): void => {
+        assert.equal(code, 403, text);
+        assert.match(text, /mallory.*may not restore podcheckpoint.*somebody-elses/);
+      };
+      refuse(await post(annotations));
       assert.equal((await post({})).code, 201);
+      refuse(await ask('PATCH', '/p', { metadata: { annotations } }));
+      assert.equal((await ask('PATCH', '/p', { metadata: { labels: { a: 'b' } } })).code, 200);
     } finally {
       await dispatcher.close();
       await proxy.stop();
