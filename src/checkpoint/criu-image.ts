@@ -13,6 +13,7 @@ const MAGICS = {
   files: 0x56303138,
   fdinfo: 0x56213732,
   ids: 0x54432030,
+  fs: 0x51403912,
   mountpoints: 0x55563928,
   stats: 0x57093306,
 } as const;

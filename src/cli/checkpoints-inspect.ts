@@ -65,8 +65,9 @@ function titleOf({ pid, name, commandLine, threads }: InspectedProcess): string 
   return `${pid} ${command}${threads > 1 ? ` (${threads} threads)` : ''}`;
 }
 
-function detailsOf({ openFiles, memory }: InspectedProcess, indent: string): string[] {
+function detailsOf({ openFiles, memory, workingDirectory }: InspectedProcess, indent: string): string[] {
   return [
+    ...(workingDirectory === '' ? [] : [`${indent}cwd ${printable(workingDirectory)}`]),
     ...openFiles.map(({ descriptor, kind, name }) => `${indent}${descriptor} ${kind} ${printable(name)}`),
     ...memory
       .filter(({ savedBytes }) => savedBytes > 0)

@@ -97,10 +97,17 @@ describe("the layout of other tools' archives", { skip: missing ?? false }, () =
         ours.statistics.pagesWritten,
       ],
     );
-    const files = theirs.file_descriptors[0].open_files as { type: string; fd: string; path: string }[];
+    const files = theirs.file_descriptors[0].open_files as { fd: string; path: string }[];
     assert.deepEqual(
-      process.openFiles.map(({ kind, descriptor, name }) => [`${kind} ${descriptor}`, name.replace('pipe:', 'pipe')]),
-      files.filter(({ type }) => type !== '').map(({ fd, path }) => [fd, path]),
+      [
+        ...process.openFiles.map(({ kind, descriptor, name }) => [
+          `${kind} ${descriptor}`,
+          name.replace('pipe:', 'pipe'),
+        ]),
+        ['cwd', process.workingDirectory],
+        ['root', process.root],
+      ],
+      files.map(({ fd, path }) => [fd, path]),
     );
     const mounted = new Set(ours.mounts.map(({ mountPoint }) => mountPoint));
     for (const { destination } of theirs.mounts) assert.ok(mounted.has(destination), destination);

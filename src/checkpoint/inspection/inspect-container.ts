@@ -15,6 +15,9 @@ export interface InspectedProcess {
   /** `comm`, as the kernel knows it. */
   name: string;
   executable: string;
+  /** Empty when the dump does not say. */
+  workingDirectory: string;
+  root: string;
   /** Empty when its pages were not saved. */
   commandLine: string[];
   threads: number;
@@ -67,6 +70,7 @@ async function inspectProcess(
   const filesId = core?.message(4)?.number(2) ?? ids?.number(2);
   const descriptors = filesId === undefined ? [] : await imageFields(images, `fdinfo-${filesId}.img`, 'fdinfo');
   const map = await imageFields(images, `pagemap-${pid}.img`, 'pagemap');
+  const [fs] = await imageFields(images, `fs-${pid}.img`, 'fs');
   try {
     const pages = map.length === 0 ? undefined : pageRuns(map);
     const start = mm?.number(8) ?? 0;
@@ -77,6 +81,8 @@ async function inspectProcess(
       parent: entry.number(2) ?? 0,
       name: core?.message(3)?.text(6) ?? '',
       executable: pathOf(files.get(mm?.number(12) ?? -1)) ?? '',
+      workingDirectory: pathOf(files.get(fs?.number(1) ?? -1)) ?? '',
+      root: pathOf(files.get(fs?.number(2) ?? -1)) ?? '',
       commandLine: commandLine
         .toString('utf8')
         .split('\0')
