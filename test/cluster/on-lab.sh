@@ -21,7 +21,7 @@ down() {
 down
 trap down EXIT
 trap 'exit 130' INT TERM
-# A kubelet before 1.27 lets go of the objects of pods that are gone at the pod's next turn, which else comes every ten seconds to a minute.
+# This kubelet lets go of the objects of pods that are gone at the pod's next turn, which else comes every ten seconds to a minute.
 export KUBELET_FLAGS=${KUBELET_FLAGS:---sync-frequency=1s}
 "$scripts/up.sh" 2
 export KUBECONFIG=$LAB/run/kc/admin.conf
