@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { MemoryFiles, sealCheckpoint } from '../checkpoint/index.ts';
 import { seededRandom, VirtualClock } from '../clock/index.ts';
 import { EventRecorder, MemoryBacking, Registry } from '../kubernetes/index.ts';
-import { conditionOf, POD_CHECKPOINTS, type PodCheckpoint, SILENT_LOG } from '../model/index.ts';
+import { conditionOf, FermataError, POD_CHECKPOINTS, type PodCheckpoint, SILENT_LOG } from '../model/index.ts';
 import { type Archive, onlyArchive } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
@@ -50,6 +50,9 @@ class Ground {
   readonly storer: Storer;
   known: PodCheckpoint[] = [];
 
+  /** What owners demand; by default nothing. */
+  demanded: ((checkpoint: PodCheckpoint) => Archive) | undefined;
+
   constructor() {
     const { clock, archive, counters } = this;
     this.registry = new Registry({ backing: new MemoryBacking(), clock, random: seededRandom(1) });
@@ -66,6 +69,9 @@ class Ground {
         writer,
         counters,
         checkpoints,
+        demand: {
+          archiveFor: async (checkpoint) => (this.demanded === undefined ? archive : this.demanded(checkpoint)),
+        },
       },
       { nodeName: 'n1', directory: '/c' },
     );
@@ -210,5 +216,35 @@ test('how far a long upload is stands in the status, and what became of it after
   send();
   await ground.clock.advance(0);
   assert.deepEqual(await ground.stored('one'), ['True', 'Verified']);
+  await ground.storer.stop();
+});
+
+test('what is stored anew goes where its owner wants it now, and is refused where that cannot be done', async () => {
+  const ground = new Ground();
+  const one = await ground.checkpoint('one');
+  const store = { url: ground.archive.url, digest: `sha256:${'0'.repeat(64)}`, sizeBytes: 1, encrypted: false };
+  const key = { namespace: 'default', name: 'one' };
+  const status = { checkpointLocation: { type: 'Store' as const, store } };
+  const lost = await ground.registry.patch(POD_CHECKPOINTS, key, { status }, { subresource: 'status' });
+  ground.demanded = () => {
+    throw new FermataError('StorageDemandUnmet', 'policy a demands encrypted checkpoints');
+  };
+  ground.storer.consider(lost);
+  await ground.clock.advance(0);
+  assert.deepEqual(await ground.stored('one'), ['False', 'UploadFailed']);
+  assert.equal(ground.archive.uploads.length, 0);
+  // It goes from where it was, whatever is demanded.
+  await ground.storer.remove(lost, new AbortController().signal);
+  assert.deepEqual(ground.archive.removed, [one.metadata.uid]);
+  await ground.storer.stop();
+});
+
+test('what lies in a store that the node may not use any more stays there, and the checkpoint may go', async () => {
+  const ground = new Ground();
+  const one = await ground.checkpoint('one');
+  const store = { url: 's3://old', digest: `sha256:${'0'.repeat(64)}`, sizeBytes: 1, encrypted: true };
+  const moved = { ...one, status: { ...one.status, checkpointLocation: { type: 'Store' as const, store } } };
+  await ground.storer.remove(moved, new AbortController().signal);
+  assert.deepEqual(ground.archive.removed, []);
   await ground.storer.stop();
 });

@@ -85,25 +85,25 @@ export class Storer {
     const upload = this.#uploads.get(checkpoint.metadata.uid);
     upload?.controller.abort(new Error('its PodCheckpoint is being deleted'));
     await upload?.done;
+    const stored = checkpoint.status?.checkpointLocation?.store;
     let archive: Archive | undefined;
     try {
-      archive = await this.#archiveFor(checkpoint, signal);
+      archive = await (stored === undefined
+        ? this.#archiveFor(checkpoint, signal)
+        : this.#parts.archives.open(stored.url, []));
     } catch (error) {
       if (!(error instanceof FermataError) || !NOT_FOR_THIS_NODE.has(error.code)) throw error;
       const what = `What was stored of it stays: ${adviceOf(error)}`;
-      const isStored = checkpoint.status?.checkpointLocation?.store !== undefined;
-      if (isStored) this.#parts.events.record(checkpoint, 'Warning', 'ArchiveLeft', what);
+      if (stored !== undefined) this.#parts.events.record(checkpoint, 'Warning', 'ArchiveLeft', what);
     }
     await archive?.remove(archiveOf(checkpoint), signal);
   }
 
-  /** Where it is, else where it is to be; undefined: nowhere. */
+  /** Where it is to be, as its owner has it now, wherever it was before; undefined: nowhere. */
   async #archiveFor(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<Archive | undefined> {
     const { archives, demand } = this.#parts;
-    const stored = checkpoint.status?.checkpointLocation?.store?.url;
-    if (stored === undefined && demand !== undefined) return demand.archiveFor(checkpoint, signal);
-    const url = stored ?? archives.defaultUrl;
-    return url === undefined ? undefined : archives.open(url, []);
+    if (demand !== undefined) return demand.archiveFor(checkpoint, signal);
+    return archives.defaultUrl === undefined ? undefined : archives.open(archives.defaultUrl, []);
   }
 
   /** Never rejects. */
