@@ -12,6 +12,7 @@ import {
   type Log,
   matchesLabelSelector,
   NODES,
+  type Node,
   POD_CHECKPOINTS,
   POD_GROUP_CHECKPOINTS,
   PODS,
@@ -189,12 +190,17 @@ export class GroupController {
   async #withdrawnVote(voters: readonly PodCheckpoint[], signal: AbortSignal): Promise<string | undefined> {
     const [first] = voters;
     if (first === undefined) return undefined;
-    const { namespace } = first.metadata;
+    const [pods, nodes] = await this.#podsAndNodes(first.metadata.namespace, signal);
+    return withdrawnVote(voters, pods, nodes);
+  }
+
+  /** As the server has them now. */
+  async #podsAndNodes(namespace: string | undefined, signal: AbortSignal): Promise<[pods: Pod[], nodes: Node[]]> {
     const [pods, nodes] = await Promise.all([
       this.#store.list(PODS, { signal, ...(namespace !== undefined && { namespace }) }),
       this.#store.list(NODES, { signal }),
     ]);
-    return withdrawnVote(voters, pods.items, nodes.items);
+    return [pods.items, nodes.items];
   }
 
   /** Why the order cannot be given; undefined: it is given. */
@@ -274,8 +280,8 @@ export class GroupController {
       const current = await this.#currentMembersOf(group, signal);
       next = restoreStep(group, current);
       const { namespace } = group.metadata;
-      const pods = await this.#store.list(PODS, { signal, ...(namespace !== undefined && { namespace }) });
-      if (next?.step === 'commit' && !areStillBack(current, pods.items)) return false;
+      const [pods, nodes] = await this.#podsAndNodes(namespace, signal);
+      if (next?.step === 'commit' && !areStillBack(current, pods, nodes)) return false;
     }
     if (next === undefined) return false;
     const { step, message } = next;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Condition, Pod, PodCheckpoint, PodGroupCheckpoint } from '../../model/index.ts';
+import type { Condition, Node, Pod, PodCheckpoint, PodGroupCheckpoint } from '../../model/index.ts';
 import { areStillBack, restoreStep } from './group-restore.ts';
 
 const META = { namespace: 'default', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' };
@@ -89,18 +89,25 @@ test('who did not come back is named', () => {
   assert.equal(step?.message, 'pod b did not come back: no page');
 });
 
-test('a pod that voted and is gone, is another one, is being deleted or has failed is not back any more', () => {
+test('a pod that voted and is gone, another one, being deleted, failed, or on a silent node is not back any more', () => {
   const pod = (uid: string, rest: Partial<Pod['metadata']> = {}, conditions: Condition[] = []): Pod => ({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { ...META, name: 'a', uid, ...rest },
-    spec: { containers: [] },
+    spec: { containers: [], nodeName: 'n1' },
     status: { conditions },
   });
   const failed: Condition = { type: 'fermata.dev/Restored', status: 'False', reason: 'RestoreFailed' };
-  const back = (pods: Pod[]): boolean => areStillBack([member('a:1')], pods);
+  const node = (status: 'True' | 'Unknown'): Node => ({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { ...META, name: 'n1', uid: 'n1' },
+    status: { conditions: [{ type: 'Ready', status }] },
+  });
+  const back = (pods: Pod[]): boolean => areStillBack([member('a:1')], pods, [node('True')]);
   assert.deepEqual(
     [[pod('p-a')], [], [pod('p-b')], [pod('p-a', { deletionTimestamp: time })], [pod('p-a', {}, [failed])]].map(back),
     [true, false, false, false, false],
   );
+  assert.equal(areStillBack([member('a:1')], [pod('p-a')], [node('Unknown')]), false);
 });

@@ -1,6 +1,7 @@
 import {
   conditionOf,
   isConditionTrue,
+  type Node,
   type Pod,
   type PodCheckpoint,
   type PodGroupCheckpoint,
@@ -8,6 +9,7 @@ import {
   restoreRoundOf,
 } from '../../model/index.ts';
 import { failureOf } from './group-members.ts';
+import { lackOf } from './group-votes.ts';
 
 /** What is to be done about the restore of a group: let all go on, or end the round because one cannot come now. */
 export type RestoreStep = { step: 'commit'; message: string } | { step: 'end'; message: string };
@@ -33,12 +35,14 @@ export function restoreStep(group: PodGroupCheckpoint, members: readonly PodChec
   return { step: 'commit', message: `all ${awaited.length} pods are back` };
 }
 
-/** Whether what the votes say is still so: the pods that voted are there, and nobody is about to take one away. */
-export function areStillBack(members: readonly PodCheckpoint[], pods: readonly Pod[]): boolean {
+/** Whether what the votes say is still so: the pods that voted are there, on nodes that answer, and nobody is about to take one away. */
+export function areStillBack(members: readonly PodCheckpoint[], pods: readonly Pod[], nodes: readonly Node[]): boolean {
   const byUid = new Map(pods.map((pod) => [pod.metadata.uid, pod]));
+  const nodesByName = new Map(nodes.map((node) => [node.metadata.name, node]));
   return awaitedOf(members).every(({ status }) => {
     const pod = byUid.get(status?.restoration?.prepared?.podUID ?? '');
     if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return false;
+    if (lackOf(nodesByName.get(pod.spec.nodeName ?? '')) !== undefined) return false;
     return conditionOf(pod.status?.conditions, RESTORED_CONDITION)?.status !== 'False';
   });
 }

@@ -39,11 +39,11 @@ const CASES: Readonly<Record<string, { pods: Pod[]; nodes: Node[]; want: string 
   },
   'is withdrawn when its node falls silent': {
     ...{ pods: [pod()], nodes: [node('n1', 'Unknown', 'NodeStatusUnknown')] },
-    want: 'node n1 does not answer since pod a was prepared on it (NodeStatusUnknown)',
+    want: 'node n1 does not answer (NodeStatusUnknown) since pod a was prepared on it',
   },
   'is withdrawn when its node has never answered': {
     ...{ pods: [pod()], nodes: [node('n1')] },
-    want: 'node n1 does not answer since pod a was prepared on it (not Ready)',
+    want: 'node n1 does not answer (not Ready) since pod a was prepared on it',
   },
 };
 

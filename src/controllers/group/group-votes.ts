@@ -17,11 +17,15 @@ export function withdrawnVote(
     if (pod === undefined) return `pod ${name} is gone since it was prepared`;
     if (pod.metadata.deletionTimestamp !== undefined) return `pod ${name} is being deleted`;
     const nodeName = status?.nodeName ?? pod.spec.nodeName ?? '';
-    const node = nodesByName.get(nodeName);
-    if (node === undefined) return `node ${nodeName} is gone since pod ${name} was prepared on it`;
-    const ready = conditionOf(node.status?.conditions, 'Ready');
-    if (ready?.status === 'True') continue;
-    return `node ${nodeName} does not answer since pod ${name} was prepared on it (${ready?.reason ?? 'not Ready'})`;
+    const lack = lackOf(nodesByName.get(nodeName));
+    if (lack !== undefined) return `node ${nodeName} ${lack} since pod ${name} was prepared on it`;
   }
   return undefined;
+}
+
+/** Why nothing is to be expected of the node; undefined: it answers. */
+export function lackOf(node: Node | undefined): string | undefined {
+  if (node === undefined) return 'is gone';
+  const ready = conditionOf(node.status?.conditions, 'Ready');
+  return ready?.status === 'True' ? undefined : `does not answer (${ready?.reason ?? 'not Ready'})`;
 }
