@@ -24,7 +24,7 @@ export function profileFor(on: ReadonlySet<Capability>, isPool: boolean): Profil
     return !(isPool && name === 'RestorePacing');
   });
   const added = [
-    ...(on.has('reclaim') && !isPool ? [{ name: 'Reclaim' }] : []),
+    ...(on.has('reclaim') && on.has('checkpoint') && !isPool ? [{ name: 'Reclaim' }] : []),
     ...(on.has('backfill') ? [{ name: 'Backfill' }] : []),
     ...(on.has('consolidation') ? [{ name: 'Consolidation' }] : []),
   ];

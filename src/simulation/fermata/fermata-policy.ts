@@ -227,7 +227,8 @@ export class FermataPolicy implements WorldPolicy {
     const { job, shape } = work;
     if (job.isOpportunistic !== true || this.#stage.world.isPool || shape.tasks > 1 || shape.gpuMillis > 0)
       return false;
-    return this.#options.capabilities.has('reclaim') && isCheckpointable(work);
+    const { capabilities } = this.#options;
+    return capabilities.has('reclaim') && capabilities.has('checkpoint') && isCheckpointable(work);
   }
 
   #isGang({ shape }: Work): boolean {

@@ -110,7 +110,7 @@ export function ganttChart(
         const wide = Math.max(0.6, x(toSeconds) - x(fromSeconds));
         return `<rect class="${kind}" x="${px(x(fromSeconds))}" y="${top + 2}" width="${px(wide)}" height="${rowHeight - 4}"><title>job ${name}: ${use}, ${processors} processors, ${spoken(toSeconds - fromSeconds)}</title></rect>`;
       });
-    return `<line class="wait" x1="${px(x(submitted))}" x2="${px(x(last))}" y1="${top + rowHeight / 2}" y2="${top + rowHeight / 2}"/>${drawn.join('')}<text class="left small" x="${LEFT - 8}" y="${top + rowHeight / 2}">${name.slice(-9)}</text>`;
+    return `<line class="wait" x1="${px(x(submitted))}" x2="${px(x(last))}" y1="${top + rowHeight / 2}" y2="${top + rowHeight / 2}"/>${drawn.join('')}<text class="left small" x="${LEFT - 8}" y="${top + rowHeight / 2}">${name.length > 9 ? `…${name.slice(-8)}` : name}</text>`;
   });
   return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="when the most interrupted jobs ran">${bars.join('')}${timeAxis(window, height)}</svg>`;
 }
