@@ -16,7 +16,7 @@ import {
 } from '../src/simulation/index.ts';
 
 /**
- * How fast the simulator is: `node bench/simulate.ts [--trace FILE] [--most 1000000] [--most-fermata 100000]`. A ladder of generated
+ * How fast the simulator is: `node bench/simulate.ts [--trace FILE] [--most 1000000] [--most-fermata 1000000]`. A ladder of generated
  * work on 10,000 nodes of 64 processors at load 0.7 (`easy` sees one pool of them), each rung in a process of its own, so
  * that its memory is its own; with `--trace`, that log on its own machine, too. Printed, never asserted.
  */
@@ -41,7 +41,7 @@ const { values } = parseArgs({
     output: { type: 'string', default: 'text' },
     trace: { type: 'string' },
     most: { type: 'string', default: '1000000' },
-    'most-fermata': { type: 'string', default: '100000' },
+    'most-fermata': { type: 'string', default: '1000000' },
     rung: { type: 'string' },
     policy: { type: 'string' },
   },
