@@ -135,10 +135,13 @@ export class Agent {
       const checkpoints = (): readonly PodCheckpoint[] => this.#checkpoints.items();
       const { archives } = parts;
       this.#storer = new Storer({ ...shared, archives, writer: this.#writer, checkpoints }, { nodeName, directory });
-      this.#localCopies = new LocalCopies(
-        { ...shared, archives, writer: this.#writer, checkpoints, pods: () => this.#pods.items() },
-        { nodeName, directory, ...options.localCopies },
-      );
+      const { wipe, waterMarks } = options.localCopies ?? {};
+      if (wipe === true || waterMarks !== undefined) {
+        this.#localCopies = new LocalCopies(
+          { ...shared, archives, writer: this.#writer, checkpoints, pods: () => this.#pods.items() },
+          { nodeName, directory, wipe, waterMarks },
+        );
+      }
     }
     this.#keeper = new Keeper({ ...shared, writer: this.#writer, storer: this.#storer }, { nodeName, directory });
     this.#ballot = new RestoreBallot({ ...parts, writer: this.#writer, votes });

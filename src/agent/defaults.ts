@@ -38,6 +38,8 @@ export const UPLOAD_RETRY_MILLISECONDS = 20_000;
 export const PROGRESS_MILLISECONDS = 5_000;
 /** How often copies that need not lie on the node are looked for. */
 export const LOCAL_COPIES_MILLISECONDS = 3_000;
+/** How soon a copy is looked at again whose archive was not whole, and a full disk told of again. */
+export const LOCAL_COPY_RETRY_MILLISECONDS = 600_000;
 /** No restore takes longer: whoever began one and never said how it ended is not waited for. */
 export const RESTORE_LIMIT_MILLISECONDS = 3_600_000;
 /** Archives looked at for what need not be sent again; usually the first is it. */

@@ -4,12 +4,12 @@ import { test } from 'node:test';
 import { type Disk, MemoryFiles, type WaterMarks } from '../checkpoint/index.ts';
 import { rfc3339, seededRandom, VirtualClock } from '../clock/index.ts';
 import { EventRecorder, MemoryBacking, Registry } from '../kubernetes/index.ts';
-import { POD_CHECKPOINTS, type Pod, type PodCheckpoint, SILENT_LOG } from '../model/index.ts';
+import { FermataError, POD_CHECKPOINTS, type Pod, type PodCheckpoint, SILENT_LOG } from '../model/index.ts';
 import { type Archive, onlyArchive } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import { newCounters } from './counters.ts';
-import { RESTORE_LIMIT_MILLISECONDS } from './defaults.ts';
+import { LOCAL_COPY_RETRY_MILLISECONDS, RESTORE_LIMIT_MILLISECONDS } from './defaults.ts';
 import { LocalCopies } from './local-copies.ts';
 import { MemoryStorage } from './storage.ts';
 
@@ -37,6 +37,7 @@ class Ground {
   readonly registry: Registry;
   readonly copies: LocalCopies;
   readonly lost = new Set<string>();
+  readonly corrupt = new Set<string>();
   readonly signal = new AbortController().signal;
   known: PodCheckpoint[] = [];
   pods: Pod[] = [];
@@ -54,6 +55,7 @@ class Ground {
       remove: async () => assert.fail('nothing goes from the store'),
       holds: async ({ archive: name }) => {
         if (!this.storeAnswers) throw new Error('connect ECONNREFUSED');
+        if (this.corrupt.has(name)) throw new FermataError('ArchiveCorrupt', 'its manifest was altered');
         return !this.lost.has(name);
       },
     };
@@ -169,11 +171,22 @@ test('a copy stays when the store has lost its archive, or does not answer', asy
   const ground = new Ground({ wipe: true });
   const { metadata } = await ground.checkpoint('lost');
   ground.lost.add(metadata.uid);
+  await ground.checkpoint('other');
   await ground.look();
   assert.deepEqual(await ground.here(), both('lost'));
+  await ground.clock.advance(LOCAL_COPY_RETRY_MILLISECONDS);
   ground.storeAnswers = false;
   await assert.rejects(ground.look(), /ECONNREFUSED/);
   assert.deepEqual(await ground.here(), both('lost'));
+});
+
+test('an archive that was altered keeps its copy, and no other copy from going', async () => {
+  const ground = new Ground({ wipe: true });
+  const { metadata } = await ground.checkpoint('altered');
+  ground.corrupt.add(metadata.uid);
+  await ground.checkpoint('other');
+  await ground.look();
+  assert.deepEqual(await ground.here(), both('altered'));
 });
 
 const thesis = (uid: string): Pod => ({

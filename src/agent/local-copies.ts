@@ -4,6 +4,7 @@ import type { Clock } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
 import {
   adviceOf,
+  FermataError,
   isConditionTrue,
   keyOf,
   type Log,
@@ -17,7 +18,7 @@ import { folderOf } from './checkpoint-folder.ts';
 import { isReady } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
-import { LOCAL_COPIES_MILLISECONDS, RESTORE_LIMIT_MILLISECONDS } from './defaults.ts';
+import { LOCAL_COPIES_MILLISECONDS, LOCAL_COPY_RETRY_MILLISECONDS, RESTORE_LIMIT_MILLISECONDS } from './defaults.ts';
 import type { CheckpointStorage } from './storage.ts';
 
 export interface LocalCopiesParts {
@@ -43,6 +44,8 @@ export interface LocalCopiesOptions {
   waterMarks?: WaterMarks | undefined;
 }
 
+/** Codes by which it is known that the archive cannot be had, whenever it is asked for. */
+const NOT_HELD = new Set(['ArchiveCorrupt', 'StoreNotAllowed', 'StoreUrlInvalid']);
 /** What is being removed; a crash leaves it to the sweep of the next start. */
 const REMOVING_SUFFIX = '.removing';
 
@@ -55,6 +58,9 @@ export class LocalCopies {
   readonly #options: LocalCopiesOptions;
   /** By UID of the pod that is being restored: checkpoint → since when. Containers may start from different ones. */
   readonly #uses = new Map<string, Map<string, number>>();
+  /** By UID: a checkpoint whose archive was not whole is left alone until then. */
+  readonly #notBefore = new Map<string, number>();
+  #toldFullAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: LocalCopiesParts, options: LocalCopiesOptions) {
     this.#parts = parts;
@@ -74,9 +80,8 @@ export class LocalCopies {
     this.#uses.delete(pod.metadata.uid);
   }
 
-  /** Looks again and again; resolves at once when nothing is ever to go. */
+  /** Looks again and again. */
   async run(signal: AbortSignal): Promise<void> {
-    if (this.#options.wipe !== true && this.#options.waterMarks === undefined) return;
     for (;;) {
       await this.#parts.clock.sleep(LOCAL_COPIES_MILLISECONDS, signal);
       try {
@@ -121,10 +126,12 @@ export class LocalCopies {
         .filter((checkpoint) => isReady(checkpoint) && folders.has(folderOf(checkpoint)))
         .map((checkpoint) => [keyOf(checkpoint), checkpoint]),
     );
+    const now = this.#parts.clock.monotonic();
+    for (const [uid, at] of this.#notBefore) if (at <= now) this.#notBefore.delete(uid);
     const copies = [...checkpoints].map(([id, checkpoint]) => ({
       id,
       takenAt: Date.parse(checkpoint.status?.startTime ?? checkpoint.metadata.creationTimestamp),
-      stored: isStored(checkpoint),
+      stored: isStored(checkpoint) && now >= (this.#notBefore.get(checkpoint.metadata.uid) ?? now),
       inUse: this.#isInUse(checkpoint),
       pinned: checkpoint.metadata.annotations?.[PINNED_ANNOTATION] !== undefined,
     }));
@@ -152,13 +159,13 @@ export class LocalCopies {
 
   async #remove(seen: PodCheckpoint | undefined, why: string, signal: AbortSignal): Promise<void> {
     if (seen === undefined) return;
-    const { archives, storage, writer, events, counters, log } = this.#parts;
+    const { storage, writer, events, counters, log } = this.#parts;
     const { nodeName, directory } = this.#options;
     const checkpoint = await writer.current(seen, signal);
     const stored = checkpoint?.status?.checkpointLocation?.store;
     if (checkpoint === undefined || stored === undefined || !isStored(checkpoint)) return;
-    const archive = await archives.open(stored.url, []);
-    if (!(await archive.holds({ ...archiveOf(checkpoint), digest: stored.digest }, signal))) {
+    if (!(await this.#isHeld(checkpoint, stored, signal))) {
+      this.#notBefore.set(checkpoint.metadata.uid, this.#parts.clock.monotonic() + LOCAL_COPY_RETRY_MILLISECONDS);
       const message = `The copy on node ${nodeName} stays, though ${why}: the store does not have all of the archive any more`;
       events.record(checkpoint, 'Warning', 'ArchiveLost', message);
       return;
@@ -176,6 +183,21 @@ export class LocalCopies {
     const facts = { checkpoint: keyOf(checkpoint), why, freedBytes };
     events.record(checkpoint, 'Normal', 'LocalCopyRemoved', `From node ${nodeName}, for ${why}; ${stored.url} has it`);
     log.info(facts, 'a local copy was removed');
+  }
+
+  /** Throws what the store throws; an archive that is not what was stored, or out of this node's reach, is one that it does not hold. */
+  async #isHeld(
+    checkpoint: PodCheckpoint,
+    { url, digest }: { url: string; digest: string },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      const archive = await this.#parts.archives.open(url, []);
+      return await archive.holds({ ...archiveOf(checkpoint), digest }, signal);
+    } catch (error) {
+      if (error instanceof FermataError && NOT_HELD.has(error.code)) return false;
+      throw error;
+    }
   }
 
   /** The status follows what is on the disk, also after a crash in between. */
@@ -197,6 +219,9 @@ export class LocalCopies {
 
   #tellFull(used: number): void {
     const { directory, nodeName } = this.#options;
+    const now = this.#parts.clock.monotonic();
+    if (now - this.#toldFullAt < LOCAL_COPY_RETRY_MILLISECONDS) return;
+    this.#toldFullAt = now;
     const next = 'nothing more there is also in a store: make room, or give the agent a store';
     this.#parts.log.warn(
       { node: nodeName, directory, used: percent(used) },
