@@ -134,7 +134,7 @@ export class ContainerRestorer {
     closing: NonNullable<PodDumpRecord['closing']>,
   ): Promise<void> {
     if (infra !== undefined) await unlockNetwork(this.#tools, infra.pid);
-    // Behind the lock their peers would not hear of it.
+    // Behind the lock their peers would not hear of it. A pod without a namespace of its own has this machine's, as we do.
     if (closing.length > 0) await closeConnections(infra?.pid ?? process.pid, closing);
     const restored = await Promise.all(
       ids.map(async (id) => {
