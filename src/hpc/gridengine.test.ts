@@ -25,6 +25,21 @@ test('the lines of qstat become jobs, the header does not', () => {
   );
 });
 
+const PHASES: [string, string | undefined][] = [
+  ...['qw', 'hqw', 'hRwq', 'Eqw', 'Ehqw', 'EhRqw', 'Rq'].map((state): [string, string] => [state, 'Pending']),
+  ...['r', 't', 'Rr', 'Rt', 'hr', 'dr', 'dt', 'dRr', 'dRt'].map((state): [string, string] => [state, 'Running']),
+  ...['s', 'ts', 'S', 'tS', 'T', 'tT', 'Rs', 'Rts', 'RS', 'RT', 'ds', 'dS', 'dT', 'dRs'].map(
+    (state): [string, string] => [state, 'Suspended'],
+  ),
+  ['zz', undefined],
+];
+for (const [state, phase] of PHASES) {
+  test(`Grid Engine's ${state} is ${phase ?? 'not guessed at'}`, () => {
+    const line = `      1 0.55500 sleep-0123 hpc          ${state.padEnd(5)} 11/22/2026 12:00:00 all.q@node1  1`;
+    assert.equal(GRID_ENGINE.readList(line)[0]?.phase, phase);
+  });
+}
+
 const record = (failed: string, exitStatus: string, task = 'undefined'): string =>
   `==============================================================
 qname        all.q

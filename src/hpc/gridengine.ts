@@ -39,7 +39,7 @@ export const GRID_ENGINE: BatchSystem = {
   readList(text) {
     return text.split('\n').flatMap((line): JobReport[] => {
       const [id = '', , , , state = '', , , ...rest] = line.trim().split(/\s+/);
-      if (!/^\d+$/.test(id)) return [];
+      if (!/^\d+$/.test(id) || !STATES.test(state)) return [];
       const queue = rest[0]?.includes('@') === true ? rest.shift() : undefined;
       const task = rest[1];
       return [
@@ -121,6 +121,9 @@ function resourceOptions(request: JobRequest): string[] {
     ...(request.submitOptions ?? []),
   ];
 }
+
+/** Every letter that qstat(1) documents; a state with another one is not guessed at. */
+const STATES = /^[dEhrRsStTwq]+$/;
 
 /** Letters combine: `hqw` held, `Eqw` in error, `Rr` restarted, `s`/`S`/`T` suspended, `dr` being deleted. */
 function phaseOf(state: string): JobPhase {
