@@ -181,7 +181,8 @@ export class SlurmRestSite implements BatchSite {
     if (files !== undefined) return await files.cards(signal);
     const jobs = await this.#ownJobs(signal);
     const cards = jobs.flatMap((job): [string, KeptJob][] => {
-      if (job.comment?.startsWith(COMMENT) !== true) return [];
+      // One that was submitted by sbatch has its mark alone there: its card is in its folder.
+      if (job.comment?.startsWith(`${COMMENT}{`) !== true) return [];
       const card = JSON.parse(job.comment.slice(COMMENT.length)) as JobCard;
       const seconds = numberOf(job.end_time) || numberOf(job.submit_time) || 0;
       const id = submittedId(job);
