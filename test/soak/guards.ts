@@ -444,7 +444,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: 'src/scheduling/queue/scheduling-queue.ts',
-        take: 'entry.dueAt = Math.min(dueAt, now + UNSCHEDULABLE_FLUSH_MS);\n    this.#timed.push(entry);\n    this.#awaiting.add(entry);',
+        take: 'entry.dueAt = Math.min(dueAt, now + this.#flushMilliseconds);\n    this.#timed.push(entry);\n    this.#awaiting.add(entry);',
         put: 'entry.dueAt = now + dueAt === 0 ? 0 : Number.MAX_SAFE_INTEGER;\n    entry.rejectedBy = [];',
       },
     ],
@@ -516,8 +516,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: 'src/scheduling/gang/gang-cycle.ts',
-        take: 'const needed = Math.max(0, minMember - present - done);',
-        put: 'const needed = Math.min(0, present - done);',
+        take: 'const needed = Math.max(0, minMember - present - done, returning);',
+        put: 'const needed = Math.max(0, returning);',
       },
     ],
     finds: { invariants: [8], message: /was bound although gang/ },
@@ -527,8 +527,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: 'src/scheduling/gang/gang-cycle.ts',
-        take: 'if (seats.length < needed)\n        return this.#provide(gang, trial, { seats, unseated, present, needed, minMember, now });',
-        put: 'if (seats.length === 0)\n        return this.#provide(gang, trial, { seats, unseated, present, needed, minMember, now });',
+        take: 'if (seats.length < needed) return this.#provide(gang, trial, { seats, unseated, present, needed, now });',
+        put: 'if (seats.length === 0) return this.#provide(gang, trial, { seats, unseated, present, needed, now });',
       },
     ],
     finds: { invariants: [8], message: /was started by .* in part/ },
