@@ -58,8 +58,10 @@ function templateStorage(): AgentParts[] {
     recipientsConfigMap: value('recipientsConfigMap'),
     s3CredentialsSecret: value('s3CredentialsSecret'),
     registryCredentialsSecret: value('registryCredentialsSecret'),
+    localCopies: value('localCopies'),
+    diskHigh: value('diskHigh'),
   });
-  const names = ['recipientsConfigMap', 's3CredentialsSecret', 'registryCredentialsSecret'];
+  const names = ['recipientsConfigMap', 's3CredentialsSecret', 'registryCredentialsSecret', 'localCopies', 'diskHigh'];
   return [
     ...(store === undefined ? [] : [onlyWith('.Values.store.url', store)]),
     ...(allow === undefined ? [] : [onlyWith('and .Values.store.url .Values.store.allow', allow)]),
@@ -89,6 +91,8 @@ function chartFiles(): GeneratedFile[] {
       recipientsConfigMap: '',
       s3CredentialsSecret: '',
       registryCredentialsSecret: '',
+      localCopies: '',
+      diskHigh: '',
     },
     serviceMonitor: { enabled: false },
   };

@@ -86,8 +86,20 @@ test('values reach the manifests; older servers get no match conditions', async 
 
 test('a store reaches the agents with all that belongs to it, or only with what is said', async () => {
   const bare = { url: 's3://bucket/prefix', allow: [], keysSecret: 'fermata-keys' };
-  const none = { recipientsConfigMap: undefined, s3CredentialsSecret: undefined, registryCredentialsSecret: undefined };
-  const further = { recipientsConfigMap: 'readers', s3CredentialsSecret: 's3', registryCredentialsSecret: 'registry' };
+  const further = {
+    recipientsConfigMap: 'readers',
+    s3CredentialsSecret: 's3',
+    registryCredentialsSecret: 'registry',
+    localCopies: 'wipe',
+    diskHigh: '85%',
+  };
+  const none = {
+    recipientsConfigMap: undefined,
+    s3CredentialsSecret: undefined,
+    registryCredentialsSecret: undefined,
+    localCopies: undefined,
+    diskHigh: undefined,
+  };
   const cases = [
     { flags: { 'store.url': bare.url }, storage: { ...bare, ...none } },
     {

@@ -47,7 +47,7 @@ test('a sandbox is no place to install into: it is refused before anything is ch
 test('what the manifests tell the agent, the agent understands; of keys that are not there it says where it looked', async () => {
   const storage = {
     ...{ url: 's3://bucket/prefix', allow: ['s3://team'], keysSecret: 'keys', recipientsConfigMap: 'readers' },
-    ...{ s3CredentialsSecret: 's3', registryCredentialsSecret: 'registry' },
+    ...{ s3CredentialsSecret: 's3', registryCredentialsSecret: 'registry', localCopies: 'wipe', diskHigh: '85%' },
   };
   const daemonSet = workloadsOf(withStorage(DEFAULT_OPTIONS, storage)).find(({ kind }) => kind === 'DaemonSet');
   assert.ok(daemonSet !== undefined);

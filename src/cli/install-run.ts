@@ -77,6 +77,8 @@ const NEEDING_STORE = {
   recipients: '--recipients',
   s3Credentials: '--s3-credentials',
   registryCredentials: '--registry-credentials',
+  localCopies: '--local-copies',
+  diskHigh: '--disk-high',
 } as const;
 
 function optionsOf(flags: Omit<InstallFlags, keyof ClusterFlags> & { namespace?: string }): DeploymentOptions {
@@ -96,6 +98,8 @@ function optionsOf(flags: Omit<InstallFlags, keyof ClusterFlags> & { namespace?:
       recipientsConfigMap: flags.recipients,
       s3CredentialsSecret: flags.s3Credentials,
       registryCredentialsSecret: flags.registryCredentials,
+      localCopies: flags.localCopies,
+      diskHigh: flags.diskHigh,
     });
   }
   for (const [flag, option] of Object.entries(NEEDING_STORE)) {

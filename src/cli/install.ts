@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type ClusterFlags, clusterOptions } from './cluster.ts';
 import { type OutputFormat, outputOption } from './output.ts';
 
@@ -13,6 +13,8 @@ export interface InstallFlags extends Omit<ClusterFlags, 'namespace'> {
   recipients?: string;
   s3Credentials?: string;
   registryCredentials?: string;
+  localCopies?: string;
+  diskHigh?: string;
   dryRun?: boolean;
   output?: OutputFormat;
 }
@@ -29,6 +31,16 @@ export function register(program: Command): void {
     .option('--recipients <name>', 'ConfigMap whose recipients.txt says who can read what is stored; with --store')
     .option('--s3-credentials <name>', 'Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; with --store')
     .option('--registry-credentials <name>', 'Secret of type kubernetes.io/dockerconfigjson; with --store')
+    .addOption(
+      new Option(
+        '--local-copies <keep|wipe>',
+        'wipe: data leaves the nodes once the store has it; with --store',
+      ).choices(['keep', 'wipe']),
+    )
+    .option(
+      '--disk-high <percent>',
+      'above it what the store has goes from the disks of the nodes, the oldest first; with --store',
+    )
     .option('--dry-run', 'change nothing: show what would be created, or with -o yaml the manifests')
     .addOption(outputOption())
     .action(async (flags: InstallFlags) => {

@@ -11,6 +11,8 @@ const BARE: StorageOptions = {
   recipientsConfigMap: undefined,
   s3CredentialsSecret: undefined,
   registryCredentialsSecret: undefined,
+  localCopies: undefined,
+  diskHigh: undefined,
 };
 const WHOLE: StorageOptions = {
   ...BARE,
@@ -18,6 +20,8 @@ const WHOLE: StorageOptions = {
   recipientsConfigMap: 'readers',
   s3CredentialsSecret: 's3-login',
   registryCredentialsSecret: 'registry-login',
+  localCopies: 'wipe',
+  diskHigh: '85%',
 };
 
 interface Container {
@@ -57,9 +61,10 @@ test('all of it: every volume that is mounted is there, and to be read only', ()
       name,
     );
   }
-  assert.deepEqual(container.args.slice(-5), [
+  assert.deepEqual(container.args.slice(-9), [
     ...['--allow-store', 's3://team', 'oci://registry/repository'],
     ...['--encrypt-to', '/etc/fermata/recipients/recipients.txt'],
+    ...['--local-copies', 'wipe', '--disk-high', '85%'],
   ]);
   assert.equal(container.env.find(({ name }) => name === 'DOCKER_CONFIG')?.value, '/etc/fermata/registry');
 });

@@ -12,6 +12,10 @@ export interface StorageOptions {
   s3CredentialsSecret: string | undefined;
   /** Secret of type `kubernetes.io/dockerconfigjson`; undefined: registries are asked anonymously. */
   registryCredentialsSecret: string | undefined;
+  /** `wipe`: data leaves the node once the store has it; undefined: it stays. */
+  localCopies: string | undefined;
+  /** How full, e.g. `85%`, the disk of the checkpoints may be before what the store has goes from it; undefined: however full. */
+  diskHigh: string | undefined;
 }
 
 export const DEFAULT_KEYS_SECRET = 'fermata-keys';
@@ -31,13 +35,15 @@ const S3_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION
 
 /** By the option that asks for it, in their order. */
 export function agentStorage(options: StorageOptions): AgentParts[] {
-  const { recipientsConfigMap, s3CredentialsSecret, registryCredentialsSecret } = options;
+  const { recipientsConfigMap, s3CredentialsSecret, registryCredentialsSecret, localCopies, diskHigh } = options;
   return [
     store(options),
     ...(options.allow.length === 0 ? [] : [{ ...NOTHING, flags: ['--allow-store', ...options.allow] }]),
     ...(recipientsConfigMap === undefined ? [] : [recipients(recipientsConfigMap)]),
     ...(s3CredentialsSecret === undefined ? [] : [s3Credentials(s3CredentialsSecret)]),
     ...(registryCredentialsSecret === undefined ? [] : [registryCredentials(registryCredentialsSecret)]),
+    ...(localCopies === undefined ? [] : [{ ...NOTHING, flags: ['--local-copies', localCopies] }]),
+    ...(diskHigh === undefined ? [] : [{ ...NOTHING, flags: ['--disk-high', diskHigh] }]),
   ];
 }
 
