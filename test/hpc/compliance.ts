@@ -65,6 +65,29 @@ export function testJob(
     );
   });
 
+  test('runs in the folder, with the environment and the modules that were asked for', async () => {
+    const { folder } = ground();
+    const modules = join(folder, `modules-${way}`);
+    await mkdir(modules);
+    await writeFile(join(modules, 'greeting'), '#%Module\nsetenv GREETING hello\n');
+    const words = [
+      '--chdir',
+      modules,
+      '--env',
+      `MODULEPATH=${modules}`,
+      '--env',
+      'WHOM=two words',
+      '--module',
+      'greeting',
+    ];
+    const job = connect(...words, '--account', 'science', '--', 'bash', '-c', 'pwd; echo "$GREETING $WHOM"');
+    assert.equal(await job.ended, 0, job.stderr);
+    assert.equal(job.stdout, `${modules}\nhello two words\n`);
+    const missing = connect('--module', 'nowhere', '--', 'true');
+    assert.equal(await missing.ended, 126, missing.stderr);
+    assert.match(missing.stderr, /Unable to locate a modulefile for 'nowhere'/);
+  });
+
   test('that dies by a signal is told by 128 and the signal', async () => {
     const job = connect('--', 'bash', '-c', 'kill -SEGV $$');
     assert.equal(await job.ended, 139, job.stderr);

@@ -100,17 +100,19 @@ export class HpcGround {
     return this.#start(subcommand, words, process.cwd());
   }
 
+  /** As {@link command}, but told of no login node. */
+  alone(subcommand: string, ...words: string[]): Connector {
+    return this.#spawn([subcommand, ...words], process.cwd());
+  }
+
   #start(subcommand: string, words: readonly string[], folder: string): Connector {
+    const site = ['--scheduler', this.system.name, '--host', 'lab', '--ssh-config', join(this.folder, 'ssh', 'config')];
+    return this.#spawn([subcommand, ...site, ...words], folder);
+  }
+
+  #spawn(words: readonly string[], folder: string): Connector {
     const { command, arguments: own } = OWN_COMMAND;
-    const flags = [
-      '--scheduler',
-      this.system.name,
-      '--host',
-      'lab',
-      '--ssh-config',
-      join(this.folder, 'ssh', 'config'),
-    ];
-    const child = spawn(command, [...own, 'hpc', subcommand, ...flags, ...words], {
+    const child = spawn(command, [...own, 'hpc', ...words], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, TMPDIR: join(this.folder, 'tmp') },
@@ -155,7 +157,7 @@ export class HpcGround {
     try {
       const script = spawn('bash', [join(SCRIPTS, `${name}.sh`), what, this.folder, USER], {
         stdio: ['ignore', log.fd, log.fd],
-        timeout: 120_000,
+        timeout: 240_000,
       });
       const [status] = await once(script, 'exit');
       if (status !== 0)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Slurm, Grid Engine and an ssh server for the tests of the HPC connector, from Debian's packages: each only if it is missing, none
+# Slurm, Grid Engine, environment modules and an ssh server for the tests of the HPC connector, from Debian's packages: each only if it is missing, none
 # of them started (the tests start their own, on loopback). Root only.
 set -euo pipefail
 
@@ -7,6 +7,7 @@ declare -A packages=(
   [slurmctld]=slurmctld [slurmd]=slurmd [sbatch]=slurm-client [slurmdbd]=slurmdbd [slurmrestd]=slurmrestd [munged]=munge
   [mariadbd]=mariadb-server
   [sge_qmaster]=gridengine-master [sge_execd]=gridengine-exec [qconf]=gridengine-client [sshd]=openssh-server [gcc]=gcc
+  [patchelf]=patchelf [setcap]=libcap2-bin
 )
 export PATH=$PATH:/usr/sbin:/usr/local/sbin
 missing=()
@@ -14,6 +15,7 @@ for program in "${!packages[@]}"; do
   command -v "$program" >/dev/null || missing+=("${packages[$program]}")
 done
 ls /usr/lib/*/slurm-wlm/auth_jwt.so >/dev/null 2>&1 || missing+=(slurm-wlm-jwt-plugin)
+[ -e /etc/profile.d/modules.sh ] || missing+=(environment-modules)
 [ ${#missing[@]} -gt 0 ] || exit 0
 [ -e /usr/lib/x86_64-linux-gnu/libc.so ] || [ -e /usr/lib/aarch64-linux-gnu/libc.so ] || missing+=(libc6-dev)
 

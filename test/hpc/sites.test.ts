@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { HPC_EXIT } from '../../src/hpc/index.ts';
 import { testJob, testShell, testSite } from './compliance.ts';
 import { HpcGround, jobIdOf, seen } from './ground.ts';
+import { testSitePrograms, testSlurmExtras } from './slurm-extras.ts';
 
 /**
  * The connector on real batch systems, reached by a real ssh as an ordinary user, and on commands that speak as PBS does. Tests
@@ -26,6 +27,12 @@ for (const name of ['slurm', 'gridengine', 'pbs'] as const) {
       if (name !== 'pbs') testShell(() => ground);
       if (name !== 'pbs') testTop(() => ground);
       if (name === 'slurm') testSlurmAlone(() => ground);
+      if (name === 'slurm') {
+        testSlurmExtras(
+          () => ground,
+          () => rest,
+        );
+      }
       if (name === 'gridengine') testGridEngineAlone(() => ground);
       if (name === 'slurm') {
         describe('and is reached by REST', { concurrency: 4 }, () =>
@@ -41,6 +48,7 @@ for (const name of ['slurm', 'gridengine', 'pbs'] as const) {
 
     if (name !== 'pbs') {
       describe('whose site is disturbed', () => {
+        if (name === 'slurm') testSitePrograms(() => ground);
         if (name === 'slurm') testDisturbedSlurm(() => ground);
         if (name === 'gridengine') testLostHost(() => ground);
         testBrokenLink(() => ground);
@@ -51,14 +59,14 @@ for (const name of ['slurm', 'gridengine', 'pbs'] as const) {
 
 function testTop(ground: () => HpcGround): void {
   test('is listed with what it takes while it runs', async () => {
-    const program = 'x=$(head -c 30000000 /dev/zero | tr "\\0" a); echo begun; sleep 300';
+    const program = 'x=$(head -c 8000000 /dev/zero | tr "\\0" a); echo begun; sleep 300; true';
     const job = ground().connect('--', 'bash', '-c', program);
     const id = await jobIdOf(job);
     await seen('its memory', async () => {
       const top = ground().command('top', '--output', 'json');
       assert.equal(await top.ended, 0, top.stderr);
       const jobs = JSON.parse(top.stdout) as { id: string; memoryBytes?: number }[];
-      return (jobs.find((one) => one.id === id)?.memoryBytes ?? 0) > 30e6;
+      return (jobs.find((one) => one.id === id)?.memoryBytes ?? 0) > 8e6;
     });
     job.process.kill('SIGTERM');
     assert.equal(await job.ended, 143, job.stderr);
@@ -96,7 +104,7 @@ function testSlurmAlone(ground: () => HpcGround): void {
         '--',
         'bash',
         '-c',
-        'echo begun; sleep 4; echo done',
+        'echo begun; [ -e preempted ] && echo done || { touch preempted; sleep 300; }',
       );
       await seen('that it runs', () => low.stdout.includes('begun') || undefined);
       const high = ground().connect('--partition', 'high', '--cpus-per-task', '32', '--', 'sleep', '1');

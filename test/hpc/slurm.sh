@@ -123,6 +123,7 @@ SchedulerParameters=sched_min_interval=100000,bf_interval=2,batch_sched_delay=0,
 PriorityType=priority/basic
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
 SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmctldTimeout=30
@@ -143,6 +144,8 @@ NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[17001-
 PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=low  Nodes=n$nodes PriorityTier=1 PreemptMode=REQUEUE
 PartitionName=cancelled Nodes=n$nodes PriorityTier=1 PreemptMode=CANCEL
+PartitionName=warned Nodes=n2 PriorityTier=1 PreemptMode=REQUEUE GraceTime=60
+PartitionName=urgent Nodes=n2 PriorityTier=100 PreemptMode=OFF
 PartitionName=high Nodes=n$nodes PriorityTier=100 PreemptMode=OFF
 C
 echo CgroupPlugin=cgroup/v1 >"$folder/cgroup.conf"
