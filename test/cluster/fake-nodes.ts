@@ -8,7 +8,7 @@ const WIDTH = 64;
 const LEASE_NAMESPACE = 'kube-node-lease';
 /** The node lifecycle controller gives a node up after 40 s without a sign of it. */
 const RENEWAL_SECONDS = 25;
-/** Labels and selects the nodes: nothing else is to run on them. */
+/** Labels, selects and taints the nodes: nothing else is to come to them. */
 const LABEL = 'fermata.dev/fake-nodes-of';
 
 /** Runs `act` for each, so many at a time. */
@@ -52,6 +52,7 @@ export function fakePod(namespace: string, name: string, schedulerName: string):
     spec: {
       schedulerName,
       nodeSelector: { [LABEL]: namespace },
+      tolerations: [{ key: LABEL, operator: 'Exists' }],
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 0,
       containers: [
@@ -77,8 +78,9 @@ async function createNode(
   const room = { cpu, memory: '128Gi', pods: '110' };
   const status = { capacity: room, allocatable: room, conditions };
   await store.patch(NODES, { name }, { status }, { subresource: 'status' });
-  // Admission puts one on each new node, and not every cluster has a controller that takes it off.
-  await store.patch(NODES, { name }, { spec: { taints: null } });
+  // Instead of the one that admission puts on each new node: not every cluster has a controller that takes it off.
+  const taints = [{ key: LABEL, value: namespace, effect: 'NoSchedule' as const }];
+  await store.patch(NODES, { name }, { spec: { taints } });
   await store.create(LEASES, {
     metadata: { namespace: LEASE_NAMESPACE, name },
     spec: { holderIdentity: name, leaseDurationSeconds: 40, renewTime: rfc3339Micro(Date.now()) },
