@@ -128,6 +128,8 @@ export interface VictimDecision {
   group?: string;
   /** Of the policy that holds for the victim; absent: the default of PodCheckpoint. */
   timeoutSeconds?: number;
+  /** Of `Terminate`: the pod's labels when that was decided. Policies select by them, and what is thrown away cannot be had back. */
+  labels?: Readonly<Record<string, string>>;
   costs: VictimCosts;
 }
 

@@ -73,7 +73,7 @@ export class DecisionExecutor {
     this.#context = context;
     this.#binder = new PodBinder(dependencies);
     this.#preBind = new PreBindWriter(dependencies);
-    this.#terminator = new VictimTerminator(dependencies, (key) => context.podOf(key));
+    this.#terminator = new VictimTerminator(dependencies);
     this.groupOrders = new GroupOrders(dependencies, (event) => context.onFailure(event));
     this.#unseen = new UnseenOrders(dependencies.store, {
       checkpoint: (key) => context.checkpointOf(key) !== undefined,
@@ -178,7 +178,7 @@ export class DecisionExecutor {
     const preemptor = decision.pod;
     try {
       if (victim.action === 'Checkpoint') await this.#orderCheckpoint(victim, { ...decision, preemptor });
-      else await this.#terminator.terminate(victim.pod, preemptor, this.#context.signal);
+      else await this.#terminator.terminate(victim, preemptor, this.#context.signal);
       this.#eventOn(
         victim.pod,
         'Normal',

@@ -13,9 +13,13 @@ async function scene() {
   const store = new Registry({ backing: new MemoryBacking(), clock, random: seededRandom(1) });
   const spec = { nodeName: 'n1', containers: [{ name: 'main', image: 'i' }] };
   const seen = await store.create(PODS, { metadata: { ...KEY, labels: { policy: 'either' } }, spec });
-  const terminator = new VictimTerminator({ store, clock }, () => seen);
+  const terminator = new VictimTerminator({ store, clock });
   const terminate = (): Promise<void> =>
-    terminator.terminate({ ...KEY, uid: seen.metadata.uid }, PREEMPTOR, new AbortController().signal);
+    terminator.terminate(
+      { pod: { ...KEY, uid: seen.metadata.uid }, labels: { policy: 'either' } },
+      PREEMPTOR,
+      new AbortController().signal,
+    );
   return { store, terminate };
 }
 

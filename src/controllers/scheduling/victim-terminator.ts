@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, rfc3339 } from '../../clock/index.ts';
 import { isApiError, type ObjectStore } from '../../kubernetes/index.ts';
-import { FermataError, PODS, type Pod, withCondition } from '../../model/index.ts';
-import type { PodRef } from '../../scheduling/index.ts';
+import { FermataError, keyOf, PODS, type Pod, withCondition } from '../../model/index.ts';
+import type { PodRef, VictimDecision } from '../../scheduling/index.ts';
 
 /** A victim that changes all the while is left to the next decision. */
 const ATTEMPTS = 5;
@@ -11,21 +11,22 @@ const ATTEMPTS = 5;
 export class VictimTerminator {
   readonly #store: ObjectStore;
   readonly #clock: Clock;
-  readonly #podOf: (key: string) => Pod | undefined;
 
-  /** @param podOf by `namespace/name`, as far as the watch has told: what the decision was based on */
-  constructor(parts: { store: ObjectStore; clock: Clock }, podOf: (key: string) => Pod | undefined) {
+  constructor(parts: { store: ObjectStore; clock: Clock }) {
     this.#store = parts.store;
     this.#clock = parts.clock;
-    this.#podOf = podOf;
   }
 
   /** Throws FermataError `VictimChanged` when policies may hold for the pod of which the decision did not know. */
-  async terminate(victim: PodRef, preemptor: PodRef, signal: AbortSignal): Promise<void> {
+  async terminate(
+    { pod: victim, labels }: Pick<VictimDecision, 'pod' | 'labels'>,
+    preemptor: PodRef,
+    signal: AbortSignal,
+  ): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const pod = await this.#store.get(PODS, victim, { signal });
       if (pod.metadata.uid !== victim.uid || pod.metadata.deletionTimestamp !== undefined) return;
-      this.#requireUnchanged(pod, victim);
+      requireUnchanged(pod, labels);
       const conditions = withCondition(
         pod.status?.conditions,
         {
@@ -48,13 +49,12 @@ export class VictimTerminator {
       }
     }
   }
+}
 
-  /** Policies select by labels, and a watch may be an hour behind. */
-  #requireUnchanged(pod: Pod, { namespace, name, uid }: PodRef): void {
-    const known = this.#podOf(`${namespace}/${name}`);
-    if (known?.metadata.uid === uid && isDeepStrictEqual(known.metadata.labels, pod.metadata.labels)) return;
-    throw new FermataError('VictimChanged', `Pod ${namespace}/${name} has other labels than were known of it`, {
-      nextStep: 'Nothing: it is decided anew when the watch has told of them.',
-    });
-  }
+/** Policies select by labels, and a watch may be an hour behind. What it told since the decision does not make that any better. */
+function requireUnchanged(pod: Pod, labels: VictimDecision['labels']): void {
+  if (isDeepStrictEqual(labels ?? {}, pod.metadata.labels ?? {})) return;
+  throw new FermataError('VictimChanged', `Pod ${keyOf(pod)} has other labels than were known of it`, {
+    nextStep: 'Nothing: it is decided anew when the watch has told of them.',
+  });
 }

@@ -9,6 +9,7 @@ export function victimDecisions(plan: ExplainedPlan): VictimDecision[] {
     action,
     ...(group === undefined ? {} : { group: nameIn(group) }),
     costs: roundedCosts(costs),
+    ...(action === 'Terminate' && { labels: pod.pod.metadata.labels ?? {} }),
     ...(action === 'Checkpoint' && timeoutSeconds !== undefined ? { timeoutSeconds } : {}),
   }));
 }
