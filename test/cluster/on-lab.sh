@@ -29,6 +29,7 @@ export KUBECONFIG=$LAB/run/kc/admin.conf
 hold() {
   nsenter -t "$(cat "$LAB/run/pid/containerd-$1")" -m -r sleep infinity >/dev/null 2>&1 </dev/null &
   echo $! >"$LAB/run/fermata-$1"
+  disown
 }
 root() { echo "/proc/$(cat "$LAB/run/fermata-$1")/root"; }
 hold node1
