@@ -118,8 +118,10 @@ export class Chaos {
 
   #update(host: ComponentHost): void {
     if (!host.isRunning || host.isStopping) return;
+    const node = this.#parts.fleet.all.find(({ process }) => process === host);
     void host.stop().then(() => {
-      if (!this.#over) host.start();
+      // On a machine that went dark meanwhile nobody starts anything.
+      if (!this.#over && (node === undefined || node.state === 'on')) host.start();
     });
   }
 
