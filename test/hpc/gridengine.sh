@@ -6,7 +6,7 @@ unset TMPDIR # the daemons' own user may not write to ours
 what=$1 lab=$2
 folder=$lab/gridengine
 export SGE_ROOT=$folder/root SGE_CELL=default SGE_QMASTER_PORT=16444 SGE_EXECD_PORT=16445 SGE_CLUSTER_NAME=lab
-is_alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+. "$(dirname "$0")/alive.sh"
 wait_for() {
   for _ in $(seq 100); do timeout 3 bash -c "$1" >/dev/null 2>&1 && return; sleep 0.2; done
   echo "not within 20 s: $1" >&2
@@ -19,7 +19,7 @@ if [ "$what" = down ]; then
     [ -s "$file" ] || continue
     pid=$(cat "$file")
     kill "$pid" 2>/dev/null
-    for _ in $(seq 80); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    for _ in $(seq 80); do is_running "$pid" || break; sleep 0.1; done
     kill -9 "$pid" 2>/dev/null
     rm -f "$file"
   done

@@ -8,7 +8,7 @@ nodes=4
 folder=$lab/slurm
 export SLURM_CONF=$folder/slurm.conf PATH=$PATH:/usr/sbin
 
-is_alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+. "$(dirname "$0")/alive.sh"
 wait_for() {
   for _ in $(seq 900); do eval "$1" >/dev/null 2>&1 && return; sleep 0.1; done
   echo "not within 90 s: $1" >&2
@@ -19,7 +19,7 @@ stop() { # PIDFILE...: asks first
   for file in "$@"; do
     [ -s "$file" ] || continue
     pid=$(cat "$file")
-    for _ in $(seq 80); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    for _ in $(seq 80); do is_running "$pid" || break; sleep 0.1; done
     kill -9 "$pid" 2>/dev/null
     rm -f "$file"
   done

@@ -3,9 +3,9 @@
 set -u
 what=$1 lab=$2 user=$3
 folder=$lab/ssh
-is_alive() { [ -s "$folder/pid" ] && kill -0 "$(cat "$folder/pid")" 2>/dev/null; }
+. "$(dirname "$0")/alive.sh"
 if [ "$what" = down ]; then
-  is_alive && kill "$(cat "$folder/pid")"
+  is_alive "$folder/pid" && kill "$(cat "$folder/pid")"
   for master in "$folder"/cm-*; do [ -S "$master" ] && ssh -o ControlPath="$master" -O exit lab 2>/dev/null; done
   rm -f "$folder/pid"
   exit 0
@@ -44,7 +44,7 @@ Host lab
   StrictHostKeyChecking yes
 C
 chown -R "$user:" "$folder"
-is_alive || as /usr/sbin/sshd -f "$folder/sshd_config" -E "$folder/log"
+is_alive "$folder/pid" || as /usr/sbin/sshd -f "$folder/sshd_config" -E "$folder/log"
 for _ in $(seq 50); do [ -s "$folder/pid" ] && exit; sleep 0.1; done
 tail "$folder/log" >&2
 exit 1
