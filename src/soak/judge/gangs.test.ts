@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { POD_GROUP_LABEL, type Pod } from '../../model/index.ts';
-import { HistoryStory } from './history-story.ts';
+import { POD_GROUP_LABEL, type Pod, type PodCheckpoint } from '../../model/index.ts';
+import { HistoryStory, READY, RELEASED } from './history-story.ts';
 
 const MINUTE = 60_000;
 const RANK = { labels: { [POD_GROUP_LABEL]: 'ring' } };
@@ -116,3 +116,42 @@ for (const [name, { tell, broken }] of Object.entries(cases)) {
     assert.deepEqual(told.broken(), broken, messages.join('\n'));
   });
 }
+
+/** Two pods, stopped as one group, of which `waiting` have an incarnation; the judge looks at rest. */
+function stoppedGroup(waiting: readonly string[], more: { label?: string; busy?: boolean } = {}): string[] {
+  const story = new HistoryStory().node('n1').node('n2');
+  if (more.busy === true) starts(story.pod('other'), 'other', 'n1');
+  for (const name of ['a', 'b']) {
+    const labels = name === 'a' && more.label !== undefined ? { [POD_GROUP_LABEL]: more.label } : {};
+    story.write('node/n1#1', 'fermata.dev/podcheckpoints', {
+      apiVersion: 'fermata.dev/v1alpha1',
+      kind: 'PodCheckpoint',
+      metadata: { namespace: 'team', name: `c-${name}`, uid: `c-${name}`, resourceVersion: '1', creationTimestamp: '' },
+      spec: { sourcePod: { name, uid: `uid-${name}` }, postCheckpointState: 'Stopped', group: 'all' },
+      status: {
+        conditions: [READY, RELEASED],
+        checkpointedPodTemplate: { metadata: { labels }, spec: {} },
+      },
+    } as PodCheckpoint);
+    if (waiting.includes(name)) {
+      story.pod(name, { uid: `again-${name}`, labels, annotations: { 'fermata.dev/restore-from': `c-${name}` } });
+    }
+  }
+  const suspended = story.end([{}, { node: 'n2' }]).verdicts();
+  return suspended.filter(({ message }) => message.includes('is suspended although')).map(({ message }) => message);
+}
+
+test('at rest a group that was stopped waits although all of it fits', () => {
+  assert.deepEqual(stoppedGroup(['a', 'b']), [
+    'pod team/a is suspended although all 2 pods of its group fit on the nodes',
+  ]);
+});
+
+test('at rest a group waits for room for all, or for one that nobody has made', () => {
+  assert.deepEqual(stoppedGroup(['a', 'b'], { busy: true }), []);
+  assert.deepEqual(stoppedGroup(['a']), []);
+});
+
+test('at rest a member of a group of several jobs waits although it fits', () => {
+  assert.equal(stoppedGroup(['b'], { label: 'job' }).length, 1);
+});
