@@ -178,11 +178,11 @@ describe("the layout of other tools' archives", { skip: missing ?? false }, () =
       'use Socket; socket(S, PF_INET, SOCK_STREAM, 6) && bind(S, sockaddr_in(4242, INADDR_ANY)) && listen(S, 5) or die $!;',
       'socket(U, PF_UNIX, SOCK_STREAM, 0) && bind(U, sockaddr_un("/run/u.sock")) && listen(U, 5) or die $!;',
       'if (!fork) { exec "sleep", "1000" } open(F, "<", "/etc/hostname"); my $memory = "x" x (8 << 20);',
-      'for (my $n = 0; ; $n++) { substr($memory, 4096 * ($n % 16), 5) = sprintf("%5d", $n); if ($n % 16 == 0) { open(R, ">", "/work/n.new"); print R $n; close R; rename "/work/n.new", "/work/n" } select undef, undef, undef, 0.01 }',
+      'for (my $n = 0; ; $n++) { substr($memory, 4096 * ($n % 16), 5) = sprintf("%5d", $n); if ($n % 16 == 0) { open(R, ">", "/scratch/n.new"); print R $n; close R; rename "/scratch/n.new", "/scratch/n" } select undef, undef, undef, 0.01 }',
     ].join('\n');
     const folder = await ground.directory('inspected');
     const made = ground.pod(
-      [{ command: ['perl', '-e', script], volumeMounts: [{ name: 'work', mountPath: '/work' }] }],
+      [{ command: ['perl', '-e', script], volumeMounts: [{ name: 'work', mountPath: '/scratch' }] }],
       {},
       { work: folder },
     );
@@ -207,7 +207,7 @@ describe("the layout of other tools' archives", { skip: missing ?? false }, () =
     for (const wanted of ['INETSK TCP LISTEN 0.0.0.0:4242', 'UNIXSK /run/u.sock', 'REG /etc/hostname']) {
       assert.ok(files.includes(wanted), `${wanted} is not among ${files.join(', ')}`);
     }
-    assert.ok(mounts.some(({ mountPoint }) => mountPoint === '/work'));
+    assert.ok(mounts.some(({ mountPoint }) => mountPoint === '/scratch'));
     assert.ok(perl.memory.reduce((sum, { savedBytes }) => sum + savedBytes, 0) > 8 << 20);
     assert.ok((statistics?.pagesWritten ?? 0) > 2048);
 

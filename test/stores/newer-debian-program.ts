@@ -1,13 +1,11 @@
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { exists } from './debian-programs.ts';
+import { CACHE, unpackedOnce } from './debian-programs.ts';
 
 const run = promisify(execFile);
-const CACHE = fileURLToPath(new URL('../../node_modules/.cache/debian/', import.meta.url));
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
@@ -16,49 +14,45 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
  */
 export async function newerDebianProgram(name: string): Promise<string[]> {
   const folder = join(CACHE, `trixie-${name}`);
-  if (!(await exists(folder))) await unpack(name, folder);
+  await unpackedOnce(folder, (work) => download(name, work));
   const libraries = join(folder, 'usr', 'lib', 'x86_64-linux-gnu');
   return [join(libraries, 'ld-linux-x86-64.so.2'), '--library-path', libraries, join(folder, 'usr', 'bin', name)];
 }
 
-async function unpack(name: string, folder: string): Promise<void> {
-  const work = await mkdtemp(join(tmpdir(), `fermata-${name}-`));
-  try {
-    for (const path of ['lists/partial', 'cache/archives/partial', 'empty', 'unpacked']) {
-      await mkdir(join(work, path), { recursive: true });
-    }
-    await writeFile(join(work, 'status'), '');
-    await writeFile(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${await mirror()} trixie main\n`);
-    const options = Object.entries({
-      'Dir::Etc::sourcelist': join(work, 'sources.list'),
-      'Dir::Etc::sourceparts': join(work, 'empty'),
-      'Dir::Etc::preferencesparts': join(work, 'empty'),
-      'Dir::State::lists': join(work, 'lists'),
-      'Dir::State::status': join(work, 'status'),
-      'Dir::Cache': join(work, 'cache'),
-      'Acquire::Languages': 'none',
-      'APT::Sandbox::User': 'root',
-      'APT::Update::Post-Invoke': '',
-    }).flatMap(([option, value]) => ['-o', `${option}=${value}`]);
-    await run('apt-get', ['-q', ...options, 'update'], { cwd: work, timeout: 180_000 });
-    await run('apt-get', ['-q', ...options, 'download', name, 'libc6'], { cwd: work, timeout: 300_000 });
-    for (const file of await readdir(work)) {
-      if (file.endsWith('.deb')) await run('dpkg-deb', ['-x', file, 'unpacked'], { cwd: work });
-    }
-    await mkdir(CACHE, { recursive: true });
-    const draft = `${folder}.${process.pid}`;
-    await run('cp', ['-a', join(work, 'unpacked'), draft]);
-    // Whole or not at all: another test may look for it at the same time.
-    await rename(draft, folder).catch(() => rm(draft, { recursive: true, force: true }));
-  } finally {
-    await rm(work, { recursive: true, force: true });
+async function download(name: string, work: string): Promise<void> {
+  for (const path of ['lists/partial', 'cache/archives/partial', 'empty']) {
+    await mkdir(join(work, path), { recursive: true });
   }
+  await writeFile(join(work, 'status'), '');
+  await writeFile(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${await mirror()} trixie main\n`);
+  const options = Object.entries({
+    'Dir::Etc::sourcelist': join(work, 'sources.list'),
+    'Dir::Etc::sourceparts': join(work, 'empty'),
+    'Dir::Etc::preferencesparts': join(work, 'empty'),
+    'Dir::State::lists': join(work, 'lists'),
+    'Dir::State::status': join(work, 'status'),
+    'Dir::Cache': join(work, 'cache'),
+    'Acquire::Languages': 'none',
+    'APT::Sandbox::User': 'root',
+    'APT::Update::Post-Invoke': '',
+  }).flatMap(([option, value]) => ['-o', `${option}=${value}`]);
+  await run('apt-get', ['-q', ...options, 'update'], { cwd: work, timeout: 180_000 });
+  await run('apt-get', ['-q', ...options, 'download', name, 'libc6'], { cwd: work, timeout: 300_000 });
 }
 
-/** The one this machine uses. */
+/** The archive this machine uses, as apt itself knows it; where nothing was fetched yet, its lists are. */
 async function mirror(): Promise<string> {
+  const known = await knownMirror();
+  if (known !== undefined) return known;
+  await run('apt-get', ['-q', 'update'], { timeout: 180_000 });
+  const fetched = await knownMirror();
+  assert.ok(fetched !== undefined, 'apt knows no archive of Debian: see the sources in /etc/apt');
+  return fetched;
+}
+
+async function knownMirror(): Promise<string | undefined> {
   const format = ['--format', '$(ORIGIN)|$(COMPONENT)|$(REPO_URI)', 'Created-By: Packages'];
   const { stdout } = await run('apt-get', ['indextargets', ...format]).catch(() => ({ stdout: '' }));
   const line = stdout.split('\n').find((one) => /^Debian\|main\|/.test(one) && !one.includes('security'));
-  return line?.split('|')[2] ?? 'http://deb.debian.org/debian/';
+  return line?.split('|')[2];
 }
