@@ -239,3 +239,18 @@ test('preemption: an equal keeps its port, whoever of lower priority there is be
     .brief();
   assert.match(outcome ?? '', /^Unschedulable p:/);
 });
+
+test('a termination says which labels its victim had when that was decided', () => {
+  const victim = (): PodBuilder => low('a').labels({ team: 'physics' });
+  const story = new Story().nodes(n1()).pods(victim());
+  const [decision] = story
+    .after(10 * MINUTE)
+    .pods(plain())
+    .decide();
+  story.pods(victim().labels({ team: 'physics', policy: 'never' }));
+  assert.ok(decision?.type === 'Interrupt');
+  assert.deepEqual(
+    decision.victims.map(({ action, labels }) => ({ action, labels })),
+    [{ action: 'Terminate', labels: { team: 'physics' } }],
+  );
+});
