@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom, VirtualClock } from '../clock/index.ts';
 import { EventRecorder, MemoryBacking, modelKinds, Registry } from '../kubernetes/index.ts';
+import { uncheckedKind } from '../kubernetes/testing.ts';
 import { EVENTS, PODS, SILENT_LOG } from '../model/index.ts';
 import { BATCH_JOBS } from './job.ts';
 import { OverflowController } from './overflow-controller.ts';
-import { UNCHECKED_JOBS } from './testing.ts';
 
 const AFTER = 60_000;
 
 test('the controller lets a pod make way when its time has come, once, and says so', async () => {
   const clock = new VirtualClock();
-  const kinds = [...modelKinds().list(), UNCHECKED_JOBS];
+  const kinds = [...modelKinds().list(), uncheckedKind(BATCH_JOBS)];
   const random = seededRandom(1);
   const store = new Registry({ backing: new MemoryBacking(), clock, random, kinds: { list: () => kinds } });
   const parts = { store, clock, random, log: SILENT_LOG };

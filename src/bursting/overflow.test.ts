@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom, VirtualClock } from '../clock/index.ts';
 import { isApiError, MemoryBacking, modelKinds, Registry } from '../kubernetes/index.ts';
+import { uncheckedKind } from '../kubernetes/testing.ts';
 import { type Condition, conditionOf, isConditionTrue, NODES, PODS, type Pod } from '../model/index.ts';
 import { BATCH_JOBS, type Job } from './job.ts';
 import { isConnector } from './marks.ts';
@@ -10,7 +11,6 @@ import { isWithoutRoom, keptPods, overflowStep } from './overflow.ts';
 import { placeJob } from './place-job.ts';
 import { markJob, releasePod } from './release-pod.ts';
 import { reviewOverflowPod } from './review-pod.ts';
-import { UNCHECKED_JOBS } from './testing.ts';
 
 const SETTINGS = { image: 'fermata:1', host: 'login', secret: 'hpc-ssh' };
 const AFTER = 60_000;
@@ -32,7 +32,7 @@ class Cluster {
   failures = 0;
 
   constructor() {
-    const kinds = [...modelKinds().list(), UNCHECKED_JOBS];
+    const kinds = [...modelKinds().list(), uncheckedKind(BATCH_JOBS)];
     const parts = { backing: new MemoryBacking(), clock: this.clock, random: seededRandom(1) };
     this.store = new Registry({ ...parts, kinds: { list: () => kinds } });
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { rfc3339, seededRandom, VirtualClock } from '../../clock/index.ts';
-import { EventRecorder, isApiError, type Kind, MemoryBacking, modelKinds, Registry } from '../../kubernetes/index.ts';
+import { EventRecorder, isApiError, MemoryBacking, modelKinds, Registry } from '../../kubernetes/index.ts';
+import { uncheckedKind } from '../../kubernetes/testing.ts';
 import {
   type Condition,
   conditionOf,
@@ -45,24 +46,8 @@ beforeEach(() => {
 afterEach(() => stop());
 
 function registryOf(types: readonly ResourceType[]): Registry {
-  const kinds = [...modelKinds().list(), ...types.map(unchecked)];
+  const kinds = [...modelKinds().list(), ...types.map(uncheckedKind)];
   return new Registry({ backing: new MemoryBacking(), clock, random: seededRandom(1), kinds: { list: () => kinds } });
-}
-
-/** A kind whose objects may hold anything. */
-function unchecked(type: ResourceType): Kind {
-  return {
-    type,
-    custom: true,
-    subresources: [],
-    schema: { type: 'object' },
-    printerColumns: [],
-    selectableFields: [],
-    categories: [],
-    prepare: (object) => ({ object, unknownFields: [] }),
-    validate: () => [],
-    validateUpdate: () => [],
-  };
 }
 
 async function owner(type: ResourceType, spec: object = {}): Promise<OwnerReference> {
