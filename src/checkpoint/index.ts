@@ -69,6 +69,7 @@ export {
   type OverLimit,
   planLimits,
   type RetentionLimits,
+  type WorkloadLimits,
 } from './retention-limits.ts';
 export type { BlobStore, Sweepable } from './stores/blob-store.ts';
 export { DirectoryStore } from './stores/directory-store.ts';

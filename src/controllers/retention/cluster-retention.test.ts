@@ -13,13 +13,18 @@ const metadata = (name: string) => ({
   creationTimestamp: '',
 });
 
-function checkpoint(name: string, hours: number, more: { pinned?: boolean; suspended?: boolean } = {}): PodCheckpoint {
+function checkpoint(
+  name: string,
+  hours: number,
+  more: { pinned?: boolean; suspended?: boolean; sizes?: Record<string, number> } = {},
+): PodCheckpoint {
   const is = (type: string, status: 'True' | 'False', reason: string): Condition => ({
     type,
     status,
     reason,
     lastTransitionTime: rfc3339(NOW),
   });
+  const { sizes = { main: 100 } } = more;
   const annotations = more.pinned === true ? { 'fermata.dev/pinned': 'yes' } : {};
   return {
     apiVersion: 'fermata.dev/v1alpha1',
@@ -28,7 +33,8 @@ function checkpoint(name: string, hours: number, more: { pinned?: boolean; suspe
     spec: { sourcePod: { name: 'thesis' }, postCheckpointState: more.suspended === true ? 'Stopped' : 'Running' },
     status: {
       startTime: rfc3339(NOW - hours * 3_600_000),
-      checkpointedContainers: [{ name: 'main', sizeBytes: 100 }],
+      checkpointedContainers: Object.entries(sizes).map(([container, sizeBytes]) => ({ name: container, sizeBytes })),
+      checkpointedPodTemplate: { metadata: { labels: { app: 'thesis' } }, spec: {} },
       conditions: [
         is('Ready', 'True', 'CheckpointCompleted'),
         ...(more.suspended === true ? [is('Restored', 'False', 'Suspended')] : []),
@@ -76,4 +82,85 @@ test('the only copy of a suspended workload is not among them, whatever the limi
 
 test('of a workload whose pod is not seen nothing goes by that alone: an answer that is short is no end of a workload', () => {
   assert.deepEqual(going([checkpoint('a', 9)], [], []), []);
+});
+
+// docs/retention_policy.md and test/ of the checkpoint-restore operator: global limits of namespaces, pods and containers, and one
+// container's own instead of them.
+type Retention = NonNullable<InterruptionPolicy['spec']['retention']>;
+const everywhere = (retention: Retention): InterruptionPolicy => ({
+  ...policy(retention),
+  metadata: { ...metadata('default'), namespace: 'fermata-system' },
+});
+const ofThesis = (retention: Retention): InterruptionPolicy => ({
+  ...policy(retention),
+  spec: { selector: { matchLabels: { app: 'thesis' } }, retention },
+});
+/** The oldest first: `c1`, `c2` … */
+const several = (count: number, sizes: Record<string, number> = { main: 100 }): PodCheckpoint[] =>
+  Array.from({ length: count }, (_, index) => checkpoint(`c${index + 1}`, 100 - index, { sizes }));
+
+const OF_OPERATOR: Record<string, { checkpoints: PodCheckpoint[]; policies: InterruptionPolicy[]; want: string[] }> = {
+  'no more than 50 of a namespace, 30 of a pod, 10 of a container': {
+    checkpoints: several(12),
+    policies: [
+      everywhere({ namespace: { maxCheckpoints: 50 }, pod: { maxCheckpoints: 30 }, container: { maxCheckpoints: 10 } }),
+    ],
+    want: ['default/c1 TooMany', 'default/c2 TooMany'],
+  },
+  'two of this container, though five of any': {
+    checkpoints: several(4),
+    policies: [
+      everywhere({ namespace: { maxCheckpoints: 10 }, pod: { maxCheckpoints: 10 }, container: { maxCheckpoints: 5 } }),
+      ofThesis({ containers: [{ name: 'main', maxCheckpoints: 2 }] }),
+    ],
+    want: ['default/c1 TooMany', 'default/c2 TooMany'],
+  },
+  'of a pod with a policy of its own one container has its own besides': {
+    checkpoints: several(4, { main: 1, sidecar: 1 }),
+    policies: [
+      everywhere({ container: { maxCheckpoints: 1 } }),
+      ofThesis({ pod: { maxCheckpoints: 10 }, containers: [{ name: 'sidecar', maxCheckpoints: 3 }] }),
+    ],
+    want: ['default/c1 TooMany'],
+  },
+  'no checkpoint of more than 4Mi, but of this container 6Mi, and 12Mi together': {
+    checkpoints: [
+      checkpoint('a', 4, { sizes: { main: 7 << 20 } }),
+      checkpoint('b', 3, { sizes: { main: 5 << 20 } }),
+      checkpoint('c', 2, { sizes: { main: 5 << 20 } }),
+      checkpoint('d', 1, { sizes: { main: 5 << 20 } }),
+    ],
+    policies: [
+      everywhere({
+        maxCheckpointSize: '4Mi',
+        namespace: { maxTotalSize: '1Gi' },
+        pod: { maxTotalSize: '500Mi' },
+        container: { maxTotalSize: '100Mi' },
+      }),
+      ofThesis({ containers: [{ name: 'main', maxCheckpointSize: '6Mi', maxTotalSize: '12Mi' }] }),
+    ],
+    want: ['default/a TooLarge', 'default/b TooMuch'],
+  },
+};
+
+for (const [sentence, { checkpoints, policies, want }] of Object.entries(OF_OPERATOR)) {
+  test(`as the checkpoint-restore operator has it: ${sentence}`, () => {
+    assert.deepEqual(going(checkpoints, [pod], policies), want);
+  });
+}
+
+test('a number of bytes is one, and no number of megabytes', () => {
+  const [first] = expendableCheckpoints(
+    {
+      checkpoints: several(2, { main: 7 }),
+      pods: [pod],
+      policies: [policy({ container: { maxCheckpointSize: '6' } })],
+    },
+    NOW,
+  );
+  assert.deepEqual(first, {
+    id: 'default/c1',
+    why: 'TooLarge',
+    because: 'container main has 7 bytes, 6 are allowed',
+  });
 });

@@ -1,7 +1,13 @@
-import { type LimitedCheckpoint, type LimitPlan, planLimits, type RetainedCheckpoint } from '../../checkpoint/index.ts';
+import {
+  type LimitedCheckpoint,
+  type LimitPlan,
+  planLimits,
+  type RetainedCheckpoint,
+  type WorkloadLimits,
+} from '../../checkpoint/index.ts';
 import { type Pod, type PodCheckpoint, workloadOfCheckpoint } from '../../model/index.ts';
 import type { PodMetadata } from '../identity/slot.ts';
-import { limitsOf, type RetentionPolicies } from './retention-policies.ts';
+import { type RetentionPolicies, workloadLimitsOf } from './retention-policies.ts';
 import { retainedCheckpoint, retainedWorkload } from './workload-view.ts';
 
 /**
@@ -29,15 +35,18 @@ export function overLimits(
       limited.push({
         id: view.id,
         workload,
+        pod: podOf(checkpoint),
         takenAt: view.takenAt,
         sizeBytes: sizeOf(checkpoint),
+        containers: containersOf(checkpoint),
         kept: view.pinned || view.suspends || view.awaited || (isLiving && view === latest),
       });
       if (view === latest) labels.set(workload, labelsOf(checkpoint));
     }
   }
   const ofNamespace = policies.ofNamespace(namespace);
-  const ofWorkload = (workload: string) => limitsOf(policies.ofWorkload(namespace, labels.get(workload) ?? {}) ?? {});
+  const ofWorkload = (workload: string): WorkloadLimits =>
+    workloadLimitsOf(policies.ofWorkload(namespace, labels.get(workload) ?? {}) ?? {});
   return planLimits(limited, { ofWorkload, ...(ofNamespace === undefined ? {} : { ofNamespace }) }, now);
 }
 
@@ -47,9 +56,19 @@ export function labelsOf({ status }: PodCheckpoint): Readonly<Record<string, str
 }
 
 /** In its store, else of its dumps. */
-function sizeOf({ status }: PodCheckpoint): number {
-  const stored = status?.checkpointLocation?.store?.sizeBytes;
-  return stored ?? (status?.checkpointedContainers ?? []).reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+function sizeOf(checkpoint: PodCheckpoint): number {
+  const stored = checkpoint.status?.checkpointLocation?.store?.sizeBytes;
+  return stored ?? containersOf(checkpoint).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** Of their dumps: what a store has is of the pod as a whole. */
+function containersOf({ status }: PodCheckpoint): { name: string; sizeBytes: number }[] {
+  return (status?.checkpointedContainers ?? []).map(({ name, sizeBytes = 0 }) => ({ name, sizeBytes }));
+}
+
+/** Two pods of one name are two. */
+function podOf({ spec, status }: PodCheckpoint): string {
+  return status?.sourcePodUID ?? spec.sourcePod.uid ?? spec.sourcePod.name;
 }
 
 function later(one: RetainedCheckpoint | undefined, other: RetainedCheckpoint): RetainedCheckpoint {

@@ -1,4 +1,4 @@
-import type { RetentionLimits } from '../../checkpoint/index.ts';
+import type { RetentionLimits, WorkloadLimits } from '../../checkpoint/index.ts';
 import { type InterruptionPolicy, matchesLabelSelector, quantityUnits } from '../../model/index.ts';
 import { DEFAULT_POLICY_NAME, DEFAULT_POLICY_NAMESPACE } from '../../scheduling/index.ts';
 
@@ -53,7 +53,18 @@ export class RetentionPolicies {
   }
 }
 
-export function limitsOf(retention: Partial<Retention>): RetentionLimits {
+/** Those of a workload, with those of its pods and containers. */
+export function workloadLimitsOf(retention: Retention): WorkloadLimits {
+  const { pod, container, containers } = retention;
+  return {
+    ...limitsOf(retention),
+    ...(pod === undefined ? {} : { pod: limitsOf(pod) }),
+    ...(container === undefined ? {} : { container: limitsOf(container) }),
+    ...(containers === undefined ? {} : { containers: new Map(containers.map((one) => [one.name, limitsOf(one)])) }),
+  };
+}
+
+function limitsOf(retention: Partial<Retention>): RetentionLimits {
   const { maxCheckpoints, maxCheckpointSize, maxTotalSize, maxAgeSeconds } = retention;
   return {
     ...(maxCheckpoints === undefined ? {} : { maxCheckpoints }),

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { mergedSet } from './fields.ts';
+import { byName, mergedSet } from './fields.ts';
 import { LabelSelectorSchema } from './label-selector.ts';
 import { wholeObject } from './whole-object.ts';
 
@@ -8,6 +8,20 @@ const STORE_URL_PATTERN = '^(?:file:///|s3://|oci://)[^@#\\s]+$';
 /** As age-keygen and openssl print them; what is in a PEM block is looked at by the agent. */
 const RECIPIENT_PATTERN =
   '^(?:age1[0-9a-z]{58}|-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----|-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----)\\s*$';
+
+/** Limits of checkpoints that are counted together. */
+const TOGETHER = {
+  maxCheckpoints: Type.Optional(Type.Integer({ minimum: 1, description: 'Checkpoints; the oldest go.' })),
+  maxTotalSize: Type.Optional(
+    Type.String({ format: 'quantity', description: 'Quantity; all checkpoints; the oldest go.' }),
+  ),
+};
+const OF_CONTAINER = {
+  ...TOGETHER,
+  maxCheckpointSize: Type.Optional(
+    Type.String({ format: 'quantity', description: "Quantity, of the container's dump; a larger one goes." }),
+  ),
+};
 
 /** What may be done to the pods of a selector. The policy whose selector matches and whose name sorts first holds. */
 export const InterruptionPolicySpecSchema = Type.Object(
@@ -100,19 +114,32 @@ export const InterruptionPolicySpecSchema = Type.Object(
               description: 'What becomes of the checkpoints of a workload that ended or was deleted, after a grace.',
             }),
           ),
-          namespace: Type.Optional(
-            Type.Object(
-              {
-                maxCheckpoints: Type.Optional(Type.Integer({ minimum: 1, description: 'Checkpoints; the oldest go.' })),
-                maxTotalSize: Type.Optional(
-                  Type.String({ format: 'quantity', description: 'Quantity; all checkpoints; the oldest go.' }),
-                ),
-              },
-              {
-                additionalProperties: false,
-                description: 'All checkpoints of the namespace together; heeded in a policy without a selector.',
-              },
+          pod: Type.Optional(
+            Type.Object(TOGETHER, {
+              additionalProperties: false,
+              description: 'Each pod by itself: a workload goes on in one pod after another.',
+            }),
+          ),
+          container: Type.Optional(
+            Type.Object(OF_CONTAINER, {
+              additionalProperties: false,
+              description: 'Each container by itself; a checkpoint goes whole, with all of its containers.',
+            }),
+          ),
+          containers: Type.Optional(
+            Type.Array(
+              Type.Object(
+                { name: Type.String({ minLength: 1, description: 'Of the container.' }), ...OF_CONTAINER },
+                { additionalProperties: false },
+              ),
+              { description: 'Containers for which this holds instead of `container`.', ...byName },
             ),
+          ),
+          namespace: Type.Optional(
+            Type.Object(TOGETHER, {
+              additionalProperties: false,
+              description: 'All checkpoints of the namespace together; heeded in a policy without a selector.',
+            }),
           ),
         },
         {
