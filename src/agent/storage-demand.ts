@@ -1,18 +1,16 @@
 import type { ObjectStore } from '../kubernetes/index.ts';
 import {
   adviceOf,
+  DEFAULT_POLICY_NAMESPACE,
   FermataError,
   INTERRUPTION_POLICIES,
   type InterruptionPolicy,
-  matchesLabelSelector,
+  mostSpecificFirst,
   type Pod,
   type PodCheckpoint,
+  policyThatHolds,
 } from '../model/index.ts';
 import type { Archive, Archives } from './archives.ts';
-
-/** Holds where no policy of a pod's namespace does. */
-const DEFAULT_NAMESPACE = 'fermata-system';
-const DEFAULT_POLICY = 'default';
 
 type Labelled = { metadata: { namespace?: string | undefined; labels?: Record<string, string> | undefined } };
 
@@ -79,11 +77,9 @@ export class StorageDemand {
   /** The policy that holds for the pod. */
   async policyOf({ metadata }: Labelled, signal: AbortSignal): Promise<InterruptionPolicy | undefined> {
     const { namespace = '', labels } = metadata;
-    const own = await this.#store.list(INTERRUPTION_POLICIES, { namespace, signal });
-    const matching = own.items.filter(({ spec }) => matchesLabelSelector(spec.selector, labels));
-    const [first] = matching.sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
-    if (first !== undefined) return first;
-    const defaults = await this.#store.list(INTERRUPTION_POLICIES, { namespace: DEFAULT_NAMESPACE, signal });
-    return defaults.items.find(({ metadata: { name } }) => name === DEFAULT_POLICY);
+    const of = async (namespace: string) =>
+      (await this.#store.list(INTERRUPTION_POLICIES, { namespace, signal })).items;
+    const own = (await of(namespace)).toSorted(mostSpecificFirst);
+    return policyThatHolds(own, [], labels) ?? policyThatHolds([], await of(DEFAULT_POLICY_NAMESPACE), labels);
   }
 }

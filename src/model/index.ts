@@ -9,6 +9,7 @@ export * from './meta.ts';
 export * from './podcheckpoint.ts';
 export * from './podgroup.ts';
 export * from './podgroupcheckpoint.ts';
+export * from './policy-choice.ts';
 export * from './printing/index.ts';
 export * from './quantity.ts';
 export * from './resources.ts';

@@ -104,10 +104,6 @@ export const REFINED_NODES = 8;
 /** … having at most this many candidates: 2^12 subsets at worst. */
 export const REFINED_CANDIDATES = 12;
 
-/** Namespace and name of the InterruptionPolicy that holds where no other matches. */
-export const DEFAULT_POLICY_NAMESPACE = 'fermata-system';
-export const DEFAULT_POLICY_NAME = 'default';
-
 /** A workload whose restore failed is tried again after this long, doubled with each further failure … */
 export const RESTORE_BACKOFF_MS = 10_000;
 /** … up to this (as the controller records it for people). */

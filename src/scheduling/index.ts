@@ -1,5 +1,4 @@
 export { parseSchedulerConfiguration, type SchedulerConfiguration } from './configuration/configuration.ts';
-export { DEFAULT_POLICY_NAME, DEFAULT_POLICY_NAMESPACE } from './constants.ts';
 export type * from './contract.ts';
 export { Engine, type EngineOptions } from './engine.ts';
 export { DEFAULT_PROFILE, type Profile } from './framework/profile.ts';

@@ -231,7 +231,8 @@ test('checkpoints of a workload that ended are kept where the policy says so', a
 
 test('a policy with a selector holds before one without, whatever their names', async () => {
   await policy('a-for-all', { retention: { maxCheckpoints: 1 } });
-  await policy('b-for-some', { selector: {}, retention: { maxCheckpoints: 3 } });
+  const selector = { matchExpressions: [{ key: 'tier', operator: 'DoesNotExist' as const }] };
+  await policy('b-for-some', { selector, retention: { maxCheckpoints: 3 } });
   await pod('thesis', 'Running');
   for (const name of ['a', 'b']) await checkpoint(name, { stopped: false, reason: 'Manual', conditions: ready() });
   await clock.advance(10 * MINUTE);

@@ -1,25 +1,24 @@
 import type { RetentionLimits, WorkloadLimits } from '../../checkpoint/index.ts';
-import { type InterruptionPolicy, matchesLabelSelector, quantityUnits } from '../../model/index.ts';
-import { DEFAULT_POLICY_NAME, DEFAULT_POLICY_NAMESPACE } from '../../scheduling/index.ts';
+import {
+  DEFAULT_POLICY_NAMESPACE,
+  type InterruptionPolicy,
+  mostSpecificFirst,
+  policyThatHolds,
+  quantityUnits,
+} from '../../model/index.ts';
 
 type Retention = NonNullable<InterruptionPolicy['spec']['retention']>;
 
 /**
- * What the policies say of keeping checkpoints. The most specific alone holds: one with a selector before one without, then the
- * cluster's default; of equals the first by name.
+ * What the policies say of keeping checkpoints. Of those that say anything of it one holds, chosen as for everything else
+ * ({@link policyThatHolds}).
  */
 export class RetentionPolicies {
   /** Those that say anything of it, the most specific first. */
   readonly #policies: readonly InterruptionPolicy[];
 
   constructor(policies: readonly InterruptionPolicy[]) {
-    this.#policies = policies
-      .filter(({ spec }) => spec.retention !== undefined)
-      .sort(
-        (one, other) =>
-          Number(one.spec.selector === undefined) - Number(other.spec.selector === undefined) ||
-          (one.metadata.name < other.metadata.name ? -1 : 1),
-      );
+    this.#policies = policies.filter(({ spec }) => spec.retention !== undefined).sort(mostSpecificFirst);
   }
 
   get none(): boolean {
@@ -28,28 +27,19 @@ export class RetentionPolicies {
 
   /** Of a workload whose pods have these labels. */
   ofWorkload(namespace: string, labels: Readonly<Record<string, string>>): Retention | undefined {
-    const own = this.#policies.find(
-      ({ metadata, spec }) => metadata.namespace === namespace && matchesLabelSelector(spec.selector, labels),
-    );
-    return (own ?? this.#default(labels))?.spec.retention;
+    return policyThatHolds(this.#of(namespace), this.#of(DEFAULT_POLICY_NAMESPACE), labels)?.spec.retention;
   }
 
   ofNamespace(namespace: string): RetentionLimits | undefined {
-    const own = this.#policies.find(
-      ({ metadata, spec }) =>
-        metadata.namespace === namespace && spec.selector === undefined && spec.retention?.namespace !== undefined,
+    const own = this.#of(namespace).filter(
+      ({ spec }) => spec.selector === undefined && spec.retention?.namespace !== undefined,
     );
-    const found = (own ?? this.#default({}))?.spec.retention?.namespace;
+    const found = policyThatHolds(own, this.#of(DEFAULT_POLICY_NAMESPACE), {})?.spec.retention?.namespace;
     return found === undefined ? undefined : limitsOf(found);
   }
 
-  #default(labels: Readonly<Record<string, string>>): InterruptionPolicy | undefined {
-    return this.#policies.find(
-      ({ metadata, spec }) =>
-        metadata.namespace === DEFAULT_POLICY_NAMESPACE &&
-        metadata.name === DEFAULT_POLICY_NAME &&
-        matchesLabelSelector(spec.selector, labels),
-    );
+  #of(namespace: string): InterruptionPolicy[] {
+    return this.#policies.filter(({ metadata }) => metadata.namespace === namespace);
   }
 }
 

@@ -23,7 +23,7 @@ const OF_CONTAINER = {
   ),
 };
 
-/** What may be done to the pods of a selector. The policy whose selector matches and whose name sorts first holds. */
+/** What may be done to the pods of a selector. Of several that match a pod, the most specific holds (`policy-choice.ts`). */
 export const InterruptionPolicySpecSchema = Type.Object(
   {
     selector: Type.Optional(LabelSelectorSchema),
@@ -158,7 +158,7 @@ export const InterruptionPolicySpecSchema = Type.Object(
 
 export const InterruptionPolicySchema = wholeObject(
   'InterruptionPolicy',
-  'What may be done to the pods of a selector when others need their room.',
+  'What may be done to the pods of a selector. Of several whose selector matches a pod, the one with the most requirements (labels and expressions) holds, of equals the first by name; where none of the namespace does, the policy `default` in `fermata-system`.',
   ['spec'],
   { spec: InterruptionPolicySpecSchema },
 );

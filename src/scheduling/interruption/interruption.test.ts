@@ -112,9 +112,12 @@ const CASES: Record<string, Case> = {
     policies: [policy('x', { onPreemption: 'CheckpointElseTerminate' })],
     wants: 'Interrupt Terminate a for p → n1',
   },
-  'the policy that sorts first by name holds': {
-    placed: [low('a')],
-    policies: [policy('b', { onPreemption: 'Never' }), policy('a', { onPreemption: 'Terminate' })],
+  'the most specific policy holds': {
+    placed: [low('a').labels({ app: 'a' })],
+    policies: [
+      policy('a', { onPreemption: 'Never' }),
+      policy('b', { onPreemption: 'Terminate', selector: { matchLabels: { app: 'a' } } }),
+    ],
     wants: 'Interrupt Terminate a for p → n1',
   },
   'a policy holds only for the pods it selects': {

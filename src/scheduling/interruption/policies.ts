@@ -1,10 +1,15 @@
-import { type InterruptionPolicy, matchesLabelSelector, type Pod } from '../../model/index.ts';
-import { DEFAULT_POLICY_NAME, DEFAULT_POLICY_NAMESPACE } from '../constants.ts';
+import {
+  DEFAULT_POLICY_NAMESPACE,
+  type InterruptionPolicy,
+  mostSpecificFirst,
+  type Pod,
+  policyThatHolds,
+} from '../../model/index.ts';
 import { FactChanges, type FactListener } from './fact-changes.ts';
 
 /** The InterruptionPolicies, and which one holds for a pod. */
 export class Policies {
-  /** Per namespace, by name. */
+  /** Per namespace, the most specific first. */
   readonly #byNamespace = new Map<string, InterruptionPolicy[]>();
   readonly #changes: FactListener;
 
@@ -17,7 +22,7 @@ export class Policies {
     const namespace = policy.metadata.namespace ?? 'default';
     const others = this.#byNamespace.get(namespace) ?? [];
     others.push(policy);
-    others.sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
+    others.sort(mostSpecificFirst);
     this.#byNamespace.set(namespace, others);
     this.#changes.everythingChanged();
   }
@@ -32,16 +37,11 @@ export class Policies {
     this.#changes.everythingChanged();
   }
 
-  /** The first by name of the pod's namespace whose selector matches, else the cluster's default; undefined: none. */
+  /** See {@link policyThatHolds}; undefined: none. */
   of(pod: Pod): InterruptionPolicy | undefined {
     if (this.#byNamespace.size === 0) return undefined; // speed
     const { labels, namespace = 'default' } = pod.metadata;
-    const own = this.#byNamespace.get(namespace)?.find(({ spec }) => matchesLabelSelector(spec.selector, labels));
-    if (own !== undefined) return own;
-    return this.#byNamespace
-      .get(DEFAULT_POLICY_NAMESPACE)
-      ?.find(
-        ({ metadata, spec }) => metadata.name === DEFAULT_POLICY_NAME && matchesLabelSelector(spec.selector, labels),
-      );
+    const own = this.#byNamespace.get(namespace) ?? [];
+    return policyThatHolds(own, this.#byNamespace.get(DEFAULT_POLICY_NAMESPACE) ?? [], labels);
   }
 }

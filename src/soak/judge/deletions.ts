@@ -1,9 +1,11 @@
 import {
   CHECKPOINT_LOWER_PRIORITY,
+  DEFAULT_POLICY_NAMESPACE,
   type InterruptionPolicy,
-  matchesLabelSelector,
+  mostSpecificFirst,
   type Pod,
   PREEMPTION_POLICY_ANNOTATION,
+  policyThatHolds,
   RESTORE_FROM_ANNOTATION,
   RESTORED_CONDITION,
 } from '../../model/index.ts';
@@ -88,11 +90,10 @@ function terminates({
 }
 
 function policyOf(pod: Pod, facts: Facts): InterruptionPolicy | undefined {
-  const { namespace, labels } = pod.metadata;
-  const own = [...facts.policies.values()]
-    .filter(({ metadata, spec }) => metadata.namespace === namespace && matchesLabelSelector(spec.selector, labels))
-    .sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1))[0];
-  return own ?? facts.policies.get('fermata-system/default');
+  const of = (namespace: string | undefined): InterruptionPolicy[] =>
+    [...facts.policies.values()].filter(({ metadata }) => metadata.namespace === namespace);
+  const own = of(pod.metadata.namespace).toSorted(mostSpecificFirst);
+  return policyThatHolds(own, of(DEFAULT_POLICY_NAMESPACE), pod.metadata.labels);
 }
 
 function judgeIncarnation({ object, key, by }: ApiEntry, facts: Facts, report: Report): void {
