@@ -37,6 +37,7 @@ const STAGES: readonly Stage[] = [
     name: 'end-to-end',
     patterns: END_TO_END_PATTERNS,
     isolation: 'process',
+    beside: ['test/hpc/**/*.test.ts'], // four minutes of batch systems' own pace
     testTimeoutMilliseconds: 600_000,
     timeoutMilliseconds: 1_800_000,
   }),

@@ -20,6 +20,7 @@ const HEAD = "import { test, describe, it, after } from 'node:test';\nimport ass
 interface Case {
   files: Record<string, string>;
   isolation?: 'none' | 'process';
+  beside?: string[];
   want: { passed: number; failed: number; skipped: number };
   wantFailure?: RegExp;
   timeoutMilliseconds?: number;
@@ -74,6 +75,21 @@ const CASES: Readonly<Record<string, Case>> = {
     want: { passed: 0, failed: 1, skipped: 0 },
     wantFailure: /not done after 0\.7 s/,
   },
+  'runs files that mostly wait beside the others and counts both': {
+    files: {
+      'a.test.ts': `${HEAD}import { existsSync } from 'node:fs';
+        test('sees the other under way', async () => {
+          while (!existsSync(new URL('begun', import.meta.url))) await new Promise((r) => setTimeout(r, 50));
+        });`,
+      'b.test.ts': `${HEAD}import { writeFileSync } from 'node:fs';
+        test('begins', () => writeFileSync(new URL('begun', import.meta.url), ''));
+        test('bad', () => assert.fail());`,
+    },
+    isolation: 'process',
+    beside: ['**/b.test.ts'],
+    want: { passed: 2, failed: 1, skipped: 0 },
+    wantFailure: /b\.test\.ts:5 bad/,
+  },
   'runs only the files that are asked for': {
     files: { 'a.test.ts': `${HEAD}test('a', () => {});`, 'b.test.ts': `${HEAD}test('b', () => assert.fail());` },
     filters: ['a.test'],
@@ -92,6 +108,7 @@ for (const [sentence, { files, want, wantFailure, ...options }] of Object.entrie
       name: 'unit',
       patterns: ['**/*.test.ts'],
       isolation: options.isolation ?? 'none',
+      beside: options.beside ?? [],
       testTimeoutMilliseconds: 30_000,
       timeoutMilliseconds: options.timeoutMilliseconds ?? 30_000,
     });

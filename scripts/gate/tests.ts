@@ -10,6 +10,8 @@ export interface TestStageOptions {
   patterns: readonly string[];
   /** One process for all files (fast), or one each, one after the other. */
   isolation: 'none' | 'process';
+  /** Of these files, those that mostly wait: they run beside the others. None if absent. */
+  beside?: readonly string[];
   /** For one test; with isolation, for one file too. */
   testTimeoutMilliseconds: number;
   /** For the whole stage. */
@@ -28,13 +30,30 @@ export function testStage(options: TestStageOptions): Stage {
 }
 
 async function runTests(options: TestStageOptions, context: StageContext): Promise<StageResult> {
-  const result: StageResult = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
   const all = await findFiles(context.root, options.patterns);
   const files = all.filter(
     (file) => context.filters.length === 0 || context.filters.some((filter) => file.includes(filter)),
   );
-  if (files.length === 0) return result;
+  const beside = new Set(await findFiles(context.root, options.beside ?? []));
+  const lanes = [files.filter((file) => !beside.has(file)), files.filter((file) => beside.has(file))];
+  const results = await Promise.all(
+    lanes.filter((lane) => lane.length > 0).map((lane) => runFiles(lane, options, context)),
+  );
+  return {
+    passed: sum(results.map((one) => one.passed)),
+    failed: sum(results.map((one) => one.failed)),
+    skipped: sum(results.map((one) => one.skipped)),
+    failures: results.flatMap((one) => one.failures),
+    skips: results.flatMap((one) => one.skips),
+  };
+}
 
+async function runFiles(
+  files: readonly string[],
+  options: TestStageOptions,
+  context: StageContext,
+): Promise<StageResult> {
+  const result: StageResult = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
   // What each file printed last; under no name what came past the reporter.
   const tails = new Map<string, string[]>();
   const lastWords = (file = ''): string => (tails.get(resolve(context.root, file)) ?? []).join('\n');
@@ -148,6 +167,10 @@ export function testEnvironment(context: StageContext): NodeJS.ProcessEnv {
 function parse(line: string): GateEvent | undefined {
   const start = line.indexOf(MARK);
   return start === -1 ? undefined : (JSON.parse(line.slice(start + MARK.length)) as GateEvent);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 function indent(text: string): string {
