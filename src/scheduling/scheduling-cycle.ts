@@ -2,7 +2,7 @@ import { ORDER_TIMEOUT_MS } from './constants.ts';
 import type { Decision, Explanation } from './contract.ts';
 import type { EngineState } from './engine-state.ts';
 import { Cycle } from './framework/cycle.ts';
-import { countReasons, unavailable } from './framework/fit-error.ts';
+import { countReasons, countRejections, reasonsOf, unavailable } from './framework/fit-error.ts';
 import type { Framework } from './framework/framework.ts';
 import type { Choice } from './framework/node-choice.ts';
 import type { FilterPlugin, PreBindStep, Rejection, Remedy } from './framework/phases.ts';
@@ -233,8 +233,8 @@ export class SchedulingCycle {
     });
     const plugins = new Set<string>();
     let isResolvable = false;
-    for (const rejection of rejections) {
-      if (rejection === undefined) continue;
+    const counted = countRejections(rejections);
+    for (const rejection of counted.keys()) {
       plugins.add(rejection.plugin);
       isResolvable ||= rejection.resolvable;
     }
@@ -249,7 +249,7 @@ export class SchedulingCycle {
         return this.#wait(cycle, entry, remedy, rejections, [...plugins]);
       case 'None':
         for (const plugin of remedy.plugins ?? []) plugins.add(plugin);
-        return this.#refuse(cycle, entry, remedy, rejections, [...plugins], nodes.length);
+        return this.#refuse(cycle, entry, remedy, reasonsOf(counted), [...plugins]);
     }
   }
 
@@ -326,16 +326,14 @@ export class SchedulingCycle {
     cycle: Cycle,
     entry: QueueEntry,
     remedy: Extract<Remedy, { type: 'None' }>,
-    rejections: readonly (Rejection | undefined)[],
+    reasons: ReadonlyMap<string, number>,
     plugins: readonly string[],
-    nodes: number,
   ): Decision[] {
-    const { queue } = this.#state;
+    const { queue, cluster } = this.#state;
     // Before it is back in the queue, lest its own withdrawal wakes it.
     const clearNomination = this.#observer.clearNomination(entry.info, cycle.now);
     queue.reject(entry, plugins, cycle.now, remedy.retryAt);
-    const reasons = countReasons(rejections);
-    const message = [unavailable(nodes, reasons, cycle.rejectedByAll), remedy.message]
+    const message = [unavailable(cluster.nodes.length, reasons, cycle.rejectedByAll), remedy.message]
       .filter((part) => part !== '')
       .join(' ');
     const explanation: Explanation = {

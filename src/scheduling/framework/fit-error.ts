@@ -2,6 +2,11 @@ import type { Rejection } from './phases.ts';
 
 /** How many nodes gave each reason. A node with two reasons counts for both, as upstream. */
 export function countReasons(rejections: readonly (Rejection | undefined)[]): Map<string, number> {
+  return reasonsOf(countRejections(rejections));
+}
+
+/** How many nodes each rejection holds for, in the order in which they first occur. */
+export function countRejections(rejections: readonly (Rejection | undefined)[]): Map<Rejection, number> {
   const byRejection = new Map<Rejection, number>();
   let last: Rejection | undefined;
   let run = 0;
@@ -19,8 +24,13 @@ export function countReasons(rejections: readonly (Rejection | undefined)[]): Ma
     run = 1;
   }
   count();
+  return byRejection;
+}
+
+/** As {@link countReasons}, of what was counted. */
+export function reasonsOf(counted: ReadonlyMap<Rejection, number>): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const [rejection, count] of byRejection) {
+  for (const [rejection, count] of counted) {
     for (const reason of rejection.reasons) counts.set(reason, (counts.get(reason) ?? 0) + count);
   }
   return counts;
