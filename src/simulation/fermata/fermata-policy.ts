@@ -1,7 +1,7 @@
 import { type Pod, type PodCheckpoint, VACATE_BY_ANNOTATION } from '../../model/index.ts';
 import { type ClusterEvent, type Decision, Engine, type VictimDecision } from '../../scheduling/index.ts';
 import type { Stage } from '../world/stage.ts';
-import { isCheckpointable, priorityOf, type Work } from '../world/work.ts';
+import { isCheckpointable, priorityOf, type Work, workOf } from '../world/work.ts';
 import type { WorldPolicy } from '../world/world-policy.ts';
 import type { Capability } from './capabilities.ts';
 import { profileFor } from './capabilities.ts';
@@ -77,7 +77,11 @@ export class FermataPolicy implements WorldPolicy {
       backoff: { initialMilliseconds: 0, maxMilliseconds: 0 },
       // A safety net against events that were missed: here none are, and what waits is tried by the thousand. But that room is
       // no longer used is no event: who waits for that is tried with it.
-      flushMilliseconds: stage.works.some((work) => this.#mayBeGuest(work)) ? FLUSH_MILLISECONDS : Infinity,
+      flushMilliseconds: stage.jobs.some(
+        (job, index) => job.isOpportunistic && this.#mayBeGuest(workOf(job, index, world)),
+      )
+        ? FLUSH_MILLISECONDS
+        : Infinity,
       // Batch jobs come in many shapes; on 10,000 nodes the engine's default would hold fewer than there are, and begin anew.
       keptVerdicts: 2_000_000,
     });

@@ -28,7 +28,7 @@ function judged(meddle: (stage: Stage, first: Work) => void): (number | string)[
       ended: () => undefined,
       pass(now) {
         for (const work of waiting.splice(0)) on.start(work, 'first');
-        const [first] = on.works;
+        const first = on.works.get(0);
         if (now === 10 && first !== undefined) meddle(on, first);
       },
     };

@@ -20,6 +20,8 @@ const GRAIN = 1e-6;
 export class Judge {
   readonly violations: Violation[] = [];
   readonly #done = new Map<number, { seconds: number; interruptions: number }>();
+  /** Processor-seconds in the results of those that ended. */
+  #useful = 0;
 
   look({ room, world, placed, now }: Stage): void {
     for (let node = 0; node < room.cpu.length; node++) {
@@ -29,21 +31,24 @@ export class Judge {
     for (const work of placed) this.#lookAt(work, now);
   }
 
+  /** It ended, or was rejected. */
+  settled({ index, phase, job, doneSeconds }: Work, now: number): void {
+    this.#done.delete(index);
+    if (phase === 'ended' && Math.abs(doneSeconds - job.runSeconds) > GRAIN)
+      this.#violated(9, now, job.id, `ended after ${doneSeconds} s`);
+    this.#useful += doneSeconds * job.processors;
+  }
+
   end({ works, now, ledger, room }: Stage): void {
-    for (const work of works) {
-      const { phase, job, doneSeconds } = work;
-      if (phase === 'ended') {
-        if (Math.abs(doneSeconds - job.runSeconds) > GRAIN)
-          this.#violated(9, now, job.id, `ended after ${doneSeconds} s`);
-      } else if (phase !== 'rejected' && phase !== 'announced') {
-        const fits = room.fits(work.shape, work.shape.tasks);
-        this.#violated(fits && work.savedSeconds > 0 ? 4 : 'liveness', now, job.id, `is ${phase} at the end`);
-      }
+    let useful = this.#useful;
+    for (const { phase, job, shape, savedSeconds, doneSeconds } of works.values()) {
+      const fits = room.fits(shape, shape.tasks);
+      this.#violated(fits && savedSeconds > 0 ? 4 : 'liveness', now, job.id, `is ${phase} at the end`);
+      useful += doneSeconds * job.processors;
     }
-    // Every processor-second that was computed is in a job's result, or was booked as lost.
-    const useful = works.reduce((sum, { job, doneSeconds }) => sum + doneSeconds * job.processors, 0);
+    // Every processor-second that was computed, or slept idle instead, is in a job's result, or was booked as lost.
     const lost = Object.values(ledger.lost).reduce((sum, { all }) => sum + all, 0);
-    const computed = ledger.uses.compute.all;
+    const computed = ledger.uses.compute.all + ledger.slept.all;
     if (Math.abs(computed - lost - useful) > Math.max(1, computed) * 1e-9) {
       this.#violated(9, now, '', `${computed} s computed, of which ${lost} lost: ${useful} s of results`);
     }

@@ -63,7 +63,7 @@ export class NodeOutages {
   }
 
   #paused(): Work[] {
-    return this.#stage.works.filter(({ phase }) => phase === 'paused');
+    return [...this.#stage.works.values()].filter(({ phase }) => phase === 'paused');
   }
 
   #holderOf(processor: number): Work[] {

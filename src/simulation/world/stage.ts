@@ -1,14 +1,17 @@
 import type { Random } from '../../clock/index.ts';
 import { EventQueue } from '../event-queue.ts';
 import { Ledger } from '../ledger.ts';
-import type { LossCause, Outcome, Use, Window } from '../outcome.ts';
+import type { LossCause, Outcome, Window } from '../outcome.ts';
 import { followersOf } from '../pool/pool.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
+import { Books } from './books.ts';
+import { Copies } from './copies.ts';
 import type { Judge } from './judge.ts';
 import { NodeOutages } from './node-outages.ts';
 import { Room } from './room.ts';
+import { nextBurst } from './session.ts';
 import { Transfers } from './transfers.ts';
-import { type AfterDump, doneBy, isCheckpointable, type Part, type Phase, type Work, workOf } from './work.ts';
+import { type AfterDump, isCheckpointable, type Part, type Work, workOf } from './work.ts';
 import type { World } from './world.ts';
 import type { WorldPolicy } from './world-policy.ts';
 
@@ -26,16 +29,11 @@ export interface StageOptions {
 /** Who did not end so long after the last submission never will: 20 years. */
 const HORIZON_SECONDS = 20 * 365 * 86_400;
 
-const USE_OF: Readonly<Partial<Record<Phase, Use>>> = {
-  running: 'compute',
-  dumping: 'dump',
-  restoring: 'restore',
-  restarting: 'restart',
-};
-
 /** The simulated world: what jobs do on its nodes in virtual time. Policies decide, this carries out and keeps the books. */
 export class Stage {
-  readonly works: readonly Work[];
+  readonly jobs: readonly TraceJob[];
+  /** What was submitted and has neither ended nor been rejected, by the index of its job. */
+  readonly works = new Map<number, Work>();
   readonly world: World;
   readonly room: Room;
   readonly ledger: Ledger;
@@ -46,6 +44,9 @@ export class Stage {
   readonly #empty: Room;
   readonly #events = new EventQueue<() => void>();
   readonly #transfers: Transfers;
+  /** Absent: there is no store, and every node reads every checkpoint as if it had made it. */
+  readonly #copies: Copies | undefined;
+  readonly #books: Books;
   readonly #outages: NodeOutages;
   #policy: WorldPolicy | undefined;
   #unfinished = 0;
@@ -55,12 +56,17 @@ export class Stage {
   constructor(options: StageOptions) {
     const { jobs, world, window, keepSegments = false, random } = options;
     this.#options = options;
+    this.jobs = jobs;
     this.world = world;
     this.room = new Room(world);
     this.#empty = new Room(world);
     this.ledger = new Ledger(jobs.length, { window, keepSegments });
-    this.works = jobs.map((job, index) => workOf(job, index, world));
+    this.#books = new Books(this.ledger, world.costs.applicationCheckpointSeconds, () => this.#now);
     this.#transfers = new Transfers(world);
+    const { store } = this.#transfers;
+    const isDown = (node: number): boolean => this.room.down[node] === 1;
+    const stored = (work: Work): void => this.#policy?.stored?.(work, this.#now);
+    this.#copies = store === undefined ? undefined : new Copies(store, isDown, stored);
     this.#outages = new NodeOutages(this, random);
   }
 
@@ -72,23 +78,24 @@ export class Stage {
   run(makePolicy: (stage: Stage) => WorldPolicy): Outcome {
     const policy = makePolicy(this);
     this.#policy = policy;
-    const followers = followersOf(this.works.map(({ job }) => job));
+    const { jobs } = this;
+    const followers = followersOf(jobs);
     const led = new Set([...followers.values()].flat());
     this.#followers = followers;
-    const horizon = (this.works.at(-1)?.job.submitSeconds ?? 0) + HORIZON_SECONDS;
+    const horizon = (jobs.at(-1)?.submitSeconds ?? 0) + HORIZON_SECONDS;
     let next = 0;
     this.#outages.begin();
     for (;;) {
-      while (next < this.works.length && led.has(next)) next++;
+      while (next < jobs.length && led.has(next)) next++;
       const wakeup = this.#unfinished > 0 ? (policy.nextWakeup?.(this.#now) ?? Infinity) : Infinity;
       const happening = Math.min(
-        this.works[next]?.job.submitSeconds ?? Infinity,
+        jobs[next]?.submitSeconds ?? Infinity,
         this.#events.earliest,
         this.#transfers.nextEnd(),
       );
       // Failures go on for ever: without work they concern nobody.
       if (happening === Infinity && wakeup === Infinity) break;
-      if (this.#unfinished === 0 && next >= this.works.length) break;
+      if (this.#unfinished === 0 && next >= jobs.length) break;
       this.#options.signal?.throwIfAborted();
       if (Math.min(happening, wakeup) > horizon) break;
       const now = Math.max(this.#now, Math.min(happening, wakeup));
@@ -98,10 +105,7 @@ export class Stage {
         this.ledger.events++;
         this.#events.pop()?.();
       }
-      for (let work = this.works[next]; work !== undefined && work.job.submitSeconds <= now; work = this.works[next]) {
-        if (!led.has(next)) this.#submit(work);
-        next++;
-      }
+      for (; (jobs[next]?.submitSeconds ?? Infinity) <= now; next++) if (!led.has(next)) this.#submit(next);
       policy.pass(now);
       this.#options.judge?.look(this);
     }
@@ -115,20 +119,20 @@ export class Stage {
     if (!work.isGuest) this.room.take(work.shape, part);
     work.parts.push(part);
     this.placed.add(work);
-    if (work.phase === 'waiting') this.#enter(work, 'gathering');
+    if (work.phase === 'waiting') this.#books.enter(work, 'gathering');
   }
 
   /** All tasks have room: the job is restored, restarted or just started. */
   begin(work: Work): void {
-    for (const part of work.parts) this.#book(work, 'gangWait', part, part.sinceSeconds);
+    this.#books.gaveUp(work);
     const { costs } = this.world;
     if (Number.isNaN(this.ledger.startSeconds[work.index])) this.ledger.startSeconds[work.index] = this.#now;
     if (work.savedSeconds > 0 && work.job.isService !== true) {
       this.ledger.restores++;
-      this.#enter(work, 'restoring');
-      this.#transfer(work, work.savedBytes, costs.restoreSeconds, () => this.#compute(work));
+      this.#books.enter(work, 'restoring');
+      this.#fetch(work, () => this.#transfer(work, work.savedBytes, costs.restoreSeconds, () => this.#compute(work)));
     } else if (work.wasKilled && costs.restartSeconds > 0) {
-      this.#enter(work, 'restarting');
+      this.#books.enter(work, 'restarting');
       this.#after(work, costs.restartSeconds, () => this.#compute(work));
     } else this.#compute(work);
   }
@@ -145,23 +149,20 @@ export class Stage {
 
   /** Takes its room from a job that does not compute yet: nothing is lost but the time. */
   abandon(work: Work): void {
-    const use = work.phase === 'gathering' ? 'gangWait' : USE_OF[work.phase];
-    for (const part of work.parts) {
-      if (use !== undefined) this.#book(work, use, part, use === 'gangWait' ? part.sinceSeconds : work.sinceSeconds);
-    }
+    this.#books.gaveUp(work);
     this.#release(work);
-    this.#enter(work, 'waiting');
+    this.#books.enter(work, 'waiting');
   }
 
   /** Ends its processes: what was done since its last checkpoint is lost. */
   kill(work: Work, cause: LossCause = 'preemption'): void {
     if (work.phase === 'gathering' || work.phase === 'restoring' || work.phase === 'restarting') this.abandon(work);
     else {
-      this.#leave(work);
-      this.#loseUnsaved(work, cause);
+      this.#books.leave(work);
+      this.#books.lose(work, cause);
       if (work.phase !== 'paused') this.#release(work);
       else this.#dropMemory(work);
-      this.#enter(work, 'waiting');
+      this.#books.enter(work, 'waiting');
     }
     work.wasKilled = true;
     work.interruptions++;
@@ -180,6 +181,7 @@ export class Stage {
 
   /** Tells the policy that the node went or came back. */
   nodeChanged(node: number): void {
+    this.#copies?.nodeChanged(node, this.#now);
     this.#policy?.nodeChanged?.(node, this.#now);
   }
 
@@ -191,16 +193,17 @@ export class Stage {
     }
     if (work.phase !== 'running' || !isCheckpointable(work)) return false;
     work.afterDump = afterDump;
-    this.#leave(work);
-    this.#enter(work, 'dumping');
+    this.#books.leave(work);
+    this.#books.enter(work, 'dumping');
     const { dumpSeconds, dumpFailureShare } = this.world.costs;
     const measured = work.job.dumpSeconds;
     const [bytes, seconds] = measured === undefined ? [work.imageBytes, dumpSeconds] : [0, measured];
     const fails = dumpFailureShare > 0 && this.#options.random() < dumpFailureShare;
+    const began = this.#now;
     this.#transfer(work, bytes, seconds, () => {
-      this.#leave(work);
+      this.#books.leave(work);
       if (!fails) {
-        this.#dumped(work);
+        this.#dumped(work, began);
         return;
       }
       this.ledger.dumpsFailed++;
@@ -214,12 +217,12 @@ export class Stage {
   /** Slurm's suspend: the processors are free, the memory is not. */
   pause(work: Work): void {
     if (work.phase !== 'running') return;
-    this.#leave(work);
+    this.#books.leave(work);
     for (const part of work.parts) this.room.give(work.shape, part, true);
     this.placed.delete(work);
     work.interruptions++;
     this.ledger.preemptions++;
-    this.#enter(work, 'paused');
+    this.#books.enter(work, 'paused');
   }
 
   /** It goes on where it was paused; false: its processors are taken. */
@@ -240,7 +243,7 @@ export class Stage {
 
   reject(work: Work, reason: string): void {
     this.ledger.rejected.set(work.index, reason);
-    this.#enter(work, 'rejected');
+    this.#books.enter(work, 'rejected');
     this.#settled(work);
   }
 
@@ -249,10 +252,14 @@ export class Stage {
     this.#events.push(at, happen);
   }
 
-  #submit(work: Work): void {
+  #submit(index: number): void {
+    const job = this.jobs[index];
+    if (job === undefined) return;
+    const work = workOf(job, index, this.world);
+    this.works.set(index, work);
     this.#unfinished++;
     this.ledger.events++;
-    this.#enter(work, 'waiting');
+    this.#books.enter(work, 'waiting');
     const { shape } = work;
     if (!this.#empty.fits(shape, shape.tasks)) {
       const of = this.world.isPool ? ` of ${Math.floor((this.world.nodes[0]?.cpuMillicores ?? 0) / 1_000)}` : '';
@@ -261,91 +268,82 @@ export class Stage {
   }
 
   #compute(work: Work): void {
-    this.#leave(work);
+    this.#books.leave(work);
     work.wasKilled = false;
     work.startedSeconds = this.#now;
+    if (work.wantedSince !== undefined) this.ledger.wakeSeconds.push(this.#now - work.wantedSince);
+    work.wantedSince = undefined;
     this.#resume(work);
     this.#policy?.began?.(work, this.#now);
   }
 
   #resume(work: Work): void {
-    this.#enter(work, 'running');
+    this.#books.enter(work, 'running');
     this.#after(work, work.job.runSeconds - work.doneSeconds, () => this.#end(work));
   }
 
   #end(work: Work): void {
-    this.#leave(work);
+    this.#books.leave(work);
     work.doneSeconds = work.job.runSeconds;
     this.#release(work);
-    this.#enter(work, 'ended');
+    this.#books.enter(work, 'ended');
     this.ledger.endSeconds[work.index] = this.#now;
     this.ledger.drop(work.savedBytes);
     work.savedBytes = 0;
+    this.#copies?.dropped(work, this.#now);
     this.#policy?.ended(work, this.#now);
     this.#settled(work);
   }
 
   #settled(work: Work): void {
+    this.works.delete(work.index);
+    this.#options.judge?.settled(work, this.#now);
     this.#unfinished--;
     for (const follower of this.#followers.get(work.index) ?? []) {
-      const other = this.works[follower];
-      if (other === undefined) continue;
       this.#unfinished++;
-      this.#events.push(Math.max(this.#now, other.job.submitSeconds), () => {
+      this.#events.push(Math.max(this.#now, this.jobs[follower]?.submitSeconds ?? 0), () => {
         this.#unfinished--;
-        this.#submit(other);
+        this.#submit(follower);
       });
     }
   }
 
-  #dumped(work: Work): void {
+  #dumped(work: Work, began: number): void {
     this.ledger.drop(work.savedBytes);
     this.ledger.store(work.imageBytes);
     work.savedBytes = work.imageBytes;
     work.savedSeconds = work.doneSeconds;
-    if (work.afterDump !== 'go on') {
-      if (work.afterDump === 'migrate') this.ledger.migrations++;
+    this.#copies?.made(work, work.parts, work.imageBytes, this.#now);
+    const { afterDump } = work;
+    if (afterDump !== 'go on') {
+      if (afterDump === 'migrate') this.ledger.migrations++;
+      else if (afterDump === 'sleep') this.ledger.sleeps++;
       else this.ledger.preemptions++;
       work.interruptions++;
       this.#release(work);
-      this.#enter(work, 'waiting');
+      this.#books.enter(work, afterDump === 'sleep' ? 'asleep' : 'waiting');
     } else this.#resume(work);
     this.#policy?.dumped?.(work, this.#now);
+    if (work.phase === 'asleep') this.#sleep(work, began);
   }
 
-  #loseUnsaved(work: Work, cause: LossCause): void {
-    if (work.job.isService === true) {
-      work.savedSeconds = work.doneSeconds;
-      return;
-    }
-    const { applicationCheckpointSeconds: every } = this.world.costs;
-    if (every !== Infinity)
-      work.savedSeconds = Math.max(work.savedSeconds, Math.floor(work.doneSeconds / every) * every);
-    const lost = work.doneSeconds - work.savedSeconds;
-    work.doneSeconds = work.savedSeconds;
-    for (const part of work.parts) {
-      const { node, tasks } = part;
-      const processors = (work.job.processors * tasks) / work.shape.tasks;
-      this.ledger.lose(
-        { job: work.index, node, processors, fromSeconds: this.#now - lost, toSeconds: this.#now },
-        cause,
-      );
-    }
-  }
-
-  /** Books what the phase held; what it computed is done. */
-  #leave(work: Work): void {
-    const use = USE_OF[work.phase];
-    work.doneSeconds = doneBy(work, this.#now);
-    if (use !== undefined) for (const part of work.parts) this.#book(work, use, part, work.sinceSeconds);
-    work.sinceSeconds = this.#now;
-    work.turn++;
-  }
-
-  #enter(work: Work, phase: Phase): void {
-    work.phase = phase;
-    work.sinceSeconds = this.#now;
-    work.turn++;
+  /** From its dump on, until its next burst or the end of its run. */
+  #sleep(work: Work, dumpBegan: number): void {
+    const { session, runSeconds } = work.job;
+    const burst = session === undefined ? runSeconds : nextBurst(session, work.doneSeconds);
+    const until = Math.min(burst, runSeconds);
+    const wantedAt = dumpBegan + until - work.doneSeconds;
+    work.sinceSeconds = dumpBegan;
+    this.#after(work, Math.max(0, wantedAt - this.#now), () => {
+      this.#books.slept(work, until);
+      if (until === runSeconds) {
+        this.#end(work);
+        return;
+      }
+      work.wantedSince = wantedAt;
+      this.#books.enter(work, 'waiting');
+      this.#policy?.woken?.(work, this.#now);
+    });
   }
 
   #release(work: Work): void {
@@ -363,19 +361,18 @@ export class Stage {
     work.parts = [];
   }
 
-  #book(work: Work, use: Use, { node, tasks }: Part, fromSeconds: number): void {
-    const processors = (work.job.processors * tasks) / work.shape.tasks;
-    const { index: job } = work;
-    const usedShare = work.job.usedShare ?? 1;
-    const { isGuest } = work;
-    this.ledger.hold({ job, use, node, processors, fromSeconds, toSeconds: this.#now }, { usedShare, isGuest });
-  }
-
   #after(work: Work, seconds: number, happen: () => void): void {
     const { turn } = work;
     this.#events.push(this.#now + seconds, () => {
       if (work.turn === turn) happen();
     });
+  }
+
+  /** Of a checkpoint, what lies on none of its nodes; in a pool all of it, which comes back to any processors. */
+  #fetch(work: Work, done: () => void): void {
+    const share = this.world.isPool ? 1 : (this.#copies?.missingShare(work) ?? 0);
+    if (this.#copies === undefined || share === 0) done();
+    else this.#copies.fetch(work, share, () => this.#now, done);
   }
 
   /** A dump or restore: its fixed part, then its bytes. */
