@@ -52,6 +52,7 @@ export async function runSimulate(flags: SimulateFlags): Promise<void> {
         without,
         random: seededRandom(seed),
         preemptsFrom: number('--preempts-from', flags.preemptsFrom),
+        idleAfterSeconds: number('--idle-after-seconds', flags.idleAfterSeconds),
         perfectEstimates: flags.perfectEstimates === true,
         keepSegments: flags.report !== undefined,
         ...(judge === undefined ? {} : { judge }),

@@ -19,6 +19,7 @@ export interface SimulateFlags {
   priorities?: string;
   perfectEstimates?: boolean;
   preemptsFrom: string;
+  idleAfterSeconds: string;
   without?: string;
   ablate?: boolean;
   judge?: boolean;
@@ -80,13 +81,17 @@ export function register(program: Command): void {
     .option('--priorities <queue=number,…>', "priorities by the trace's queues, e.g. express=400,standby=0")
     .option('--perfect-estimates', 'planners know run times, whatever users estimated')
     .option('--preempts-from <priority>', 'priority from which a job may interrupt others', '300')
+    .option('--idle-after-seconds <seconds>', 'of fermata: a session that did nothing so long is suspended', '600')
     .option('--without <capabilities>', 'of fermata: what is switched off, with commas')
     .option('--ablate', 'fermata as well with each of its capabilities switched off')
     .option('--dump-seconds <seconds>', 'part of a dump that does not depend on its size', '1')
     .option('--restore-seconds <seconds>', 'the same of a restore', '0.8')
     .option('--memory-gib <GiB>', 'memory a processor, where the trace does not say', '1')
     .option('--disk-mib-per-second <MiB>', 'what a node writes and reads; 0: size costs nothing', '250')
-    .option('--store-mib-per-second <MiB>', 'all dumps and restores share a store of this bandwidth')
+    .option(
+      '--store-mib-per-second <MiB>',
+      'a store of this bandwidth, to which dumps are uploaded and from which others fetch',
+    )
     .option('--dump-failures <share>', 'share of the dumps that fail, 0 to 1', '0')
     .option('--restart-seconds <seconds>', 'what a killed job needs before it computes again', '10')
     .option('--application-checkpoint-seconds <seconds>', 'programs save their work themselves so often')

@@ -15,6 +15,11 @@ export class EventQueue<T> {
     return this.#size === 0 ? Infinity : (this.#times[0] ?? Infinity);
   }
 
+  /** What {@link pop} would give. */
+  get first(): T | undefined {
+    return this.#items[0];
+  }
+
   push(time: number, item: T): void {
     if (this.#size === this.#times.length) this.#grow();
     let place = this.#size++;

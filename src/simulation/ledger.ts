@@ -23,10 +23,13 @@ export class Ledger {
   readonly lost: Record<LossCause, Amount> = { preemption: amount(), failure: amount(), drain: amount() };
   readonly used = amount();
   readonly guests = amount();
+  readonly slept = amount();
+  readonly wakeSeconds: number[] = [];
   readonly segments: Segment[] = [];
   preemptions = 0;
   restores = 0;
   migrations = 0;
+  sleeps = 0;
   dumpsFailed = 0;
   bytesWritten = 0;
   nodeFailures = 0;
@@ -63,7 +66,13 @@ export class Ledger {
       this.used.inWindow += inWindow * usedShare;
       this.used.all += all * usedShare;
     }
-    if (this.#keepSegments) this.segments.push(segment);
+    if (this.#keepSegments) this.segments.push(use === 'compute' ? { ...segment, usedShare } : segment);
+  }
+
+  /** A session slept from … to …: it was idle, and held nothing. */
+  sleep({ fromSeconds, toSeconds, processors }: Pick<Segment, 'fromSeconds' | 'toSeconds' | 'processors'>): void {
+    this.slept.inWindow += this.#overlap(fromSeconds, toSeconds) * processors;
+    this.slept.all += (toSeconds - fromSeconds) * processors;
   }
 
   /** What was booked as computed then is thrown away. */
@@ -86,8 +95,8 @@ export class Ledger {
   }
 
   outcome(): Outcome {
-    const { startSeconds, endSeconds, rejected, uses, lost, used, guests, preemptions, restores, migrations } = this;
-    const { dumpsFailed, bytesWritten, nodeFailures, drains, events } = this;
+    const { startSeconds, endSeconds, rejected, uses, lost, used, guests, slept, sleeps, wakeSeconds } = this;
+    const { preemptions, restores, migrations, dumpsFailed, bytesWritten, nodeFailures, drains, events } = this;
     return {
       startSeconds,
       endSeconds,
@@ -96,6 +105,9 @@ export class Ledger {
       lost,
       used,
       guests,
+      slept,
+      sleeps,
+      wakeSeconds,
       preemptions,
       restores,
       migrations,

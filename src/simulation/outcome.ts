@@ -42,6 +42,12 @@ export interface Outcome {
   readonly used: Amount;
   /** Of what was held: by jobs that had it from others, who hold it as well. */
   readonly guests: Amount;
+  /** Not held: what sessions gave back while they slept, idle. */
+  readonly slept: Amount;
+  /** Times a session was checkpointed because it was idle. */
+  readonly sleeps: number;
+  /** From a session's burst to it being awake, of each waking. */
+  readonly wakeSeconds: readonly number[];
   readonly preemptions: number;
   readonly restores: number;
   readonly migrations: number;
@@ -66,6 +72,8 @@ export interface Segment {
   readonly processors: number;
   /** Index of the node, where there are nodes. */
   readonly node?: number;
+  /** Share of the processors that was busy, where it is not the job's own mean. */
+  readonly usedShare?: number;
 }
 
 /** First submit to last submit. */

@@ -14,6 +14,9 @@ import { PriorityPolicy, type PriorityRules } from './world/priority-policy.ts';
 import { Stage } from './world/stage.ts';
 import { capacityOf, type World } from './world/world.ts';
 
+/** As jupyterhub-idle-culler has it by default. */
+const IDLE_AFTER_SECONDS = 600;
+
 /** What a policy is tried on. */
 export interface Scenario {
   readonly jobs: readonly TraceJob[];
@@ -24,6 +27,8 @@ export interface Scenario {
   readonly preemptsFrom: number;
   /** Planners know run times exactly. */
   readonly perfectEstimates?: boolean;
+  /** Of `fermata`: how long a session has done nothing before it is suspended; default 600 s. */
+  readonly idleAfterSeconds?: number;
   /** Of `fermata`: what is switched off. */
   readonly without?: readonly Capability[];
   readonly keepSegments?: boolean;
@@ -53,7 +58,7 @@ export function policyNames(): string[] {
 
 /** Runs the policy over the whole scenario. @throws `PolicyUnknown` */
 export function simulate(policy: string, scenario: Scenario): Outcome {
-  const { preemptsFrom, without = [], world } = scenario;
+  const { preemptsFrom, idleAfterSeconds = IDLE_AFTER_SECONDS, without = [], world } = scenario;
   const pooled = Object.hasOwn(POOL_POLICIES, policy) ? POOL_POLICIES[policy] : undefined;
   if (pooled !== undefined) {
     return simulatePool(scenario.jobs, pooled, { ...scenario, processors: Math.floor(capacityOf(world)) });
@@ -64,7 +69,7 @@ export function simulate(policy: string, scenario: Scenario): Outcome {
   if (rules !== undefined) return stage().run((on) => new PriorityPolicy(on, { ...rules, preemptsFrom }));
   if (policy === 'fermata') {
     const capabilities = new Set(CAPABILITY_NAMES.filter((name) => !without.includes(name)));
-    return stage().run((on) => new FermataPolicy(on, { capabilities, preemptsFrom }));
+    return stage().run((on) => new FermataPolicy(on, { capabilities, idleAfterSeconds, preemptsFrom }));
   }
   throw new FermataError('PolicyUnknown', `there is no scheduling policy "${policy}" to simulate`, {
     nextStep: `Use some of: ${policyNames().join(', ')}.`,

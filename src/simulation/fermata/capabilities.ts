@@ -10,6 +10,7 @@ export const CAPABILITIES = {
   consolidation: 'moving pods by checkpoint so that a large one fits',
   reclaim: 'opportunistic pods run in what others hold and do not use, and are checkpointed when those use it',
   drain: 'what runs on a node that is to be drained is checkpointed first; without it it is killed',
+  idle: 'sessions that do nothing for a while are checkpointed, and are back at their next burst',
   periodic: 'checkpoints at the Young/Daly interval, where nodes fail',
 } as const;
 

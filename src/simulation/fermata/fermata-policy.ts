@@ -1,9 +1,8 @@
 import { type Pod, type PodCheckpoint, VACATE_BY_ANNOTATION } from '../../model/index.ts';
 import { type ClusterEvent, type Decision, Engine, type VictimDecision } from '../../scheduling/index.ts';
 import type { Stage } from '../world/stage.ts';
-import { isCheckpointable, priorityOf, type Work, workOf } from '../world/work.ts';
+import { disksOf, isCheckpointable, priorityOf, type Work, workOf } from '../world/work.ts';
 import type { WorldPolicy } from '../world/world-policy.ts';
-import type { Capability } from './capabilities.ts';
 import { profileFor } from './capabilities.ts';
 import {
   boundPod,
@@ -19,11 +18,12 @@ import {
   readyCheckpoint,
   releasedCheckpoint,
   runningPod,
+  storedCheckpoint,
 } from './objects.ts';
+import { TimedOrders, type TimedOrdersOptions } from './timed-orders.ts';
 import { UsageReports } from './usage-reports.ts';
 
-export interface FermataOptions {
-  readonly capabilities: ReadonlySet<Capability>;
+export interface FermataOptions extends TimedOrdersOptions {
   /** Priority from which a job may interrupt others. */
   readonly preemptsFrom: number;
 }
@@ -61,6 +61,7 @@ export class FermataPolicy implements WorldPolicy {
   #checkpoints = 0;
   #lastPass = -Infinity;
   readonly #usage: UsageReports;
+  readonly #timed: TimedOrders;
   /**
    * That pods run now, as nodes report it. Nobody finds room by it, so it is told with the next event: to look at all that waits
    * once more at every start would double the work.
@@ -89,6 +90,12 @@ export class FermataPolicy implements WorldPolicy {
       for (const { metadata } of this.#known.get(work.index)?.pods ?? []) {
         this.#tell({ type: 'UsageObserved', uid: metadata.uid, ...usage });
       }
+    });
+    this.#timed = new TimedOrders(stage, options, (work, reason) => {
+      const known = this.#known.get(work.index);
+      if (known === undefined) return;
+      this.#forgetDump(known);
+      this.#ask(known, stage.now, { reason, state: reason === 'Idle' ? 'Stopped' : 'Running' });
     });
     this.#nodeIndex = new Map(world.nodes.map(({ name }, index) => [name, index]));
     for (const node of world.nodes) this.#tell({ type: 'NodeChanged', node: nodeObject(node) });
@@ -133,13 +140,13 @@ export class FermataPolicy implements WorldPolicy {
         { type: 'UsageObserved', uid, memoryBytes, ...(gpuMemoryBytes > 0 ? { gpuMemoryBytes } : {}) },
       );
     }
-    this.#planPeriodic(work, now);
+    this.#timed.began(work);
   }
 
   dumped(work: Work, now: number): void {
     const known = this.#known.get(work.index);
     if (known === undefined) return;
-    const bytes = work.imageBytes / Math.max(1, this.#disksOf(work));
+    const bytes = this.#bytesPerDisk(work);
     const old = known.newest;
     known.newest = known.asked.map((asked) => {
       const seconds = (engineTime(now) - Date.parse(asked.status?.startTime ?? '')) / 1_000;
@@ -148,14 +155,25 @@ export class FermataPolicy implements WorldPolicy {
     known.asked = [];
     for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointChanged', checkpoint });
     for (const checkpoint of old) this.#tell({ type: 'CheckpointDeleted', checkpoint });
-    if (work.phase !== 'waiting') {
-      this.#planPeriodic(work, now);
+    if (work.phase === 'running') {
+      this.#timed.began(work);
       return;
     }
     this.#deletePods(known);
-    known.newest = known.newest.map(releasedCheckpoint);
-    for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointChanged', checkpoint });
-    this.#enqueue(known);
+    this.#changeNewest(known, releasedCheckpoint);
+    if (work.phase === 'waiting') this.#enqueue(known);
+  }
+
+  woken(work: Work): void {
+    const known = this.#known.get(work.index);
+    if (known !== undefined) this.#enqueue(known);
+  }
+
+  stored(work: Work, now: number): void {
+    const known = this.#known.get(work.index);
+    if (known === undefined) return;
+    const bytes = this.#bytesPerDisk(work);
+    this.#changeNewest(known, (checkpoint) => storedCheckpoint(checkpoint, now, bytes));
   }
 
   dumpFailed(work: Work, now: number): void {
@@ -167,7 +185,7 @@ export class FermataPolicy implements WorldPolicy {
       this.#tell({ type: 'CheckpointDeleted', checkpoint });
     }
     known.asked = [];
-    this.#planPeriodic(work, now);
+    this.#timed.began(work);
   }
 
   interrupted(work: Work): void {
@@ -363,25 +381,13 @@ export class FermataPolicy implements WorldPolicy {
     known.asked = [];
   }
 
-  /** The first order of Young's and Daly's interval: √(2 × mean time between failures of the job × dump time). */
-  #planPeriodic(work: Work, now: number): void {
-    const { costs } = this.#stage.world;
-    if (!this.#options.capabilities.has('periodic') || costs.nodeMtbfSeconds === Infinity) return;
-    if (!isCheckpointable(work)) return;
-    const parts = this.#disksOf(work);
-    const dumpSeconds = costs.dumpSeconds + work.imageBytes / parts / costs.nodeBytesPerSecond;
-    const interval = Math.sqrt((2 * costs.nodeMtbfSeconds * dumpSeconds) / parts);
-    const { turn } = work;
-    this.#stage.alarm(now + interval, () => {
-      if (work.turn !== turn || work.phase !== 'running') return;
-      const known = this.#known.get(work.index);
-      if (known === undefined || !this.#stage.dump(work, 'go on')) return;
-      this.#ask(known, this.#stage.now, { reason: 'Periodic', state: 'Running' });
-    });
+  #changeNewest(known: Known, change: (checkpoint: PodCheckpoint) => PodCheckpoint): void {
+    known.newest = known.newest.map(change);
+    for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointChanged', checkpoint });
   }
 
-  #disksOf(work: Work): number {
-    return this.#stage.world.isPool ? work.job.processors : new Set(work.parts.map(({ node }) => node)).size || 1;
+  #bytesPerDisk(work: Work): number {
+    return work.imageBytes / disksOf(work, this.#stage.world);
   }
 
   /** What the engine is told of one pod's memory: what one disk has to write. */

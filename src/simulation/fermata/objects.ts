@@ -26,6 +26,7 @@ const GPU_RESOURCE = 'fermata.dev/gpu-milli';
 const GPU_MODEL_LABEL = 'fermata.dev/gpu-model';
 /** Value of this label: `no`. */
 const CHECKPOINTABLE_LABEL = 'fermata.dev/checkpointable';
+const STORE_URL = 's3://simulated';
 const NAMESPACE = 'default';
 /** A kubelet's own default is 110; traces pack more onto their largest nodes. */
 const PODS_PER_NODE = '1000000';
@@ -191,7 +192,7 @@ export function runningPod(pod: Pod, now: number): Pod {
 export interface CheckpointSettings {
   readonly name: string;
   readonly preemptor?: { readonly namespace: string; readonly name: string; readonly uid: string };
-  readonly reason: 'Preemption' | 'Migration' | 'Drain' | 'Periodic';
+  readonly reason: 'Preemption' | 'Migration' | 'Drain' | 'Periodic' | 'Idle';
   readonly state: 'Running' | 'Stopped';
   readonly timeoutSeconds?: number;
 }
@@ -252,6 +253,16 @@ export function failedCheckpoint(asked: PodCheckpoint, now: number): PodCheckpoi
 
 export function releasedCheckpoint(ready: PodCheckpoint): PodCheckpoint {
   return withCondition(ready, { type: 'Released', status: 'True', reason: 'Released' });
+}
+
+/** A copy is in the store, and the node has its own still. */
+export function storedCheckpoint(ready: PodCheckpoint, now: number, bytes: number): PodCheckpoint {
+  const { name } = ready.metadata;
+  const store = { url: `${STORE_URL}/${name}`, digest: name, sizeBytes: Math.round(bytes), encrypted: false };
+  return withCondition(
+    { ...ready, status: { ...ready.status, checkpointLocation: { type: 'Store', nodeLocal: { path: name }, store } } },
+    { type: 'Stored', status: 'True', reason: 'Verified', lastTransitionTime: instant(now) },
+  );
 }
 
 type Conditions = NonNullable<NonNullable<PodCheckpoint['status']>['conditions']>;

@@ -1,6 +1,6 @@
 import type { Stage } from '../world/stage.ts';
 import { peakUse } from '../world/use.ts';
-import type { Work } from '../world/work.ts';
+import { doneBy, type Work } from '../world/work.ts';
 
 /** How often what pods use is told: twice in the engine's window of 600 s. */
 const REPORT_SECONDS = 300;
@@ -37,10 +37,11 @@ export class UsageReports {
     this.#isPlanned = true;
     this.#stage.alarm(this.#stage.now + REPORT_SECONDS, () => {
       this.#isPlanned = false;
+      const { now } = this.#stage;
       for (const work of this.#stage.placed) {
         if (work.phase !== 'running' || work.isGuest) continue;
         const { cpuMillicores, memoryBytes } = work.shape;
-        const share = peakUse(work.job, this.#stage.now, REPORT_SECONDS);
+        const share = peakUse(work.job, { now, doneSeconds: doneBy(work, now) }, REPORT_SECONDS);
         this.#report(work, { cpuMillicores: cpuMillicores * share, memoryBytes });
       }
       this.#plan();

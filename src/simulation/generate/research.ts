@@ -1,5 +1,6 @@
 import type { Random } from '../../clock/index.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
+import { roundOf } from '../world/session.ts';
 import type { WorldNode } from '../world/world.ts';
 import { Chance } from './chance.ts';
 
@@ -96,6 +97,12 @@ function services(chance: Chance, nodes: number, end: number): TraceJob[] {
 function sessions(chance: Chance, nodes: number, end: number): TraceJob[] {
   return times(chance, nodes * 2, end).map((submitSeconds, index) => {
     const processors = chance.pick(1, 2, 4);
+    const session = {
+      bursts: chance.integer(3, 12),
+      burstSeconds: chance.integer(30, 180),
+      thinkSeconds: chance.integer(60, 600),
+      idleSeconds: Math.round(Math.min(16 * HOUR, Math.max(900, chance.lognormal(1.5 * HOUR, 0.8)))),
+    };
     return {
       id: `notebook-${index}`,
       submitSeconds,
@@ -105,9 +112,9 @@ function sessions(chance: Chance, nodes: number, end: number): TraceJob[] {
       memoryBytes: processors * 4 * GIB,
       user: `person-${chance.integer(1, 60)}`,
       queue: 'notebook',
-      useCurve: 'bursts',
+      session,
       priority: SESSION,
-      usedShare: chance.uniform(0.02, 0.15),
+      usedShare: (session.bursts * session.burstSeconds) / roundOf(session),
     };
   });
 }

@@ -29,7 +29,7 @@ export function seriesOf(
   };
   for (const segment of segments) {
     const { use, job, processors } = segment;
-    const share = jobs[job]?.usedShare ?? 1;
+    const share = segment.usedShare ?? jobs[job]?.usedShare ?? 1;
     if (use === 'lost') {
       // It was booked as computed before.
       add(series.lost, segment, processors);

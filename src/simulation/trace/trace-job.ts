@@ -23,8 +23,10 @@ export interface TraceJob {
   readonly priority?: number;
   /** Mean share of its processors that it keeps busy, 0 to 1; absent: not known, taken as 1. */
   readonly usedShare?: number;
-  /** How its use goes over time: by the hour of the day, or in bursts; absent: evenly. */
-  readonly useCurve?: 'diurnal' | 'bursts';
+  /** Its use goes by the hour of the day; absent: evenly. */
+  readonly useCurve?: 'diurnal';
+  /** Somebody works with it: its processors are busy in bursts. `usedShare` is the mean of that. */
+  readonly session?: Session;
   /** Content with room that others hold and do not use, where the policy can give it. */
   readonly isOpportunistic?: boolean;
   /** Seconds from its submission (a pipeline's step: from the end of the one before) by which it is to have ended. */
@@ -37,6 +39,16 @@ export interface TraceJob {
   readonly checkpointable?: boolean;
   /** Id of the job that must have ended first (pipelines); it must stand earlier in the trace. */
   readonly after?: string;
+}
+
+/** A person at work: bursts with time to think between them, then nobody is there for a while; and again, from the start of the run on. Whole seconds. */
+export interface Session {
+  /** In a row; at least 1. */
+  readonly bursts: number;
+  /** More than 0. */
+  readonly burstSeconds: number;
+  readonly thinkSeconds: number;
+  readonly idleSeconds: number;
 }
 
 /** A trace as its reader gives it: jobs by time of submission, those of one instant in the order of the file. */

@@ -45,7 +45,7 @@ export class NodeOutages {
       if (work.parts.some((part) => part.node === node)) this.#stage.strike(work, cause);
     }
     if (wasDown) return;
-    this.#stage.nodeChanged(node);
+    this.#stage.nodeChanged(node, cause);
     this.#planReturn(node);
   }
 

@@ -1,5 +1,5 @@
 import type { Stage } from './stage.ts';
-import { doneBy, expectedEnd, isCheckpointable, priorityOf, type Work } from './work.ts';
+import { disksOf, doneBy, expectedEnd, isCheckpointable, priorityOf, type Work } from './work.ts';
 import type { WorldPolicy } from './world-policy.ts';
 
 /** How a scheduler that goes by priority makes room, and who may overtake. */
@@ -202,11 +202,11 @@ export class PriorityPolicy implements WorldPolicy {
   /** Li et al., Middleware 2015: checkpoint if what is not saved yet took longer than dump and restore will. */
   #isWorthADump(victim: Work, now: number): boolean {
     if (victim.phase !== 'running' || !isCheckpointable(victim)) return false;
-    const { dumpSeconds, restoreSeconds, nodeBytesPerSecond, storeBytesPerSecond } = this.#stage.world.costs;
-    const disks = this.#stage.world.isPool ? victim.job.processors : Math.max(1, victim.parts.length);
-    const transfer = victim.imageBytes / (storeBytesPerSecond ?? nodeBytesPerSecond * disks);
-    const dump = victim.job.dumpSeconds ?? dumpSeconds + transfer;
-    return doneBy(victim, now) - victim.savedSeconds > dump + restoreSeconds + transfer;
+    const { costs } = this.#stage.world;
+    const transfer = victim.imageBytes / (costs.nodeBytesPerSecond * disksOf(victim, this.#stage.world));
+    const fetch = costs.storeBytesPerSecond === undefined ? 0 : victim.imageBytes / costs.storeBytesPerSecond;
+    const dump = victim.job.dumpSeconds ?? costs.dumpSeconds + transfer;
+    return doneBy(victim, now) - victim.savedSeconds > dump + costs.restoreSeconds + transfer + fetch;
   }
 
   #dumpSettled(work: Work): void {

@@ -31,3 +31,17 @@ test('one that comes later slows down the first from then on', () => {
   link.settle(2);
   assert.equal(link.nextEnd(), 2.5);
 });
+
+test('one that is cancelled leaves its part to the others, and is never done', () => {
+  const link = new SharedLink(100);
+  const done: string[] = [];
+  const short = link.begin(100, 0, () => done.push('short'));
+  link.begin(300, 0, () => done.push('long'));
+  link.cancel(short, 1);
+  link.cancel(short, 1);
+  // 250 bytes are left at 1.
+  assert.equal(link.nextEnd(), 3.5);
+  link.settle(3.5);
+  assert.deepEqual(done, ['long']);
+  assert.equal(link.transfers, 0);
+});

@@ -64,9 +64,8 @@ export class Stage {
     this.#books = new Books(this.ledger, world.costs.applicationCheckpointSeconds, () => this.#now);
     this.#transfers = new Transfers(world);
     const { store } = this.#transfers;
-    const isDown = (node: number): boolean => this.room.down[node] === 1;
     const stored = (work: Work): void => this.#policy?.stored?.(work, this.#now);
-    this.#copies = store === undefined ? undefined : new Copies(store, isDown, stored);
+    this.#copies = store === undefined ? undefined : new Copies(store, stored);
     this.#outages = new NodeOutages(this, random);
   }
 
@@ -124,7 +123,7 @@ export class Stage {
 
   /** All tasks have room: the job is restored, restarted or just started. */
   begin(work: Work): void {
-    this.#books.gaveUp(work);
+    this.#books.prepared(work);
     const { costs } = this.world;
     if (Number.isNaN(this.ledger.startSeconds[work.index])) this.ledger.startSeconds[work.index] = this.#now;
     if (work.savedSeconds > 0 && work.job.isService !== true) {
@@ -149,7 +148,7 @@ export class Stage {
 
   /** Takes its room from a job that does not compute yet: nothing is lost but the time. */
   abandon(work: Work): void {
-    this.#books.gaveUp(work);
+    this.#books.prepared(work);
     this.#release(work);
     this.#books.enter(work, 'waiting');
   }
@@ -179,9 +178,10 @@ export class Stage {
     this.#policy?.interrupted?.(work, this.#now);
   }
 
-  /** Tells the policy that the node went or came back. */
-  nodeChanged(node: number): void {
-    this.#copies?.nodeChanged(node, this.#now);
+  /** Tells the policy that the node went, and why, or came back. */
+  nodeChanged(node: number, went?: 'failure' | 'drain'): void {
+    if (went === 'failure') this.#copies?.nodeWent(node, this.#now);
+    else if (went === undefined) this.#copies?.nodeCame(node, this.#now);
     this.#policy?.nodeChanged?.(node, this.#now);
   }
 

@@ -3,7 +3,8 @@ import { imageBytesOf, shapeOf, type TaskShape, type World } from './world.ts';
 
 /**
  * `waiting`: for room, from its last checkpoint on. `gathering`: some of its tasks have room. `restoring`, `restarting`: has
- * its room and does not compute yet. `dumping`: frozen. `paused`: gave up its processors, keeps its memory.
+ * its room and does not compute yet. `dumping`: frozen. `paused`: gave up its processors, keeps its memory. `asleep`: a session
+ * that was checkpointed because it was idle, until its next burst.
  */
 export type Phase =
   | 'announced'
@@ -14,11 +15,12 @@ export type Phase =
   | 'running'
   | 'dumping'
   | 'paused'
+  | 'asleep'
   | 'ended'
   | 'rejected';
 
-/** `stop`: its room is wanted by others; `migrate`: it goes on elsewhere; `go on`: right here. */
-export type AfterDump = 'stop' | 'migrate' | 'go on';
+/** `stop`: its room is wanted by others; `migrate`: it goes on elsewhere; `go on`: right here; `sleep`: when it has to do again. */
+export type AfterDump = 'stop' | 'migrate' | 'go on' | 'sleep';
 
 /** Tasks of a job on one node. */
 export interface Part {
@@ -52,6 +54,8 @@ export interface Work {
   isGuest: boolean;
   /** What follows the dump under way. */
   afterDump: AfterDump;
+  /** Since when its user waits for it to be awake again; undefined: nobody does. */
+  wantedSince: number | undefined;
   /** Counts phases: what was planned in an earlier one is void. */
   turn: number;
 }
@@ -73,6 +77,11 @@ export function doneBy(work: Work, now: number): number {
 /** When it ends, by its estimate, if nothing interrupts it. */
 export function expectedEnd(work: Work, now: number): number {
   return now + Math.max(0, estimateOf(work) - doneBy(work, now));
+}
+
+/** Disks that hold a part of the job: in a pool every processor has one. */
+export function disksOf({ job, parts }: Work, { isPool }: World): number {
+  return isPool ? job.processors : Math.max(1, new Set(parts.map(({ node }) => node)).size);
 }
 
 export function isCheckpointable({ job }: Work): boolean {
@@ -97,6 +106,7 @@ export function workOf(job: TraceJob, index: number, world: World): Work {
     interruptions: 0,
     isGuest: false,
     afterDump: 'stop',
+    wantedSince: undefined,
     turn: 0,
   };
 }

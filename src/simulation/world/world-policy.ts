@@ -6,8 +6,12 @@ export interface WorldPolicy {
   ended(work: Work, now: number): void;
   /** It began to compute: after its start, restore or restart. */
   began?(work: Work, now: number): void;
-  /** The dump is complete. A job that was to stop has given up its room and waits; otherwise it computes on. */
+  /** The dump is complete. A job that was to stop has given up its room and waits, a session sleeps; otherwise it computes on. */
   dumped?(work: Work, now: number): void;
+  /** Its newest checkpoint is in the store. */
+  stored?(work: Work, now: number): void;
+  /** A session that slept is wanted: it waits for room. */
+  woken?(work: Work, now: number): void;
   /** The dump failed: the job computes on as if nothing had been. */
   dumpFailed?(work: Work, now: number): void;
   /** A node failed under it: it waits again, from its last checkpoint on. */

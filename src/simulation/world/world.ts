@@ -18,7 +18,10 @@ export interface WorldCosts {
   readonly restoreSeconds: number;
   /** What a node's disk takes and gives, shared by the dumps and restores on it. Infinity: size costs nothing. */
   readonly nodeBytesPerSecond: number;
-  /** What a store that all nodes share takes and gives; absent: dumps stay on the nodes' disks. */
+  /**
+   * What a store that all nodes share takes and gives: dumps are uploaded to it in the background, and other nodes fetch them from
+   * there. Absent: every node reads every checkpoint as if it lay on its own disk.
+   */
   readonly storeBytesPerSecond?: number;
   /** Of a job whose trace does not say. */
   readonly memoryBytesPerProcessor: number;
