@@ -4,6 +4,7 @@ export { volumeFolder } from './checkpoint-folder.ts';
 export type { AgentCounters } from './counters.ts';
 export { diskStorage } from './disk-storage.ts';
 export { type Journal, type JournalEntry, MemoryJournal } from './journal.ts';
+export { nodeCopies } from './local-copy-view.ts';
 export type { OpenedCheckpoint } from './opener.ts';
 export { imageReference } from './restoring/checkpoint-image.ts';
 export { KubeletRestores } from './restoring/kubelet-restores.ts';

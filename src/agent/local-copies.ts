@@ -1,24 +1,23 @@
 import { join } from 'node:path';
-import { expendableCopies, type LocalCopy, usedShare, type WaterMarks } from '../checkpoint/index.ts';
+import {
+  diskFull,
+  expendableCopies,
+  type LocalCopy,
+  percent,
+  usedShare,
+  type WaterMarks,
+  WIPED,
+} from '../checkpoint/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { EventRecorder } from '../kubernetes/index.ts';
-import {
-  adviceOf,
-  FermataError,
-  isConditionTrue,
-  keyOf,
-  type Log,
-  PINNED_ANNOTATION,
-  type Pod,
-  type PodCheckpoint,
-  RESTORE_FROM_ANNOTATION,
-} from '../model/index.ts';
+import { adviceOf, FermataError, keyOf, type Log, type Pod, type PodCheckpoint } from '../model/index.ts';
 import { type Archives, archiveOf } from './archives.ts';
 import { folderOf } from './checkpoint-folder.ts';
 import { isReady } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
 import { LOCAL_COPIES_MILLISECONDS, LOCAL_COPY_RETRY_MILLISECONDS, RESTORE_LIMIT_MILLISECONDS } from './defaults.ts';
+import { isStored, localCopyOf } from './local-copy-view.ts';
 import type { CheckpointStorage } from './storage.ts';
 
 export interface LocalCopiesParts {
@@ -102,14 +101,14 @@ export class LocalCopies {
     const here = await this.#here();
     if (wipe === true) {
       for (const { id } of expendableCopies(here.copies, 'wiped')) {
-        await this.#remove(here.checkpoints.get(id), 'no plain data stays on the node', signal);
+        await this.#remove(here.checkpoints.get(id), WIPED, signal);
       }
     } else if (waterMarks !== undefined) {
       let used = await this.#used();
       if (used > waterMarks.high) {
         for (const { id } of expendableCopies(here.copies, 'pressure')) {
           if (used <= waterMarks.low) break;
-          await this.#remove(here.checkpoints.get(id), `the disk is ${percent(used)} full`, signal);
+          await this.#remove(here.checkpoints.get(id), diskFull(used), signal);
           used = await this.#used();
         }
         if (used > waterMarks.low) this.#tellFull(used);
@@ -128,13 +127,11 @@ export class LocalCopies {
     );
     const now = this.#parts.clock.monotonic();
     for (const [uid, at] of this.#notBefore) if (at <= now) this.#notBefore.delete(uid);
-    const copies = [...checkpoints].map(([id, checkpoint]) => ({
-      id,
-      takenAt: Date.parse(checkpoint.status?.startTime ?? checkpoint.metadata.creationTimestamp),
-      stored: isStored(checkpoint) && now >= (this.#notBefore.get(checkpoint.metadata.uid) ?? now),
-      inUse: this.#isInUse(checkpoint),
-      pinned: checkpoint.metadata.annotations?.[PINNED_ANNOTATION] !== undefined,
-    }));
+    const copies = [...checkpoints.values()].map((checkpoint) => {
+      const copy = localCopyOf(checkpoint, this.#parts.pods());
+      const isLeftAlone = now < (this.#notBefore.get(checkpoint.metadata.uid) ?? now);
+      return { ...copy, stored: copy.stored && !isLeftAlone, inUse: this.#isInUse(checkpoint) };
+    });
     return { copies, checkpoints };
   }
 
@@ -149,12 +146,7 @@ export class LocalCopies {
       if (ofPod.size === 0) this.#uses.delete(uid);
     }
     // Of a restore that an earlier process of the agent began.
-    return pods().some(
-      ({ metadata }) =>
-        metadata.namespace === checkpoint.metadata.namespace &&
-        metadata.annotations?.[RESTORE_FROM_ANNOTATION] === checkpoint.metadata.name &&
-        metadata.uid !== checkpoint.status?.restoration?.podUID,
-    );
+    return localCopyOf(checkpoint, pods()).inUse;
   }
 
   async #remove(seen: PodCheckpoint | undefined, why: string, signal: AbortSignal): Promise<void> {
@@ -228,13 +220,4 @@ export class LocalCopies {
       `the disk of the checkpoints is full; ${next}`,
     );
   }
-}
-
-function isStored({ metadata, status }: PodCheckpoint): boolean {
-  const isSaid = isConditionTrue(status?.conditions, 'Stored') && status?.checkpointLocation?.store !== undefined;
-  return isSaid && metadata.deletionTimestamp === undefined;
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }

@@ -38,12 +38,17 @@ export { type ImportedContainer, importContainer, readPodIdentity } from './layo
 export { readTar, type TarEntry } from './layout/tar-reader.ts';
 export { type TarSource, tarBytes, writeTar } from './layout/tar-writer.ts';
 export {
+  type CopyVerdict,
   checkWaterMarks,
   type Disk,
+  diskFull,
   expendableCopies,
   type LocalCopy,
+  percent,
+  planCopies,
   usedShare,
   type WaterMarks,
+  WIPED,
 } from './local-copies.ts';
 export {
   type CheckpointMetadata,

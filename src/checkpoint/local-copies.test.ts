@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checkWaterMarks, expendableCopies, type LocalCopy, usedShare } from './local-copies.ts';
+import {
+  type CopyVerdict,
+  checkWaterMarks,
+  expendableCopies,
+  type LocalCopy,
+  planCopies,
+  usedShare,
+} from './local-copies.ts';
 
 const copy = (id: string, takenAt: number, more: Partial<LocalCopy> = {}): LocalCopy => ({
   id,
@@ -72,3 +79,59 @@ test('water marks are shares of the disk, the low one below the high one', () =>
     assert.throws(() => checkWaterMarks(marks), RangeError);
   }
 });
+
+const DISK = { totalBytes: 1_000, freeBytes: 100 };
+const PLANS: Record<string, { why: Parameters<typeof planCopies>[1]; want: string[] }> = {
+  'what goes under pressure is said until the disk would be below the low mark, and why the others stay': {
+    why: { marks: { high: 0.85, low: 0.75 }, disk: DISK },
+    want: [
+      'first goes: the disk is 90 % full',
+      'second goes: the disk is 80 % full',
+      'third stays: the disk is 70 % full by then, the low mark is 75 %',
+      'only stays: no store has it',
+      'used stays: a pod is being restored from it',
+      'pinned stays: it is pinned',
+    ],
+  },
+  'below the high mark nothing goes': {
+    why: { marks: { high: 0.95, low: 0.1 }, disk: DISK },
+    want: [
+      'first stays: the disk is 90 % full, the high mark is 95 %',
+      'second stays: the disk is 90 % full, the high mark is 95 %',
+      'third stays: the disk is 90 % full, the high mark is 95 %',
+      'only stays: no store has it',
+      'used stays: a pod is being restored from it',
+      'pinned stays: it is pinned',
+    ],
+  },
+  'where none is to lie all go that may': {
+    why: 'wiped',
+    want: [
+      'pinned goes: no plain data stays on the node',
+      'first goes: no plain data stays on the node',
+      'second goes: no plain data stays on the node',
+      'third goes: no plain data stays on the node',
+      'only stays: no store has it',
+      'used stays: a pod is being restored from it',
+    ],
+  },
+};
+
+for (const [sentence, { why, want }] of Object.entries(PLANS)) {
+  test(sentence, () => {
+    const copies = [
+      copy('third', 3),
+      copy('only', 0, { stored: false }),
+      copy('first', 1),
+      copy('used', 0, { inUse: true }),
+      copy('pinned', 0, { pinned: true }),
+      copy('second', 2),
+    ];
+    const plan = planCopies(
+      copies.map((one) => ({ ...one, sizeBytes: 100 })),
+      why,
+    );
+    const line = ({ id, goes, because }: CopyVerdict): string => `${id} ${goes ? 'goes' : 'stays'}: ${because}`;
+    assert.deepEqual(plan.map(line), want);
+  });
+}

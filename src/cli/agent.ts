@@ -1,6 +1,6 @@
-import { type Command, Option } from 'commander';
-import type { WaterMarks } from '../checkpoint/index.ts';
+import type { Command } from 'commander';
 import type { AgentRoleOptions } from '../roles/index.ts';
+import { type DiskFlags, diskOptions, waterMarksOf } from './disk-options.ts';
 import { UsageError } from './exit.ts';
 import { roleOptions, runRole } from './roles.ts';
 
@@ -13,7 +13,7 @@ const NEEDING_KEYS = {
 } as const;
 
 export function register(program: Command): void {
-  roleOptions(program.command('agent'))
+  diskOptions(roleOptions(program.command('agent')))
     .description(
       'run the agent of a node: checkpoints pods through its kubelet, and gives them back to it (root, host PID namespace)',
     )
@@ -43,18 +43,6 @@ export function register(program: Command): void {
       '--encrypt-to <file...>',
       'encrypt what is stored for who is named there (certificates, age recipients), and for the nodes',
     )
-    .addOption(
-      new Option(
-        '--local-copies <keep|wipe>',
-        'wipe: data leaves the node once a store has it; restores fetch it from there',
-      ).choices(['keep', 'wipe']),
-    )
-    .option(
-      '--disk-high <percent>',
-      'above it what a store has goes from the disk of the checkpoints, the oldest first',
-      share,
-    )
-    .option('--disk-low <percent>', 'until so much of it is used (default: ten less than --disk-high)', share)
     .option('--images-in-memory', 'refuse to run unless the folder of the checkpoints is on a tmpfs')
     .option(
       '--kubelet-url <url>',
@@ -73,35 +61,6 @@ export function register(program: Command): void {
       const waterMarks = await waterMarksOf(flags);
       await runRole(() => startAgent({ ...flags, ...(waterMarks && { waterMarks }) }), flags);
     });
-}
-
-interface DiskFlags {
-  diskHigh?: number;
-  diskLow?: number;
-}
-
-/** Between two marks so far apart room is made at once, not copy by copy. */
-const MARKS_APART = 0.1;
-
-async function waterMarksOf({ diskHigh: high, diskLow }: DiskFlags): Promise<WaterMarks | undefined> {
-  if (high === undefined) {
-    if (diskLow !== undefined) throw new UsageError('--disk-low needs --disk-high');
-    return undefined;
-  }
-  const { checkWaterMarks } = await import('../checkpoint/index.ts');
-  const marks = { high, low: diskLow ?? high - MARKS_APART };
-  try {
-    checkWaterMarks(marks);
-  } catch (error) {
-    throw new UsageError(`--disk-high, --disk-low: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return marks;
-}
-
-function share(text: string): number {
-  const match = /^(\d{1,2}(?:\.\d+)?)%?$/.exec(text);
-  if (match === null) throw new UsageError(`${JSON.stringify(text)} is no share of a disk, such as 85%`);
-  return Number(match[1]) / 100;
 }
 
 function port(text: string): number {

@@ -1,14 +1,6 @@
 import { collectGarbage, DEFAULT_GARBAGE_GRACES, removeArchive } from '../checkpoint/index.ts';
 import { rfc3339 } from '../clock/index.ts';
-import {
-  FermataError,
-  INTERRUPTION_POLICIES,
-  isOnlyState,
-  PINNED_ANNOTATION,
-  POD_CHECKPOINTS,
-  PODS,
-  parseDuration,
-} from '../model/index.ts';
+import { FermataError, isOnlyState, PINNED_ANNOTATION, POD_CHECKPOINTS, parseDuration } from '../model/index.ts';
 import { bytes } from './bytes.ts';
 import type { CollectFlags, ObjectFlags } from './checkpoints.ts';
 import { existingCheckpoint } from './checkpoints-object.ts';
@@ -56,8 +48,16 @@ export async function remove(name: string, flags: ObjectFlags): Promise<void> {
 }
 
 export async function collect(flags: CollectFlags): Promise<void> {
-  if (flags.store !== undefined) await collectInStore(flags.store, flags);
-  else await sayWhatGoes(flags);
+  if (flags.store !== undefined) return collectInStore(flags.store, flags);
+  if (flags.dryRun !== true) {
+    throw new UsageError(
+      'controllers and agents let checkpoints go by themselves',
+      'with --dry-run this says which and why; fermata checkpoints rm lets one go; --store names a store to clean',
+    );
+  }
+  const { sayWhatClusterLetsGo, sayWhatNodeLetsGo } = await import('./checkpoints-dry-run.ts');
+  if (flags.node === undefined) await sayWhatClusterLetsGo(flags);
+  else await sayWhatNodeLetsGo(flags.node, flags);
 }
 
 async function collectInStore(url: string, flags: CollectFlags): Promise<void> {
@@ -73,34 +73,6 @@ async function collectInStore(url: string, flags: CollectFlags): Promise<void> {
     const skips = skipped.map(({ tenant, why }) => `Nothing of ${tenant} was touched: ${why}\n`).join('');
     const all = rows.length === 0 ? '' : table(['BLOB', 'SIZE', 'WHY', 'WHAT'], rows);
     return `${skips}${all}${dryRun ? '' : `${bytes(freedBytes)} freed\n`}`;
-  });
-}
-
-async function sayWhatGoes(flags: CollectFlags): Promise<void> {
-  if (flags.dryRun !== true) {
-    throw new UsageError(
-      "a cluster's controller lets checkpoints go by itself",
-      'with --dry-run this says which and why; fermata checkpoints rm lets one go; --store names a store to clean',
-    );
-  }
-  const { expendableCheckpoints } = await import('../controllers/index.ts');
-  const going = await withCluster(flags, async ({ store, namespace }) => {
-    // Limits are of namespaces, and pods are in the namespace of their checkpoints.
-    const where = flags.allNamespaces === true ? {} : { namespace };
-    const [checkpoints, pods, policies] = [
-      await store.list(POD_CHECKPOINTS, where),
-      await store.list(PODS, where),
-      await store.list(INTERRUPTION_POLICIES, {}),
-    ];
-    const objects = { checkpoints: checkpoints.items, pods: pods.items, policies: policies.items };
-    return expendableCheckpoints(objects, Date.now());
-  });
-  await printResult(going, flags.output, () => {
-    if (going.length === 0) return 'no checkpoint is to go\n';
-    return table(
-      ['CHECKPOINT', 'WHY', 'BECAUSE'],
-      going.map((one) => [one.id, one.why, 'because' in one ? one.because : 'no longer needed']),
-    );
   });
 }
 

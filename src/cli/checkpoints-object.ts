@@ -9,6 +9,8 @@ import { type Cluster, withCluster } from './cluster.ts';
 
 /** Where `fermata agent` keeps the checkpoints of its node unless told otherwise. */
 const AGENT_DIRECTORY = '/var/lib/fermata';
+/** Where the installed agents' pods have the root of their node. */
+const HOST_ROOT = '/host';
 
 /** Where the data of a PodCheckpoint can be had from here. */
 export type LocatedCheckpoint = { manifestDigest: string | undefined } & (
@@ -33,6 +35,15 @@ export async function existingCheckpoint({ store, namespace }: Cluster, name: st
   }
 }
 
+/** Where the checkpoints of a node may lie on this machine: in a sandbox, on the node itself, in its agent's pod. */
+export function foldersOfNode(nodeName: string, { dir, directory }: { dir?: string; directory?: string }): string[] {
+  const agent = directory ?? AGENT_DIRECTORY;
+  return [
+    ...(dir === undefined ? [] : [join(new SandboxDirectory(dir).node(nodeName), 'checkpoints')]),
+    ...[agent, join(HOST_ROOT, agent)].map((folder) => join(folder, 'checkpoints', nodeName)),
+  ];
+}
+
 /**
  * The folder of its node, when this is that node or has the sandbox of it; else its archive. Throws FermataError `CheckpointUnknown`,
  * `CheckpointNotReady`, `CheckpointMissing` (out of reach from here).
@@ -47,10 +58,7 @@ export async function locateCheckpoint(name: string, flags: SourceFlags): Promis
   const { nodeLocal, store } = status?.checkpointLocation ?? {};
   const { nodeName = '', manifestDigest } = status ?? {};
   const sandbox = flags.dir === undefined ? undefined : new SandboxDirectory(flags.dir);
-  const onNode = [
-    ...(sandbox === undefined ? [] : [join(sandbox.node(nodeName), 'checkpoints')]),
-    join(AGENT_DIRECTORY, 'checkpoints', nodeName),
-  ];
+  const onNode = foldersOfNode(nodeName, flags);
   // Names of nodes and paths come from an object that others write: they must not lead elsewhere.
   const isPlain = nodeLocal !== undefined && basename(nodeLocal.path) === nodeLocal.path && isObjectName(nodeName);
   const folder = isPlain
@@ -62,7 +70,7 @@ export async function locateCheckpoint(name: string, flags: SourceFlags): Promis
       'CheckpointMissing',
       `the data of checkpoint ${metadata.namespace}/${name} is on node ${nodeName} alone`,
       {
-        nextStep: `Look at it there, as root: fermata checkpoints inspect ${join(AGENT_DIRECTORY, 'checkpoints', nodeName, nodeLocal?.path ?? '')}; or let agents store copies (--store).`,
+        nextStep: `Look at it there, as root or in its agent's pod: fermata checkpoints inspect ${name} -n ${metadata.namespace}; or let agents store copies (--store).`,
       },
     );
   }

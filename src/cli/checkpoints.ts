@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type ClusterFlags, clusterOptions } from './cluster.ts';
+import { type DiskFlags, diskOptions } from './disk-options.ts';
 import { type OutputFormat, outputOption } from './output.ts';
 
 export type SourceFlags = ClusterFlags & {
@@ -20,13 +21,16 @@ export type TakeFlags = ClusterFlags & {
   output?: OutputFormat;
 };
 
-export type CollectFlags = ClusterFlags & {
-  store?: string;
-  dryRun?: boolean;
-  grace: string;
-  allNamespaces?: boolean;
-  output?: OutputFormat;
-};
+export type CollectFlags = ClusterFlags &
+  DiskFlags & {
+    store?: string;
+    dryRun?: boolean;
+    grace: string;
+    allNamespaces?: boolean;
+    node?: string;
+    directory?: string;
+    output?: OutputFormat;
+  };
 
 export type ListFlags = ClusterFlags & { allNamespaces?: boolean; store?: string; output?: OutputFormat };
 export type ObjectFlags = ClusterFlags & { store?: string; force?: boolean; unpin?: boolean };
@@ -118,14 +122,19 @@ export function register(program: Command): void {
     .option('--force', 'though it is pinned, or the only copy of what a suspended workload computed')
     .action(async (name: string, flags: ObjectFlags) => (await import('./checkpoints-let-go.ts')).remove(name, flags));
 
-  clusterOptions(checkpoints.command('gc'))
+  diskOptions(clusterOptions(checkpoints.command('gc')))
     .description(
-      'remove from a store what no archive and no upload needs, beside them; of a cluster say what its controller lets go',
+      'remove from a store what no archive and no upload needs, beside them; say what a cluster, or a node, lets go by itself',
     )
     .option('--store <url>', 'a folder, s3://BUCKET/PREFIX, oci://REGISTRY/REPOSITORY')
     .option('--grace <duration>', 'what was written later stays, and what is found goes so much later', '1h')
-    .option('--dry-run', 'only say what would go, and why; in a cluster there is nothing else')
+    .option('--dry-run', 'only say what would go, and why; of a cluster and a node there is nothing else')
     .option('-A, --all-namespaces', 'of all namespaces of the cluster')
+    .option(
+      '--node <name>',
+      "run on that node, or in its agent's pod: which copies leave its disk, by the agent's flags",
+    )
+    .option('--directory <folder>', 'with --node, as the agent has it (default: /var/lib/fermata)')
     .addOption(outputOption())
     .action(async (flags: CollectFlags) => (await import('./checkpoints-let-go.ts')).collect(flags));
   clusterOptions(checkpoints.command('du'))

@@ -53,6 +53,13 @@ test('podman: checkpoints are looked at by name, one is exported, and what is im
     const [used] = JSON.parse(await checkpoints('du', '--output', 'json'));
     assert.deepEqual([used.checkpoints, used.notStored], [2, 0]);
     assert.ok(used.onNodesBytes > 16 << 20 && used.storedBytes > 0);
+    assert.equal(await checkpoints('gc', '--dry-run'), 'no checkpoint is to go\n');
+    const wiping = ['--node', 'node-1', '--local-copies', 'wipe', '--output', 'json'];
+    const { copies } = JSON.parse(await checkpoints('gc', '--dry-run', ...wiping));
+    assert.deepEqual(
+      copies.map(({ id, goes }: { id: string; goes: boolean }) => [id, goes]),
+      ['first', 'second'].map((own) => [`${DEMO_NAMESPACE}/${own}`, true]),
+    );
     const tar = join(folder, 'second.tar');
     await checkpoints('export', 'second', '--file', tar);
 
