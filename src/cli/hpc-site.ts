@@ -1,11 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SystemClock } from '../clock/index.ts';
 import {
   type Access,
   BATCH_SYSTEMS,
   type BatchSite,
+  DEFAULT_DIRECTORY,
   findBatchSystem,
   localAccess,
   Site,
@@ -33,7 +34,10 @@ export async function withSite<T>(flags: Flags, work: (site: BatchSite, clock: S
         });
   let site: BatchSite | undefined;
   try {
-    site = flags.rest === undefined ? await shellSite(flags, access) : restSite(clock, flags.rest, flags, access);
+    site =
+      flags.rest === undefined
+        ? await shellSite(flags, access)
+        : await restSite(clock, flags.rest, flags, access, socketFolder);
     return await work(site, clock);
   } finally {
     await site?.close();
@@ -54,7 +58,13 @@ async function shellSite(flags: Flags, access: Access): Promise<Site> {
 }
 
 /** Files are read by ssh where a login node is named too, or where the folder is mounted here. */
-function restSite(clock: SystemClock, url: string, flags: Flags, access: Access): SlurmRestSite {
+async function restSite(
+  clock: SystemClock,
+  url: string,
+  flags: Flags,
+  access: Access,
+  ownFolder: string,
+): Promise<SlurmRestSite> {
   const { directory, mountedAt, host } = flags;
   if (flags.scheduler !== undefined && flags.scheduler !== SLURM.name) throw new UsageError('--rest is for Slurm');
   if (mountedAt !== undefined && host !== undefined) throw new UsageError('--mounted-at and --host exclude each other');
@@ -64,16 +74,31 @@ function restSite(clock: SystemClock, url: string, flags: Flags, access: Access)
       "a folder of the site's shared file system, e.g. --directory /home/alice/.fermata/hpc",
     );
   }
-  const folder = host === undefined ? mountedAt : directory;
-  const files = new Site({ system: SLURM, access, ...(folder === undefined ? {} : { directory: folder }) });
+  const canRead = host !== undefined || mountedAt !== undefined;
+  const folder = host === undefined ? (mountedAt ?? (await sharedFolder(ownFolder))) : directory;
+  const board = new Site({
+    system: SLURM,
+    access,
+    ...(folder === undefined ? {} : { directory: folder }),
+    ...intervalOf(flags),
+  });
   return new SlurmRestSite(clock, {
     url,
     token: () => tokenOf(flags.tokenFile),
     ...(flags.restUser === undefined ? {} : { user: flags.restUser }),
     ...(host === undefined && directory !== undefined ? { directory } : {}),
-    ...(host === undefined && mountedAt === undefined ? {} : { files }),
-    ...intervalOf(flags),
+    ...(canRead ? { files: board } : {}),
+    board,
   });
+}
+
+/** Where the site's own folder cannot be reached, connectors share one of this machine; without a home each is for itself. */
+async function sharedFolder(otherwise: string): Promise<string> {
+  const folder = join(homedir(), DEFAULT_DIRECTORY);
+  return await mkdir(folder, { recursive: true, mode: 0o700 }).then(
+    () => folder,
+    () => otherwise,
+  );
 }
 
 async function tokenOf(file: string | undefined): Promise<string> {

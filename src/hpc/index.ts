@@ -12,7 +12,7 @@ export type { JobComponent, JobEnd, JobPhase, JobReport, JobRequest } from './jo
 export { jobLabel } from './job.ts';
 export { jobNameOf, markOf } from './mark.ts';
 export { PBS } from './pbs.ts';
-export type { LogPiece } from './poll.ts';
+export type { LogPiece, PollAnswer } from './poll.ts';
 export {
   count,
   HPC_ANNOTATION_PREFIX,

@@ -39,6 +39,19 @@ export interface PollAnswer {
   isMore: boolean;
 }
 
+/** A look at a list that connectors share, of a batch system that is asked from here. */
+export interface SharedLook extends PollAnswer {
+  /** It is this connector's turn to ask, and to leave the answer for the others. */
+  turn?: Turn;
+}
+
+export interface Turn {
+  /** Seconds, by the clock of whoever keeps the list. */
+  at: number;
+  /** What is being followed by any of them. */
+  ids: string[];
+}
+
 /** For each poll and file. */
 const PIECE_BYTES = 262_144;
 
@@ -72,9 +85,20 @@ while read -r file inode size; do
 done < <(stat -c '%n %i %s' stdout stdout.[0-9]* stderr stderr.[0-9]* 2>/dev/null)
 true`;
 
-/** {@link pollScript} without the batch system: $1 is the job's folder. */
-export const FILES_SCRIPT = `cd -- "$1" || exit
-${READ_FILES}`;
+/** What connectors of one user leave for each other beside their jobs' folders: $queue, and what goes with it. */
+const SHARED_LIST = `modified() { stat -c %Y "$1" 2>/dev/null || echo 0; }
+now=$(date +%s)
+# Whose turn it is to ask, of all who look: nobody's before $interval seconds have passed.
+take_turn() {
+  [ $((now - $(modified "$queue.asked"))) -ge "$interval" ] || return
+  exec 9>"$queue.lock"
+  flock -n 9 && [ $(($(date +%s) - $(modified "$queue.asked"))) -ge "$interval" ] && touch "$queue.asked"
+}
+say_list() { # KNOWN
+  echo "list $1 $((now - $(modified "$queue")))"
+  [ -e "$queue.error" ] && echo "error $(head -c 2000 "$queue.error" | base64 -w0)"
+  awk -F '[| ]+' -v id="$id" '{ first = $1 == "" ? $2 : $1 } first == id { print "job " $0 }' "$queue" 2>/dev/null
+}`;
 
 /**
  * One look at a job, in one command: $1 folder of all jobs, $2 of this one, $3 its id, $4 seconds between two questions to the
@@ -88,37 +112,68 @@ export function pollScript(system: BatchSystem): string {
   return `
 root=$1 folder=$2 id=$3 interval=$4
 list() { timeout 60 bash -c ${quoteWord(`set -o pipefail; ${system.list}`)}; }
-modified() { stat -c %Y "$1" 2>/dev/null || echo 0; }
 queue=$root/queue-${system.name}
-now=$(date +%s)
-if [ $((now - $(modified "$queue.asked"))) -ge "$interval" ]; then
-  (
-    flock -n 9 || exit 0
-    touch "$queue.asked"
-    if list >"$queue.new" 2>"$queue.error.new"; then
-      touch -r "$queue.asked" "$queue.new"
-      mv -f "$queue.new" "$queue"
-      rm -f "$queue.error" "$queue.error.new"
-    else
-      mv -f "$queue.error.new" "$queue.error"
-    fi
-  ) 9>"$queue.lock"
-fi
+${SHARED_LIST}
+(
+  take_turn || exit
+  if list >"$queue.new" 2>"$queue.error.new"; then
+    touch -r "$queue.asked" "$queue.new"
+    mv -f "$queue.new" "$queue"
+    rm -f "$queue.error" "$queue.error.new"
+  else
+    mv -f "$queue.error.new" "$queue.error"
+  fi
+)
 cd -- "$folder" || exit
 known=no
 [ "$queue" -nt jobid ] && known=yes
-echo "list $known $((now - $(modified "$queue")))"
-[ -e "$queue.error" ] && echo "error $(head -c 2000 "$queue.error" | base64 -w0)"
-awk -F '[| ]+' -v id="$id" '{ first = $1 == "" ? $2 : $1 } first == id { print "job " $0 }' "$queue" 2>/dev/null
+say_list $known
 ${READ_FILES}`;
 }
+
+/** Somebody looks at a job at least so often while it is followed. */
+const FOLLOWED_MINUTES = 3;
+
+/**
+ * As {@link pollScript}, of a batch system that is asked from here: $2 is empty where the job's folder cannot be read, $5 names the
+ * list. Whose turn it is to ask is told so, with the ids that are followed, and leaves the answer by {@link PUBLISH_SCRIPT}; who
+ * dies before that is one turn lost.
+ */
+export const SHARED_POLL_SCRIPT = `
+root=$1 folder=$2 id=$3 interval=$4 queue=$root/queue-$5
+${SHARED_LIST}
+mkdir -p "$queue.followed" && touch "$queue.followed/$id" || exit
+(
+  take_turn || exit
+  find "$queue.followed" -type f -mmin +${FOLLOWED_MINUTES} -delete
+  echo "ask $now" $(ls "$queue.followed")
+)
+known=no
+# What was followed when the list was asked for had been submitted before.
+read -r asked <"$queue" && case " $asked " in *" $id "*) known=yes ;; esac
+say_list $known
+[ -n "$folder" ] || exit 0
+cd -- "$folder" || exit
+${READ_FILES}`;
+
+/** $1 folder of all jobs, $2 name of the list, $3 when it was asked for, $4 `list` or `error`, which comes on stdin. */
+export const PUBLISH_SCRIPT = `
+queue=$1/queue-$2
+new=$(mktemp "$queue.XXXXXX") && cat >"$new" && touch -d "@$3" "$new" || exit
+exec 9>"$queue.lock"
+flock 9
+if [ "$4" = error ]; then mv -f "$new" "$queue.error"
+elif [ "$queue" -nt "$new" ]; then rm -f "$new"
+else mv -f "$new" "$queue" && rm -f "$queue.error"
+fi`;
 
 export function pollInput(positions: ReadonlyMap<string, LogPosition>): string {
   return [...positions].map(([file, { inode, offset }]) => `${file} ${inode} ${offset}\n`).join('');
 }
 
-export function readPoll(system: BatchSystem, text: string): PollAnswer {
-  const answer: PollAnswer = {
+/** @param readList of lines that begin with the id, as {@link BatchSystem.readList} and {@link readSharedLine} take them */
+export function readPoll(readList: (text: string) => JobReport[], text: string): SharedLook {
+  const answer: SharedLook = {
     jobs: [],
     isListKnown: false,
     listAgeSeconds: 0,
@@ -136,7 +191,9 @@ export function readPoll(system: BatchSystem, text: string): PollAnswer {
         .toString()
         .trim();
     } else if (kind === 'job') {
-      answer.jobs.push(...system.readList(line.slice('job '.length)));
+      answer.jobs.push(...readList(line.slice('job '.length)));
+    } else if (kind === 'ask') {
+      answer.turn = { at: Number(words[0]), ids: words.slice(1) };
     } else if (kind === 'status') {
       answer.statusFiles.push(statusFile(words));
     } else if (kind === 'log') {
@@ -145,6 +202,17 @@ export function readPoll(system: BatchSystem, text: string): PollAnswer {
   }
   answer.isMore = answer.logs.some(({ bytes }) => bytes.length === PIECE_BYTES);
   return answer;
+}
+
+/** A list to be shared: what was followed when it was asked for, then the reports. */
+export function sharedLines(ids: readonly string[], reports: readonly JobReport[]): string {
+  return [`asked ${ids.join(' ')}`, ...reports.map((report) => `${report.id} ${JSON.stringify(report)}`), ''].join(
+    '\n',
+  );
+}
+
+export function readSharedLine(line: string): JobReport[] {
+  return [JSON.parse(line.slice(line.indexOf(' '))) as JobReport];
 }
 
 function statusFile([file = '', word, value]: string[]): StatusFile {

@@ -7,7 +7,19 @@ import type { BatchSystem } from './batch-system.ts';
 import { CHECKPOINT_PROBE, type JobCheckpoint } from './checkpoint-script.ts';
 import type { KeptJob } from './garbage.ts';
 import { type JobReport, type JobRequest, jobLabel } from './job.ts';
-import { FILES_SCRIPT, type LogPosition, type PollAnswer, pollInput, pollScript, readPoll } from './poll.ts';
+import {
+  type LogPosition,
+  type PollAnswer,
+  PUBLISH_SCRIPT,
+  pollInput,
+  pollScript,
+  readPoll,
+  readSharedLine,
+  SHARED_POLL_SCRIPT,
+  type SharedLook,
+  sharedLines,
+  type Turn,
+} from './poll.ts';
 import { type JobUsage, readUsage, usageScript } from './usage.ts';
 
 /** Where the connector keeps its files there, below the home directory, unless told otherwise. */
@@ -136,7 +148,7 @@ export class Site implements BatchSite {
     positions: ReadonlyMap<string, LogPosition>,
     signal?: AbortSignal,
   ): Promise<PollAnswer> {
-    const { access, system, queueSeconds = 10 } = this.#options;
+    const { access, system, queueSeconds = QUEUE_SECONDS } = this.#options;
     const root = await this.#root(signal);
     const answer = await access.run(pollScript(system), {
       arguments: [root, `${root}/${mark}`, id, String(queueSeconds)],
@@ -144,19 +156,35 @@ export class Site implements BatchSite {
       ...(signal === undefined ? {} : { signal }),
     });
     if (answer.status !== 0) throw this.#unreachable("the job's folder cannot be read", answer.stderr);
-    return readPoll(system, answer.stdout);
+    return readPoll((text) => system.readList(text), answer.stdout);
   }
 
-  /** As {@link poll}, but the batch system is not asked: for one that is reached another way. */
-  async pollFiles(
-    mark: string,
-    positions: ReadonlyMap<string, LogPosition>,
+  /**
+   * As {@link poll}, of a batch system that is asked another way: the answer has the list that was shared last, and tells whose
+   * turn it is to ask anew ({@link share}).
+   *
+   * @param list its name @param mark without: nothing is read of the job's folder
+   */
+  async lookAtShared(
+    list: string,
+    id: string,
+    { mark, positions = new Map() }: { mark?: string; positions?: ReadonlyMap<string, LogPosition> },
     signal?: AbortSignal,
-  ): Promise<Pick<PollAnswer, 'statusFiles' | 'logs' | 'isMore'>> {
-    const words = [await this.folderOf(mark, signal)];
-    const answer = await this.#run(FILES_SCRIPT, words, { input: pollInput(positions), signal });
+  ): Promise<SharedLook> {
+    const root = await this.#root(signal);
+    const { queueSeconds = QUEUE_SECONDS } = this.#options;
+    const words = [root, mark === undefined ? '' : `${root}/${mark}`, id, String(queueSeconds), list];
+    const answer = await this.#run(SHARED_POLL_SCRIPT, words, { input: pollInput(positions), signal });
     if (answer.status !== 0) throw this.#unreachable("the job's folder cannot be read", answer.stderr);
-    return readPoll(this.system, answer.stdout);
+    return readPoll(readSharedLine, answer.stdout);
+  }
+
+  /** Leaves for all what the batch system said at this turn; a string: why it did not. */
+  async share(list: string, turn: Turn, said: readonly JobReport[] | string, signal?: AbortSignal): Promise<void> {
+    const [what, input] = typeof said === 'string' ? ['error', said] : ['list', sharedLines(turn.ids, said)];
+    const words = [await this.#root(signal), list, String(turn.at), what];
+    const answer = await this.#run(PUBLISH_SCRIPT, words, { input, signal });
+    if (answer.status !== 0) throw this.#unreachable('the list of jobs cannot be left for others', answer.stderr);
   }
 
   /** Makes the folder of a job that is submitted another way, and leaves its card there; with its id, once it has one. */
@@ -284,6 +312,7 @@ export class Site implements BatchSite {
   }
 }
 
+const QUEUE_SECONDS = 10;
 /** As sysexits has it: EX_TEMPFAIL. */
 const TRY_AGAIN = 75;
 

@@ -13,6 +13,8 @@ import { OWN_COMMAND } from '../sandbox-harness.ts';
 const run = promisify(execFile);
 const SCRIPTS = import.meta.dirname;
 
+/** Of Slurm's REST interface. */
+export const REST_URL = 'http://127.0.0.1:16820';
 /** The ordinary user of the site; made for the tests and removed after them. */
 const USER = 'fermata-hpc';
 
@@ -91,8 +93,12 @@ export class HpcGround {
   /** What `fermata hpc` is told to reach Slurm through its REST interface; the token is new. */
   async restFlags(): Promise<string[]> {
     const file = join(this.folder, 'token');
-    await writeFile(file, await this.administer(`scontrol token username=${USER} lifespan=3600`), { mode: 0o600 });
-    return ['--rest', 'http://127.0.0.1:16820', '--token-file', file];
+    await writeFile(file, await this.restToken(), { mode: 0o600 });
+    return ['--rest', REST_URL, '--token-file', file];
+  }
+
+  async restToken(): Promise<string> {
+    return (await this.administer(`scontrol token username=${USER} lifespan=3600`)).trim().replace('SLURM_JWT=', '');
   }
 
   /** Starts `fermata hpc` with a subcommand of it. */
@@ -105,17 +111,26 @@ export class HpcGround {
     return this.#spawn([subcommand, ...words], process.cwd());
   }
 
+  /**
+   * As {@link alone}, from a working directory of its own and as the site's user, as whom files are made that are mounted here.
+   * (It may read this checkout, wherever that lies.)
+   */
+  aloneAsUser(folder: string, ...words: string[]): Connector {
+    const own = ['--reuid', USER, '--regid', USER, '--clear-groups'];
+    return this.#spawn(words, folder, ['setpriv', ...own, '--inh-caps=+dac_override', '--ambient-caps=+dac_override']);
+  }
+
   #start(subcommand: string, words: readonly string[], folder: string): Connector {
     const site = ['--scheduler', this.system.name, '--host', 'lab', '--ssh-config', join(this.folder, 'ssh', 'config')];
     return this.#spawn([subcommand, ...site, ...words], folder);
   }
 
-  #spawn(words: readonly string[], folder: string): Connector {
-    const { command, arguments: own } = OWN_COMMAND;
-    const child = spawn(command, [...own, 'hpc', ...words], {
+  #spawn(words: readonly string[], folder: string, before: readonly string[] = []): Connector {
+    const [command = '', ...rest] = [...before, OWN_COMMAND.command, ...OWN_COMMAND.arguments, 'hpc', ...words];
+    const child = spawn(command, rest, {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: join(this.folder, 'tmp') },
+      env: { ...process.env, HOME: join(this.folder, 'tmp'), TMPDIR: join(this.folder, 'tmp') },
     });
     const said = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -5,6 +5,7 @@ import { HPC_EXIT } from '../../src/hpc/index.ts';
 import { testJob, testShell, testSite } from './compliance.ts';
 import { HpcGround, jobIdOf, seen } from './ground.ts';
 import { testSitePrograms, testSlurmExtras } from './slurm-extras.ts';
+import { testSlurmRest } from './slurm-rest.ts';
 
 /**
  * The connector on real batch systems, reached by a real ssh as an ordinary user, and on commands that speak as PBS does. Tests
@@ -29,6 +30,10 @@ for (const name of ['slurm', 'gridengine', 'pbs'] as const) {
       if (name === 'slurm') testSlurmAlone(() => ground);
       if (name === 'slurm') {
         testSlurmExtras(
+          () => ground,
+          () => rest,
+        );
+        testSlurmRest(
           () => ground,
           () => rest,
         );

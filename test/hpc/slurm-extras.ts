@@ -39,33 +39,6 @@ export function testSlurmExtras(ground: () => HpcGround, rest: () => readonly st
     assert.equal(await unknown.ended, HPC_EXIT.refused);
     assert.match(unknown.stderr, /Requested reservation is invalid/);
   });
-
-  test('needs no shell at the site: by REST alone its end is told, its output stays there', async () => {
-    const directory = join(ground().folder, 'home', 'by-rest');
-    const words = [...rest(), '--directory', directory];
-    const job = ground().alone('run', '--queue-interval', '1', ...words, '--', 'bash', '-c', 'echo kept; exit 9');
-    assert.equal(await job.ended, 9, job.stderr);
-    assert.equal(job.stdout, '');
-    const path = /no access to files: .*: (\/\S+\/stdout)$/m.exec(job.stderr)?.[1];
-    assert.equal(await ground().asUser(`cat ${path}`), 'kept\n');
-    const list = ground().alone('ls', ...words, '--output', 'json');
-    assert.equal(await list.ended, 0, list.stderr);
-    const id = await jobIdOf(job);
-    assert.ok((JSON.parse(list.stdout) as { id: string }[]).some((one) => one.id === id));
-    const staged = ground().alone('run', '--queue-interval', '1', ...words, '--stage-out', '*', '--', 'true');
-    assert.equal(await staged.ended, HPC_EXIT.refused);
-    assert.match(staged.stderr, /files cannot be staged over Slurm's REST interface/);
-  });
-
-  test('is told apart from one whose token is not accepted', async () => {
-    const expired = `h.${Buffer.from('{"exp":1,"sun":"fermata-hpc"}').toString('base64url')}.s`;
-    const file = join(ground().folder, 'expired');
-    await writeFile(file, expired);
-    const words = [...rest(), '--token-file', file, '--directory', '/tmp/none'];
-    const job = ground().alone('run', '--queue-interval', '1', ...words, '--', 'true');
-    assert.equal(await job.ended, HPC_EXIT.refused);
-    assert.match(job.stderr, /has expired at 1970/);
-  });
 }
 
 /** Programs that the site would have to offer; their own copies here. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { dirname } from 'node:path/posix';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../clock/index.ts';
@@ -7,7 +8,7 @@ import type { BatchSite, JobCard, Submission } from '../batch-site.ts';
 import { exitStatusOf } from '../exit-status.ts';
 import type { KeptJob } from '../garbage.ts';
 import type { JobReport, JobRequest } from '../job.ts';
-import type { LogPosition, PollAnswer } from '../poll.ts';
+import type { LogPosition, PollAnswer, Turn } from '../poll.ts';
 import type { Site } from '../site.ts';
 import { componentOptions, resourceOptions, SLURM } from '../slurm.ts';
 import type { JobUsage } from '../usage.ts';
@@ -23,17 +24,8 @@ export interface SlurmRestSiteOptions extends SlurmRestOptions {
   directory?: string;
   /** A way to that folder's files, by ssh or where it is mounted here. Without: no logs, no staging, no status files. */
   files?: Site;
-  /** The controller is asked about a job at most this often. Default 10. */
-  queueSeconds?: number;
-}
-
-/** What slurmctld has been asked last. */
-interface Look {
-  /** Monotonic milliseconds. */
-  at: number;
-  jobs: JobReport[];
-  isKnown: boolean;
-  error?: string;
+  /** Where connectors of this user share what Slurm said: `files`, or a folder of this machine. */
+  board: Site;
 }
 
 /**
@@ -42,13 +34,11 @@ interface Look {
  */
 export class SlurmRestSite implements BatchSite {
   readonly system = SLURM;
-  readonly #clock: Clock;
   readonly #options: SlurmRestSiteOptions;
   readonly #client: SlurmRestClient;
-  readonly #looks = new Map<string, Look>();
+  #list: string | undefined;
 
   constructor(clock: Clock, options: SlurmRestSiteOptions) {
-    this.#clock = clock;
     this.#options = options;
     this.#client = new SlurmRestClient(clock, options);
   }
@@ -116,19 +106,16 @@ export class SlurmRestSite implements BatchSite {
     positions: ReadonlyMap<string, LogPosition>,
     signal?: AbortSignal,
   ): Promise<PollAnswer> {
-    const [look, files] = await Promise.all([
-      this.#look(id, signal),
-      this.#options.files?.pollFiles(mark, positions, signal),
-    ]);
-    return {
-      jobs: look.jobs,
-      isListKnown: look.isKnown,
-      listAgeSeconds: Math.round((this.#clock.monotonic() - look.at) / 1000),
-      ...(look.error === undefined ? {} : { listError: look.error }),
-      statusFiles: files?.statusFiles ?? [],
-      logs: files?.logs ?? [],
-      isMore: files?.isMore ?? false,
-    };
+    const { files, board } = this.#options;
+    const list = await this.#listName();
+    const look = await board.lookAtShared(list, id, files === undefined ? {} : { mark, positions }, signal);
+    const { turn, ...answer } = look;
+    if (turn === undefined) return answer;
+    const said = await this.#ask(turn, signal);
+    await board.share(list, turn, said, signal);
+    if (typeof said === 'string') return { ...answer, listError: said };
+    const { listError: _, ...rest } = answer;
+    return { ...rest, jobs: said.filter((report) => report.id === id), isListKnown: true, listAgeSeconds: 0 };
   }
 
   async account(ids: readonly string[], signal?: AbortSignal): Promise<JobReport[]> {
@@ -279,19 +266,28 @@ export class SlurmRestSite implements BatchSite {
     return ((answer.jobs ?? []) as RestJob[]).filter(({ user_name }) => user_name === user);
   }
 
-  async #look(id: string, signal: AbortSignal | undefined): Promise<Look> {
-    const { queueSeconds = 10 } = this.#options;
-    const now = this.#clock.monotonic();
-    const last = this.#looks.get(id);
-    if (last !== undefined && now - last.at < queueSeconds * 1000) return last;
-    const answer = await this.#client.call('slurm', 'GET', `/job/${id}`, { signal });
-    const said = errorsOf(answer);
-    const look: Look =
-      said === undefined || isJobUnknown(answer)
-        ? { at: now, isKnown: true, jobs: reportsOfJobs((answer.jobs ?? []) as RestJob[]) }
-        : { at: now, isKnown: last?.isKnown ?? false, jobs: last?.jobs ?? [], error: said };
-    this.#looks.set(id, look);
-    return look;
+  /** One question for all jobs that are followed. Slurm gives one job, or all of the site: one alone is not asked for that way. */
+  async #ask({ ids }: Turn, signal: AbortSignal | undefined): Promise<JobReport[] | string> {
+    try {
+      const [id, ...others] = ids;
+      if (id === undefined || others.length > 0) return reportsOfJobs(await this.#ownJobs(signal));
+      const answer = await this.#client.call('slurm', 'GET', `/job/${id}`, { signal });
+      const said = errorsOf(answer);
+      return said === undefined || isJobUnknown(answer) ? reportsOfJobs((answer.jobs ?? []) as RestJob[]) : said;
+    } catch (error) {
+      // A token that is not accepted is this connector's alone.
+      if (error instanceof FermataError && error.code === 'SiteUnreachable') return error.message;
+      throw error;
+    }
+  }
+
+  /** Of this account at this cluster: a folder may hold lists of several. */
+  async #listName(): Promise<string> {
+    if (this.#list === undefined) {
+      const account = `${await this.#client.user()}@${this.host}`;
+      this.#list = `rest-${createHash('sha256').update(account).digest('hex').slice(0, 8)}`;
+    }
+    return this.#list;
   }
 
   #files(): Site {
