@@ -58,7 +58,7 @@ export function renderMetrics(results: readonly Metrics[], format: 'json' | 'csv
   );
 }
 
-/** One line a policy; nested values get names with dots. */
+/** One line a policy; nested values get names with dots, series stand in one cell. */
 function csv(results: readonly object[]): string {
   const rows = results.map((one) => flatten(one, ''));
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
@@ -70,9 +70,9 @@ function csv(results: readonly object[]): string {
 function flatten(value: object, prefix: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]): [string, string][] =>
-      typeof inner === 'object' && inner !== null
+      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
         ? Object.entries(flatten(inner, `${prefix}${name}.`))
-        : [[`${prefix}${name}`, inner === null ? '' : String(inner)]],
+        : [[`${prefix}${name}`, inner === null ? '' : Array.isArray(inner) ? inner.join(' ') : String(inner)]],
     ),
   );
 }

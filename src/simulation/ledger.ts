@@ -1,6 +1,10 @@
 import type { Amount, LossCause, Outcome, Segment, Use, Window } from './outcome.ts';
+import { Traffic } from './traffic.ts';
 
 const amount = (): Amount => ({ inWindow: 0, all: 0 });
+
+/** Who computed for less than this before it had to give way again was interrupted too often. */
+export const THRASH_SECONDS = 600;
 
 export interface LedgerOptions {
   readonly window: Window;
@@ -25,8 +29,11 @@ export class Ledger {
   readonly guests = amount();
   readonly slept = amount();
   readonly wakeSeconds: number[] = [];
+  readonly kills: Record<LossCause, number> = { preemption: 0, failure: 0, drain: 0 };
+  readonly traffic: Traffic;
   readonly segments: Segment[] = [];
   preemptions = 0;
+  thrash = 0;
   restores = 0;
   migrations = 0;
   sleeps = 0;
@@ -44,6 +51,7 @@ export class Ledger {
     this.startSeconds = new Float64Array(jobs).fill(Number.NaN);
     this.endSeconds = new Float64Array(jobs).fill(Number.NaN);
     this.#window = window;
+    this.traffic = new Traffic(window);
     this.#keepSegments = keepSegments;
   }
 
@@ -84,6 +92,13 @@ export class Ledger {
     if (this.#keepSegments) this.segments.push({ ...segment, use: 'lost' });
   }
 
+  /** It gives way to others, after so many seconds since it began to compute or came back. */
+  interrupted(ranSeconds: number, how: 'stop' | 'migrate'): void {
+    if (how === 'migrate') this.migrations++;
+    else this.preemptions++;
+    if (ranSeconds < THRASH_SECONDS) this.thrash++;
+  }
+
   store(bytes: number): void {
     this.bytesWritten += bytes;
     this.#storedBytes += bytes;
@@ -96,7 +111,18 @@ export class Ledger {
 
   outcome(): Outcome {
     const { startSeconds, endSeconds, rejected, uses, lost, used, guests, slept, sleeps, wakeSeconds } = this;
-    const { preemptions, restores, migrations, dumpsFailed, bytesWritten, nodeFailures, drains, events } = this;
+    const {
+      kills,
+      thrash,
+      preemptions,
+      restores,
+      migrations,
+      dumpsFailed,
+      bytesWritten,
+      nodeFailures,
+      drains,
+      events,
+    } = this;
     return {
       startSeconds,
       endSeconds,
@@ -108,6 +134,9 @@ export class Ledger {
       slept,
       sleeps,
       wakeSeconds,
+      kills,
+      thrash,
+      traffic: this.traffic.series(),
       preemptions,
       restores,
       migrations,

@@ -1,6 +1,7 @@
 import type { Amount, Outcome, Window } from './outcome.ts';
 import { followersOf } from './pool/pool.ts';
 import type { TraceJob } from './trace/trace-job.ts';
+import type { TrafficSeries } from './traffic.ts';
 
 /** Run times below count as this in slowdowns (Feitelson et al. 1997), seconds. */
 const SLOWDOWN_BOUND_SECONDS = 10;
@@ -27,6 +28,8 @@ export interface Metrics {
   /** Held by opportunistic jobs, out of what others hold and do not use, or nobody holds. */
   utilizationOpportunistic: number;
   utilizationUsed: number;
+  /** Held by jobs that computed and left it unused. */
+  heldIdle: number;
   /** Allocated and opportunistic − lost − overhead. */
   goodput: number;
   lostWork: number;
@@ -36,6 +39,14 @@ export interface Metrics {
   preemptions: number;
   restores: number;
   migrations: number;
+  /** Preemptions and migrations of who had computed for less than 10 minutes since it began or came back. */
+  thrash: number;
+  /** Jobs that were killed, by why. */
+  killed: { preemption: number; failure: number; drain: number };
+  /** Times a session was checkpointed because it was idle. */
+  idleSuspensions: number;
+  /** From a suspended session's burst to it running again; null: none was woken. */
+  wakeSeconds: Distribution | null;
   /** The simulator's own speed, by the clock on the wall: the one number that differs between two equal runs. */
   eventsPerSecond: number;
   seed: number;
@@ -59,6 +70,8 @@ export interface Metrics {
   overheadOfUseful: number;
   bytesWritten: number;
   peakStoredBytes: number;
+  /** Bytes a second, mean over each of 48 equal steps of the window. */
+  traffic: TrafficSeries;
   dumpsFailed: number;
   nodeFailures: number;
   drains: number;
@@ -109,6 +122,7 @@ export function measure(input: MeasureInput): Metrics {
     utilizationAllocated: share(allocated - outcome.guests.inWindow),
     utilizationOpportunistic: share(outcome.guests.inWindow),
     utilizationUsed: share(outcome.used.inWindow),
+    heldIdle: share(uses.compute.inWindow - outcome.used.inWindow),
     goodput: share(allocated - lostAll.inWindow - overhead.inWindow),
     lostWork: share(lostAll.inWindow),
     overhead: share(overhead.inWindow),
@@ -117,6 +131,10 @@ export function measure(input: MeasureInput): Metrics {
     preemptions: outcome.preemptions,
     restores: outcome.restores,
     migrations: outcome.migrations,
+    thrash: outcome.thrash,
+    killed: outcome.kills,
+    idleSuspensions: outcome.sleeps,
+    wakeSeconds: outcome.wakeSeconds.length === 0 ? null : distribution(outcome.wakeSeconds),
     eventsPerSecond: input.elapsedSeconds > 0 ? Math.round(outcome.events / input.elapsedSeconds) : 0,
     seed,
     window: { ...window, firstSubmitSeconds, lastSubmitSeconds },
@@ -143,6 +161,7 @@ export function measure(input: MeasureInput): Metrics {
     overheadOfUseful: useful > 0 ? overhead.all / useful : 0,
     bytesWritten: outcome.bytesWritten,
     peakStoredBytes: outcome.peakStoredBytes,
+    traffic: outcome.traffic,
     dumpsFailed: outcome.dumpsFailed,
     nodeFailures: outcome.nodeFailures,
     drains: outcome.drains,

@@ -1,3 +1,5 @@
+import type { TrafficSeries } from './traffic.ts';
+
 /** The span over which shares are reckoned, seconds of the trace's time. */
 export interface Window {
   readonly fromSeconds: number;
@@ -48,12 +50,17 @@ export interface Outcome {
   readonly sleeps: number;
   /** From a session's burst to it being awake, of each waking. */
   readonly wakeSeconds: readonly number[];
+  /** Times a job was killed, by why. */
+  readonly kills: Readonly<Record<LossCause, number>>;
   readonly preemptions: number;
+  /** Of preemptions and migrations: of who had computed for less than 10 minutes since it began or came back. */
+  readonly thrash: number;
   readonly restores: number;
   readonly migrations: number;
   readonly dumpsFailed: number;
   readonly bytesWritten: number;
   readonly peakStoredBytes: number;
+  readonly traffic: TrafficSeries;
   readonly nodeFailures: number;
   /** Times a node was drained. */
   readonly drains: number;

@@ -8,6 +8,8 @@ import { Judge } from './world/judge.ts';
 import { nodeWorld, poolWorld, type World } from './world/world.ts';
 
 const GIB = 1024 ** 3;
+/** Idle for 7 minutes of each 8; suspended after one. */
+const SESSION = { bursts: 2, burstSeconds: 10, thinkSeconds: 30, idleSeconds: 420 };
 const jobsArbitrary = fc
   .array(
     fc.record({
@@ -18,18 +20,20 @@ const jobsArbitrary = fc
       urgent: fc.integer({ min: 0, max: 3 }),
       gib: fc.integer({ min: 1, max: 6 }),
       dumpable: fc.integer({ min: 0, max: 4 }),
+      session: fc.constantFrom(undefined, SESSION),
     }),
     { minLength: 1, maxLength: 25 },
   )
   .map((shapes) => {
     let now = 0;
-    return shapes.map(({ gap, run, over, processors, urgent, gib, dumpable }, index) => {
+    return shapes.map(({ gap, run, over, processors, urgent, gib, dumpable, session }, index) => {
       now += gap;
       return job(index, now, run, processors, {
         walltimeSeconds: run + over,
         priority: urgent === 3 ? 400 : urgent * 100,
         memoryBytes: gib * GIB,
         checkpointable: dumpable > 0,
+        ...(session === undefined ? {} : { session }),
       });
     });
   });
@@ -56,7 +60,10 @@ for (const policy of policyNames().filter((name) => !['fcfs', 'easy', 'conservat
     fc.assert(
       fc.property(jobsArbitrary, worldArbitrary, fc.integer(), (jobs, world, seed) => {
         const judge = new Judge();
-        const outcome = simulate(policy, scenario(jobs, world, { judge, random: seededRandom(seed) }));
+        const outcome = simulate(
+          policy,
+          scenario(jobs, world, { judge, idleAfterSeconds: 60, random: seededRandom(seed) }),
+        );
         assert.deepEqual(judge.violations, []);
         for (const [index, one] of jobs.entries()) {
           const ended = !Number.isNaN(outcome.endSeconds[index]);

@@ -189,3 +189,15 @@ test('a service that is killed loses nothing: it serves on after its restart', (
   assert.deepEqual(spans(outcome)[0], [0, 1_050 + 10 + 2_000]);
   assert.equal(outcome.lost.preemption.all, 0);
 });
+
+test('slurm-suspend: a suspended job goes on though one of higher priority waits for its memory', () => {
+  const gib = 1024 ** 3;
+  const node = { name: 'n', cpuMillicores: 4_000, memoryBytes: 8 * gib, gpuMillis: 0 };
+  const jobs = [
+    job(1, 0, 100, 4, { tasks: 1, memoryBytes: 5 * gib }),
+    job(2, 10, 20, 4, { tasks: 1, memoryBytes: gib, priority: 400 }),
+    job(3, 15, 50, 1, { tasks: 1, memoryBytes: 6 * gib, priority: 100 }),
+  ];
+  const { endSeconds } = simulate('slurm-suspend', scenario(jobs, nodeWorld([node], COSTS)));
+  assert.deepEqual([...endSeconds], [120, 30, 170]);
+});

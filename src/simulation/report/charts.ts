@@ -1,5 +1,6 @@
 import type { Outcome, Segment, Window } from '../outcome.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
+import { TRAFFIC, type TrafficSeries } from '../traffic.ts';
 import type { Series } from './series.ts';
 import { escaped, px, spoken, ticks } from './svg.ts';
 
@@ -70,6 +71,34 @@ export function waitChart(waits: readonly { label: string; seconds: readonly num
     )
     .join('');
   return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="share of jobs that waited at most so long">${axis}${shares}${lines.join('')}</svg>`;
+}
+
+/** Bytes a second by why they move. */
+export function trafficChart(traffic: TrafficSeries, window: Window): string {
+  const height = 150;
+  const most = Math.max(1, ...TRAFFIC.flatMap((kind) => traffic[kind]));
+  const y = (rate: number): number => TOP + (height - TOP - BOTTOM) * (1 - rate / most);
+  const lines = TRAFFIC.filter((kind) => traffic[kind].some((rate) => rate > 0)).map((kind) => {
+    const series = traffic[kind];
+    const step = (WIDTH - LEFT - RIGHT) / series.length;
+    const points = series.map((rate, at) => {
+      const height = px(y(rate));
+      return `${px(LEFT + at * step)},${height} ${px(LEFT + (at + 1) * step)},${height}`;
+    });
+    return `<polyline class="line policy${TRAFFIC.indexOf(kind)}" points="${points.join(' ')}"/>`;
+  });
+  const across = [0, 0.5, 1]
+    .map((share) => {
+      const at = px(y(most * share));
+      return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}"/><text x="${LEFT - 8}" y="${at}" class="left">${mebibytes(most * share)}</text>`;
+    })
+    .join('');
+  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="bytes a second over time">${across}${lines.join('')}${timeAxis(window, height)}</svg>`;
+}
+
+function mebibytes(bytes: number): string {
+  const mib = bytes / 1024 ** 2;
+  return mib >= 1_024 ? `${(mib / 1_024).toFixed(1)} GiB` : `${mib.toFixed(mib < 10 ? 1 : 0)} MiB`;
 }
 
 /** What the most interrupted jobs did, a row each, and when urgent ones ran. */

@@ -2,7 +2,8 @@ import type { Metrics } from '../metrics.ts';
 import type { Outcome, Window } from '../outcome.ts';
 import { followersOf } from '../pool/pool.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
-import { ganttChart, LAYERS, utilizationChart, waitChart } from './charts.ts';
+import { TRAFFIC, type TrafficKind } from '../traffic.ts';
+import { ganttChart, LAYERS, trafficChart, utilizationChart, waitChart } from './charts.ts';
 import { PAGE_SCRIPT, PAGE_STYLE } from './page-parts.ts';
 import { seriesOf } from './series.ts';
 import { escaped, spoken } from './svg.ts';
@@ -15,6 +16,13 @@ const LAYER_NAMES: Readonly<Record<(typeof LAYERS)[number], string>> = {
   idle: 'held but idle',
   overhead: 'overhead: dumps, restores, starts, waiting for the rest of a job',
   lost: 'lost: computed and thrown away',
+};
+
+const TRAFFIC_NAMES: Readonly<Record<TrafficKind, string>> = {
+  dump: 'dumps',
+  restore: 'restores',
+  upload: 'uploads to the store',
+  fetch: 'fetches from it',
 };
 
 /** One point of a sweep, as its page shows it. */
@@ -64,27 +72,40 @@ ${sections.join('\n')}
 
 function runSection({ jobs, window, capacityProcessors }: ReportInput, { policy }: Metrics, outcome: Outcome): string {
   const series = seriesOf(outcome, { jobs, window, capacity: capacityProcessors, steps: STEPS });
-  const interruptions = outcome.preemptions + outcome.migrations + outcome.nodeFailures;
+  const interruptions = outcome.preemptions + outcome.migrations + outcome.nodeFailures + outcome.sleeps;
   const gantt =
     interruptions === 0
       ? ''
       : `<details open><summary>The most interrupted jobs</summary>${ganttChart(outcome, jobs, window, ROWS)}</details>`;
-  return `<section><h3>${escaped(policy)}</h3>${utilizationChart(series, window, capacityProcessors)}${gantt}</section>`;
+  return `<section><h3>${escaped(policy)}</h3>${utilizationChart(series, window, capacityProcessors)}${trafficSection(outcome, window)}${gantt}</section>`;
+}
+
+function trafficSection({ traffic }: Outcome, window: Window): string {
+  const moved = TRAFFIC.filter((kind) => traffic[kind].some((rate) => rate > 0));
+  if (moved.length === 0) return '';
+  const legend = moved.map((kind) => `<span class="key policy${TRAFFIC.indexOf(kind)}"></span>${TRAFFIC_NAMES[kind]}`);
+  return `<details open><summary>Bytes a second, all nodes together: ${legend.join(' ')}</summary>${trafficChart(traffic, window)}</details>`;
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 function policyTable(all: readonly Metrics[]): string {
+  const wake = [
+    'p95 wake',
+    ({ wakeSeconds }: Metrics) => (wakeSeconds === null ? '–' : spoken(wakeSeconds.p95)),
+  ] as const;
   const columns: readonly (readonly [string, (metrics: Metrics) => string])[] = [
     ['policy', ({ policy }) => escaped(policy)],
     ['allocated', ({ utilizationAllocated }) => percent(utilizationAllocated)],
     ['used', ({ utilizationUsed }) => percent(utilizationUsed)],
+    ['held idle', ({ heldIdle }) => percent(heldIdle)],
     ['goodput', ({ goodput }) => percent(goodput)],
     ['lost', ({ lostWork }) => percent(lostWork)],
     ['overhead', ({ overhead }) => percent(overhead)],
     ['mean wait', ({ waitSeconds }) => spoken(waitSeconds.mean)],
     ['p95 wait', ({ waitSeconds }) => spoken(waitSeconds.p95)],
     ['urgent wait', ({ urgentWaitSeconds }) => (urgentWaitSeconds === null ? '–' : spoken(urgentWaitSeconds.mean))],
+    ...(all.some(({ wakeSeconds }) => wakeSeconds !== null) ? [wake] : []),
     ['slowdown', ({ boundedSlowdown }) => boundedSlowdown.mean.toFixed(1)],
     ['preemptions', ({ preemptions }) => preemptions.toLocaleString('en')],
     ['unfinished', ({ unfinished }) => unfinished.toLocaleString('en')],

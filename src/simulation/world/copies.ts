@@ -1,3 +1,4 @@
+import type { Traffic } from '../traffic.ts';
 import type { SharedLink, Transfer } from './shared-link.ts';
 import type { Part, Work } from './work.ts';
 
@@ -21,27 +22,31 @@ export class Copies {
   readonly #copies = new Map<Work, Copy>();
   /** Nodes that failed and are not back. One that is drained is still there to upload from. */
   readonly #away = new Set<number>();
+  readonly #traffic: Traffic;
+  readonly #now: () => number;
   readonly #stored: (work: Work) => void;
 
   /** @param stored told when a checkpoint is in the store */
-  constructor(store: SharedLink, stored: (work: Work) => void) {
+  constructor(store: SharedLink, traffic: Traffic, now: () => number, stored: (work: Work) => void) {
     this.#store = store;
+    this.#traffic = traffic;
+    this.#now = now;
     this.#stored = stored;
   }
 
   /** A dump of `bytes` is complete on the disks of these nodes: its upload begins, that of the one before is over. */
-  made(work: Work, parts: readonly Part[], bytes: number, now: number): void {
-    this.dropped(work, now);
+  made(work: Work, parts: readonly Part[], bytes: number): void {
+    this.dropped(work);
     const tasksOn = new Map<number, number>();
     for (const { node, tasks } of parts) tasksOn.set(node, (tasksOn.get(node) ?? 0) + tasks);
     const copy: Copy = { tasksOn, bytes, upload: undefined, isStored: false, waiting: [] };
     this.#copies.set(work, copy);
-    this.#upload(work, copy, now);
+    this.#upload(work, copy);
   }
 
-  dropped(work: Work, now: number): void {
+  dropped(work: Work): void {
     const copy = this.#copies.get(work);
-    if (copy?.upload !== undefined) this.#store.cancel(copy.upload, now);
+    if (copy?.upload !== undefined) this.#store.cancel(copy.upload, this.#now());
     this.#copies.delete(work);
   }
 
@@ -55,13 +60,16 @@ export class Copies {
   }
 
   /** Fetches a share of the data from the store, as soon as it is there; void when the job's phase is over before. */
-  fetch(work: Work, share: number, now: () => number, done: () => void): void {
+  fetch(work: Work, share: number, done: () => void): void {
     const copy = this.#copies.get(work);
     if (copy === undefined) return;
     const { turn } = work;
     const begin = (): void => {
       if (work.turn !== turn) return;
-      this.#store.begin(copy.bytes * share, now(), () => {
+      const bytes = copy.bytes * share;
+      const began = this.#now();
+      this.#store.begin(bytes, began, () => {
+        this.#traffic.moved('fetch', bytes, began, this.#now());
         if (work.turn === turn) done();
       });
     };
@@ -70,25 +78,27 @@ export class Copies {
   }
 
   /** A node failed: what is still to be uploaded from it begins anew when it is back. */
-  nodeWent(node: number, now: number): void {
+  nodeWent(node: number): void {
     this.#away.add(node);
     for (const copy of this.#copies.values()) {
       if (copy.upload === undefined || !copy.tasksOn.has(node)) continue;
-      this.#store.cancel(copy.upload, now);
+      this.#store.cancel(copy.upload, this.#now());
       copy.upload = undefined;
     }
   }
 
-  nodeCame(node: number, now: number): void {
+  nodeCame(node: number): void {
     if (!this.#away.delete(node)) return;
     for (const [work, copy] of this.#copies) {
-      if (!copy.isStored && copy.upload === undefined && copy.tasksOn.has(node)) this.#upload(work, copy, now);
+      if (!copy.isStored && copy.upload === undefined && copy.tasksOn.has(node)) this.#upload(work, copy);
     }
   }
 
-  #upload(work: Work, copy: Copy, now: number): void {
+  #upload(work: Work, copy: Copy): void {
     if ([...copy.tasksOn.keys()].some((node) => this.#away.has(node))) return;
-    copy.upload = this.#store.begin(copy.bytes, now, () => {
+    const began = this.#now();
+    copy.upload = this.#store.begin(copy.bytes, began, () => {
+      this.#traffic.moved('upload', copy.bytes, began, this.#now());
       copy.upload = undefined;
       copy.isStored = true;
       for (const begin of copy.waiting) begin();

@@ -63,8 +63,9 @@ export class PriorityPolicy implements WorldPolicy {
   pass(now: number): void {
     this.#giveUpGathering(now);
     for (const work of this.#paused) {
+      // Who has no room now must not keep it from going on: it may be its memory that the other waits for.
       const isOutranked = this.#waiting.some(
-        (other) => comesFirst(other, work) && priorityOf(other) > priorityOf(work),
+        (other) => priorityOf(other) > priorityOf(work) && this.#stage.room.fits(other.shape, other.shape.tasks),
       );
       if (!isOutranked && this.#stage.unpause(work)) this.#paused.delete(work);
     }

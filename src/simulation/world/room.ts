@@ -83,6 +83,10 @@ export class Room {
     this.#add(shape, node, tasks, keepsMemory);
   }
 
+  giveMemory({ memoryBytes }: TaskShape, { node, tasks }: Pick<Part, 'node' | 'tasks'>): void {
+    this.memory[node] = (this.memory[node] ?? 0) + memoryBytes * tasks;
+  }
+
   #add({ cpuMillicores, memoryBytes, gpuMillis }: TaskShape, node: number, tasks: number, keepsMemory: boolean): void {
     this.cpu[node] = (this.cpu[node] ?? 0) + cpuMillicores * tasks;
     this.gpu[node] = (this.gpu[node] ?? 0) + gpuMillis * tasks;

@@ -11,7 +11,7 @@ import { NodeOutages } from './node-outages.ts';
 import { Room } from './room.ts';
 import { nextBurst } from './session.ts';
 import { Transfers } from './transfers.ts';
-import { type AfterDump, isCheckpointable, type Part, type Work, workOf } from './work.ts';
+import { type AfterDump, isCheckpointable, type Part, ranSeconds, type Work, workOf } from './work.ts';
 import type { World } from './world.ts';
 import type { WorldPolicy } from './world-policy.ts';
 
@@ -61,11 +61,12 @@ export class Stage {
     this.room = new Room(world);
     this.#empty = new Room(world);
     this.ledger = new Ledger(jobs.length, { window, keepSegments });
-    this.#books = new Books(this.ledger, world.costs.applicationCheckpointSeconds, () => this.#now);
+    const time = (): number => this.#now;
+    this.#books = new Books(this.ledger, world.costs.applicationCheckpointSeconds, time);
     this.#transfers = new Transfers(world);
     const { store } = this.#transfers;
     const stored = (work: Work): void => this.#policy?.stored?.(work, this.#now);
-    this.#copies = store === undefined ? undefined : new Copies(store, stored);
+    this.#copies = store === undefined ? undefined : new Copies(store, this.ledger.traffic, time, stored);
     this.#outages = new NodeOutages(this, random);
   }
 
@@ -129,7 +130,7 @@ export class Stage {
     if (work.savedSeconds > 0 && work.job.isService !== true) {
       this.ledger.restores++;
       this.#books.enter(work, 'restoring');
-      this.#fetch(work, () => this.#transfer(work, work.savedBytes, costs.restoreSeconds, () => this.#compute(work)));
+      this.#fetch(work, () => this.#restore(work));
     } else if (work.wasKilled && costs.restartSeconds > 0) {
       this.#books.enter(work, 'restarting');
       this.#after(work, costs.restartSeconds, () => this.#compute(work));
@@ -155,17 +156,18 @@ export class Stage {
 
   /** Ends its processes: what was done since its last checkpoint is lost. */
   kill(work: Work, cause: LossCause = 'preemption'): void {
+    const ran = ranSeconds(work, this.#now);
     if (work.phase === 'gathering' || work.phase === 'restoring' || work.phase === 'restarting') this.abandon(work);
     else {
       this.#books.leave(work);
       this.#books.lose(work, cause);
-      if (work.phase !== 'paused') this.#release(work);
-      else this.#dropMemory(work);
+      this.#release(work);
       this.#books.enter(work, 'waiting');
     }
     work.wasKilled = true;
     work.interruptions++;
-    if (cause === 'preemption') this.ledger.preemptions++;
+    this.ledger.kills[cause]++;
+    if (cause === 'preemption') this.ledger.interrupted(ran, 'stop');
   }
 
   /** Its node goes: what can be saved is, where the policy can; else it is killed, and the policy told. */
@@ -180,8 +182,8 @@ export class Stage {
 
   /** Tells the policy that the node went, and why, or came back. */
   nodeChanged(node: number, went?: 'failure' | 'drain'): void {
-    if (went === 'failure') this.#copies?.nodeWent(node, this.#now);
-    else if (went === undefined) this.#copies?.nodeCame(node, this.#now);
+    if (went === 'failure') this.#copies?.nodeWent(node);
+    else if (went === undefined) this.#copies?.nodeCame(node);
     this.#policy?.nodeChanged?.(node, this.#now);
   }
 
@@ -217,11 +219,11 @@ export class Stage {
   /** Slurm's suspend: the processors are free, the memory is not. */
   pause(work: Work): void {
     if (work.phase !== 'running') return;
+    this.ledger.interrupted(ranSeconds(work, this.#now), 'stop');
     this.#books.leave(work);
     for (const part of work.parts) this.room.give(work.shape, part, true);
     this.placed.delete(work);
     work.interruptions++;
-    this.ledger.preemptions++;
     this.#books.enter(work, 'paused');
   }
 
@@ -290,7 +292,7 @@ export class Stage {
     this.ledger.endSeconds[work.index] = this.#now;
     this.ledger.drop(work.savedBytes);
     work.savedBytes = 0;
-    this.#copies?.dropped(work, this.#now);
+    this.#copies?.dropped(work);
     this.#policy?.ended(work, this.#now);
     this.#settled(work);
   }
@@ -311,14 +313,14 @@ export class Stage {
   #dumped(work: Work, began: number): void {
     this.ledger.drop(work.savedBytes);
     this.ledger.store(work.imageBytes);
+    this.ledger.traffic.moved('dump', work.imageBytes, began, this.#now);
     work.savedBytes = work.imageBytes;
     work.savedSeconds = work.doneSeconds;
-    this.#copies?.made(work, work.parts, work.imageBytes, this.#now);
+    this.#copies?.made(work, work.parts, work.imageBytes);
     const { afterDump } = work;
     if (afterDump !== 'go on') {
-      if (afterDump === 'migrate') this.ledger.migrations++;
-      else if (afterDump === 'sleep') this.ledger.sleeps++;
-      else this.ledger.preemptions++;
+      if (afterDump === 'sleep') this.ledger.sleeps++;
+      else this.ledger.interrupted(ranSeconds(work, began), afterDump);
       work.interruptions++;
       this.#release(work);
       this.#books.enter(work, afterDump === 'sleep' ? 'asleep' : 'waiting');
@@ -347,18 +349,11 @@ export class Stage {
   }
 
   #release(work: Work): void {
-    if (!work.isGuest) for (const part of work.parts) this.room.give(work.shape, part);
+    // Of one that is paused the processors are free already.
+    if (work.phase === 'paused') for (const part of work.parts) this.room.giveMemory(work.shape, part);
+    else if (!work.isGuest) for (const part of work.parts) this.room.give(work.shape, part);
     work.parts = [];
     this.placed.delete(work);
-  }
-
-  /** Of a paused job: its processors are free already. */
-  #dropMemory(work: Work): void {
-    for (const part of work.parts) {
-      this.room.take(work.shape, part, true);
-      this.room.give(work.shape, part);
-    }
-    work.parts = [];
   }
 
   #after(work: Work, seconds: number, happen: () => void): void {
@@ -368,11 +363,19 @@ export class Stage {
     });
   }
 
+  #restore(work: Work): void {
+    const began = this.#now;
+    this.#transfer(work, work.savedBytes, this.world.costs.restoreSeconds, () => {
+      this.ledger.traffic.moved('restore', work.savedBytes, began, this.#now);
+      this.#compute(work);
+    });
+  }
+
   /** Of a checkpoint, what lies on none of its nodes; in a pool all of it, which comes back to any processors. */
   #fetch(work: Work, done: () => void): void {
     const share = this.world.isPool ? 1 : (this.#copies?.missingShare(work) ?? 0);
     if (this.#copies === undefined || share === 0) done();
-    else this.#copies.fetch(work, share, () => this.#now, done);
+    else this.#copies.fetch(work, share, done);
   }
 
   /** A dump or restore: its fixed part, then its bytes. */

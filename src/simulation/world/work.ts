@@ -74,6 +74,11 @@ export function doneBy(work: Work, now: number): number {
   return work.phase === 'running' ? work.doneSeconds + (now - work.sinceSeconds) : work.doneSeconds;
 }
 
+/** For how long it has computed since it began or came back. */
+export function ranSeconds({ phase, startedSeconds }: Work, now: number): number {
+  return phase === 'running' || phase === 'dumping' ? now - startedSeconds : 0;
+}
+
 /** When it ends, by its estimate, if nothing interrupts it. */
 export function expectedEnd(work: Work, now: number): number {
   return now + Math.max(0, estimateOf(work) - doneBy(work, now));
