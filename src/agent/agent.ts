@@ -236,6 +236,11 @@ export class Agent {
     return this.#opener.open(pod, checkpointName, signal);
   }
 
+  /** What the pod has to wait for once it is back; see {@link RestoreBallot.holdOf}. */
+  holdOf(pod: Pod, checkpoint: PodCheckpoint): ((signal: AbortSignal) => Promise<void>) | undefined {
+    return this.#ballot.holdOf(pod, checkpoint);
+  }
+
   /** Records that the pod goes on from the checkpoint. Idempotent; a checkpoint that is gone is fine. */
   async restored(pod: Pod, checkpointName: string, milliseconds: number | undefined): Promise<void> {
     const { store, clock } = this.#parts;

@@ -2,6 +2,7 @@ import type { Clock } from '../clock/index.ts';
 import { isApiError, type ObjectStore } from '../kubernetes/index.ts';
 import {
   FermataError,
+  type GroupMember,
   INCARNATION_ANNOTATION,
   isConditionTrue,
   keyOf,
@@ -78,7 +79,8 @@ export class RestoreBallot {
         round ??= restoreRoundOf(group);
         if (restoreRoundOf(group) > round) throw refused(ref, pod, restoration?.message);
         if (clock.now() >= until) {
-          const limit = `not all of its members were back within ${RESTORE_HOLD_MILLISECONDS / 1000} s`;
+          const late = await this.#missing(ref.namespace, members, round, signal);
+          const limit = `not back within ${RESTORE_HOLD_MILLISECONDS / 1000} s: ${late.join(', ')}`;
           await votes.endRestore(ref, round, limit, signal);
           return undefined;
         }
@@ -87,6 +89,25 @@ export class RestoreBallot {
         return undefined;
       }),
     );
+  }
+
+  /** Names of the pods that nobody has voted for. */
+  async #missing(
+    namespace: string,
+    members: readonly GroupMember[],
+    round: number,
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    const { items } = await this.#parts.store.list(POD_CHECKPOINTS, { namespace, signal });
+    const there = new Set(
+      items
+        .filter(
+          ({ status }) =>
+            status?.restoration?.prepared?.round === round || isConditionTrue(status?.conditions, 'Restored'),
+        )
+        .map(({ metadata }) => metadata.name),
+    );
+    return members.filter(({ podCheckpointName }) => !there.has(podCheckpointName)).map(({ name }) => name);
   }
 
   /** Once it has voted it may not decide alone, however long the server does not answer. */

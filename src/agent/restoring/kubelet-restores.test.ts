@@ -8,7 +8,9 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { SystemClock, seededRandom } from '../../clock/index.ts';
 import { MemoryBacking, Registry } from '../../kubernetes/index.ts';
 import {
+  conditionOf,
   EVENTS,
+  FermataError,
   NAMESPACES,
   POD_CHECKPOINTS,
   PODS,
@@ -20,17 +22,51 @@ import {
   SILENT_LOG,
 } from '../../model/index.ts';
 import { imageReference } from './checkpoint-image.ts';
+import type { HeldRestoresParts, Hold } from './held-restores.ts';
 import { KubeletRestores } from './kubelet-restores.ts';
 
 const NODE = 'n1';
 const NAMESPACE = 'lab';
 const signal = new AbortController().signal;
 
+/** A node whose hook has stopped every container of a pod that is to be held, as soon as `back` says so. */
+class MemoryReturns implements NonNullable<HeldRestoresParts['returns']> {
+  readonly held = new Set<string>();
+  readonly released: string[] = [];
+  ids: string[] = [];
+  async request(uid: string) {
+    this.held.add(uid);
+  }
+  async pods() {
+    return [...this.held];
+  }
+  async stopped() {
+    return this.ids;
+  }
+  async back() {
+    return this.ids;
+  }
+  async release(uid: string) {
+    this.released.push(uid);
+    this.held.delete(uid);
+  }
+  async forget(uid: string) {
+    this.held.delete(uid);
+  }
+}
+
+const clock = new SystemClock();
+let parts: { clock: SystemClock; random: () => number; log: typeof SILENT_LOG };
 let folder: string;
 let port: number;
 let registry: Registry;
 let restores: KubeletRestores;
 let opens: string[];
+/** Why restores were given up. */
+let told: string[];
+/** What a pod waits for once it is back, and what became of that on its node. */
+let hold: Hold | undefined;
+let returns: MemoryReturns;
 /** Checkpoints whose data is not what was sealed. */
 let broken: Set<string>;
 
@@ -41,10 +77,19 @@ beforeEach(async () => {
   const address = probe.address();
   port = typeof address === 'object' && address !== null ? address.port : 0;
   probe.close();
-  const parts = { clock: new SystemClock(), random: seededRandom(1), log: SILENT_LOG };
+  parts = { clock, random: seededRandom(1), log: SILENT_LOG };
   registry = new Registry({ ...parts, backing: new MemoryBacking() });
   await registry.create(NAMESPACES, { metadata: { name: NAMESPACE } });
-  [opens, broken] = [[], new Set()];
+  [opens, broken, told, hold, returns] = [[], new Set(), [], undefined, new MemoryReturns()];
+  restores = newRestores();
+  await restores.start();
+});
+afterEach(async () => {
+  await restores.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function newRestores(): KubeletRestores {
   const agent = {
     open: async (_pod: Pod, name: string) => {
       opens.push(name);
@@ -53,18 +98,15 @@ beforeEach(async () => {
       return { directory: join(folder, name), fillVolumes: async () => undefined } as never;
     },
     restored: async () => undefined,
+    restoreFailed: async (_pod: Pod, _name: string, reason: string) => void told.push(reason),
+    holdOf: () => hold,
   };
   const volumeFolder = (): string => join(folder, 'volumes');
-  restores = new KubeletRestores(
-    { ...parts, store: registry, agent, runtime: { list: async () => [] } },
+  return new KubeletRestores(
+    { ...parts, store: registry, agent, runtime: { list: async () => [], returns } },
     { nodeName: NODE, port, registry: `127.0.0.1:${port}`, volumeFolder },
   );
-  await restores.start();
-});
-afterEach(async () => {
-  await restores.stop();
-  rmSync(folder, { recursive: true });
-});
+}
 
 function dataOf(name: string): void {
   mkdirSync(join(folder, name, 'main'), { recursive: true });
@@ -80,6 +122,31 @@ async function checkpoint(name: string, spec: Partial<PodCheckpointSpec>, status
   const checkpointedContainers = [{ name: 'main', image: 'i', sizeBytes: 1 }];
   const whole = { conditions: [ready], checkpointedContainers, ...status };
   return registry.patch(POD_CHECKPOINTS, key, { status: whole }, { subresource: 'status' });
+}
+
+/** As the kubelet says it. */
+async function runs({ metadata }: Pod, containerID: string): Promise<void> {
+  const running = { startedAt: '2026-01-01T00:00:00Z' };
+  const status = {
+    name: 'main',
+    image: '',
+    imageID: '',
+    containerID,
+    ready: true,
+    restartCount: 0,
+    state: { running },
+  };
+  await registry.patch(PODS, metadata, { status: { containerStatuses: [status] } }, { subresource: 'status' });
+}
+
+/** What the pod says of its restore. */
+async function verdict({ metadata: { namespace, name } }: Pod): Promise<string> {
+  for (;;) {
+    const { status } = await registry.get(PODS, { namespace, name });
+    const found = conditionOf(status?.conditions, RESTORED_CONDITION);
+    if (found !== undefined) return `${found.status}: ${found.message}`;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 async function restoredPod({ metadata }: PodCheckpoint, hasRun = true): Promise<Pod> {
@@ -178,4 +245,69 @@ test('a copy that left the node between two starts is brought here again', async
   rmSync(join(folder, 'first'), { recursive: true });
   assert.equal(await startsFrom(first), 'first');
   assert.deepEqual(opens, ['first', 'first']);
+});
+
+test('a member of a group is restored when its group goes on, and not when the kubelet takes it for running', async () => {
+  const group = Promise.withResolvers<void>();
+  hold = () => group.promise;
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const pod = await restoredPod(first, false);
+  await startsFrom(first);
+  assert.deepEqual([...returns.held], [pod.metadata.uid], 'it is asked for before the kubelet has its image');
+  returns.ids = ['x'];
+  await runs(pod, 'containerd://x');
+  let said: string | undefined;
+  const end = verdict(pod).then((text) => {
+    said = text;
+  });
+  await clock.sleep(200);
+  assert.equal(said, undefined);
+  group.resolve();
+  await end;
+  assert.deepEqual([said, returns.released], ['True: from checkpoint first', [pod.metadata.uid]]);
+});
+
+test('one whose group does not come back whole is given up, and gets no second image', async () => {
+  hold = () => Promise.reject(new FermataError('RestoreRefused', 'pod q did not come back'));
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const pod = await restoredPod(first, false);
+  await startsFrom(first);
+  returns.ids = ['x'];
+  await runs(pod, 'containerd://x');
+  assert.equal(await verdict(pod), 'False: pod q did not come back');
+  assert.deepEqual([returns.released, told], [[], []], 'its group knows');
+  // The watch tells of it a moment later.
+  const { uid } = first.metadata;
+  const request = { checkpointUid: uid, container: 'main', kind: 'manifests', reference: 'checkpoint' } as const;
+  while ((await restores.image(request, true, signal)) !== undefined) await clock.sleep(1);
+});
+
+test('one that was not stopped as it came back is given up, and its group is told', async () => {
+  hold = () => new Promise((_, reject) => signal.addEventListener('abort', reject));
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const pod = await restoredPod(first, false);
+  await startsFrom(first);
+  await runs(pod, 'containerd://x');
+  assert.match(await verdict(pod), /^False: container main did not stand still .* CRIU did not run Fermata's hook/);
+  assert.equal(told.length, 1);
+});
+
+test('an agent that was started anew goes on holding, and forgets who went meanwhile', async () => {
+  hold = async () => undefined;
+  returns.held.add('gone');
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  returns.ids = ['x'];
+  const image = imageReference(`127.0.0.1:${port}`, first.metadata.uid, 'main');
+  const metadata = { namespace: NAMESPACE, name: 'p', annotations: { 'fermata.dev/restore-from': 'first' } };
+  await restores.stop();
+  const pod = await registry.create(PODS, {
+    metadata,
+    spec: { nodeName: NODE, containers: [{ name: 'main', image }] },
+  });
+  await runs(pod, 'containerd://x');
+  returns.held.add(pod.metadata.uid);
+  restores = newRestores();
+  await restores.start();
+  assert.match(await verdict(pod), /^True/);
+  assert.deepEqual([returns.released, [...returns.held]], [[pod.metadata.uid], []]);
 });

@@ -11,6 +11,7 @@ import {
   POD_CHECKPOINTS,
   PODS,
   type Pod,
+  type PodCheckpoint,
   RESTORED_CONDITION,
   reasonOf,
 } from '../../model/index.ts';
@@ -21,9 +22,10 @@ import type { OpenedCheckpoint } from '../opener.ts';
 import { writePodCondition } from '../pod-condition.ts';
 import { type CheckpointImage, checkpointImage, type ImageRequest, imageReference } from './checkpoint-image.ts';
 import { describeLayer } from './checkpoint-layer.ts';
+import { goesOnAtOnce, HeldRestores, type HeldRestoresParts } from './held-restores.ts';
 import { ImageServer, type ImageSource } from './image-server.ts';
 import { newestCopy, takenAt } from './restart-point.ts';
-import { restoreOf, restoreOutcome } from './restore-outcome.ts';
+import { type RestoreOutcome, restoreOf, restoreOutcome } from './restore-outcome.ts';
 
 /** A container as an image, packed from that folder. */
 interface Packed {
@@ -48,8 +50,8 @@ const CONCURRENCY = 4;
 
 export interface KubeletRestoresParts {
   store: ObjectStore;
-  agent: Pick<Agent, 'open' | 'restored'>;
-  runtime: Pick<CheckpointRuntime, 'list'>;
+  agent: Pick<Agent, 'open' | 'restored' | 'restoreFailed' | 'holdOf'>;
+  runtime: Pick<CheckpointRuntime, 'list'> & Pick<HeldRestoresParts, 'returns'>;
   clock: Clock;
   random: Random;
   log: Log;
@@ -67,7 +69,7 @@ export interface KubeletRestoresOptions {
 
 /**
  * Restores on a node where a kubelet runs the pods: gives it checkpoints as the images that its pods name, puts the content of
- * `emptyDir`s back before the first container starts, and tells what became of it.
+ * `emptyDir`s back before the first container starts, lets what goes on at once go on at once, and tells what became of it.
  */
 export class KubeletRestores implements ImageSource {
   readonly #parts: KubeletRestoresParts;
@@ -81,6 +83,8 @@ export class KubeletRestores implements ImageSource {
   readonly #given = new Map<string, Given>();
   /** By pod UID: when its data was asked for first. */
   readonly #askedAt = new Map<string, number>();
+  readonly #held: HeldRestores;
+  readonly #background = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
 
   constructor(parts: KubeletRestoresParts, options: KubeletRestoresOptions) {
@@ -93,6 +97,11 @@ export class KubeletRestores implements ImageSource {
       name: `restores of ${options.nodeName}`,
       concurrency: CONCURRENCY,
       reconcile: (key, signal) => this.#report(key, signal),
+    });
+    this.#held = new HeldRestores({
+      ...parts,
+      returns: parts.runtime.returns,
+      changed: (pod) => this.#loop.enqueue(keyOf(pod)),
     });
     this.#pods = new Reflector<Pod>(parts, PODS, {
       fieldSelector: `spec.nodeName=${options.nodeName}`,
@@ -109,11 +118,14 @@ export class KubeletRestores implements ImageSource {
     await this.#server.start();
     this.#pods.start();
     this.#loop.start();
+    this.#inBackground(this.#forgetGone());
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error(`the restores of node ${this.#options.nodeName} stop`));
     await Promise.all([this.#server.stop(), this.#pods.stop(), this.#loop.stop()]);
+    await this.#held.stop();
+    await Promise.all(this.#background);
     await this.#events.flush();
   }
 
@@ -123,8 +135,9 @@ export class KubeletRestores implements ImageSource {
     if (pod === undefined || checkpoint === undefined) return undefined;
     const { uid, namespace } = pod.metadata;
     // A pod names its checkpoint twice, and what it asks for must be the one of its own namespace.
-    const { metadata } = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
-    if (metadata.uid !== request.checkpointUid) return undefined;
+    const named = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
+    if (named.metadata.uid !== request.checkpointUid) return undefined;
+    if (starting && !(await this.#mayStart(pod, named))) return undefined;
     if (!this.#askedAt.has(uid)) this.#askedAt.set(uid, this.#parts.clock.now());
     const given = this.#given.get(uid) ?? { copies: new Map(), opening: new Map(), startedFrom: new Map() };
     this.#given.set(uid, given);
@@ -138,6 +151,15 @@ export class KubeletRestores implements ImageSource {
       const layer = await describeLayer(directory, this.#stopping.signal);
       return { image: checkpointImage(container, layer), directory };
     });
+  }
+
+  /** False for one that was given up: those that it was to go on with are not there any more. What goes on at once is held from here on. */
+  async #mayStart(pod: Pod, checkpoint: PodCheckpoint): Promise<boolean> {
+    const hold = this.#parts.agent.holdOf(pod, checkpoint);
+    const restored = conditionOf(pod.status?.conditions, RESTORED_CONDITION)?.status;
+    if (restored === 'False') return hold === undefined;
+    if (restored === undefined && goesOnAtOnce(pod, hold)) await this.#held.begin(pod, hold);
+    return true;
   }
 
   async #copyOf(pod: Pod, { copies, opening }: Given, checkpoint: string) {
@@ -223,12 +245,21 @@ export class KubeletRestores implements ImageSource {
     const checkpoint = seen === undefined ? undefined : restoreOf(seen, this.#registry);
     if (seen === undefined || checkpoint === undefined || conditionOf(seen.status?.conditions, RESTORED_CONDITION))
       return;
-    const outcome = restoreOutcome(seen);
-    if (outcome.state === 'waiting' || seen.metadata.deletionTimestamp !== undefined) return;
-    const askedAt = this.#askedAt.get(seen.metadata.uid);
+    if (seen.metadata.deletionTimestamp !== undefined) return;
+    const { uid, namespace } = seen.metadata;
+    if (this.#held.stateOf(uid) === undefined && (await this.#held.wasBegun(uid))) {
+      const named = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
+      await this.#held.begin(seen, this.#parts.agent.holdOf(seen, named));
+    }
+    const held = this.#held.stateOf(uid);
+    const outcome = await this.#outcome(seen);
+    if (outcome.state === 'waiting') return;
+    const askedAt = this.#askedAt.get(uid);
     if (outcome.state === 'restored') {
-      const milliseconds = askedAt === undefined ? undefined : this.#parts.clock.now() - askedAt;
-      await this.#parts.agent.restored(seen, checkpoint, milliseconds);
+      const backAt = held?.state === 'free' ? held.backAt : this.#parts.clock.now();
+      await this.#parts.agent.restored(seen, checkpoint, askedAt === undefined ? undefined : backAt - askedAt);
+    } else if (held?.state !== 'refused') {
+      await this.#parts.agent.restoreFailed(seen, checkpoint, outcome.message, signal);
     }
     const condition =
       outcome.state === 'restored'
@@ -237,9 +268,41 @@ export class KubeletRestores implements ImageSource {
     await writePodCondition(this.#parts, seen, { type: RESTORED_CONDITION, ...condition }, signal);
   }
 
+  /** What the kubelet takes for running may stand still. */
+  async #outcome(pod: Pod): Promise<RestoreOutcome> {
+    const held = this.#held.stateOf(pod.metadata.uid);
+    if (held?.state === 'refused') return { state: 'failed', message: held.message };
+    const outcome = restoreOutcome(pod);
+    if (outcome.state !== 'restored' || held?.state !== 'held') return outcome;
+    const stopped = await this.#held.stopped(pod.metadata.uid);
+    const runner = pod.status?.containerStatuses?.find(
+      ({ containerID = '' }) => !stopped.includes(containerID.split('://')[1] ?? ''),
+    );
+    if (runner === undefined || this.#held.stateOf(pod.metadata.uid)?.state !== 'held') return { state: 'waiting' };
+    const message = `container ${runner.name} did not stand still when it was back: CRIU did not run Fermata's hook on this node; see that the container runtime reads /etc/criu/runc.conf or /etc/criu/crun.conf`;
+    return { state: 'failed', message };
+  }
+
+  /** Pods that went while no agent was here. */
+  async #forgetGone(): Promise<void> {
+    await this.#pods.synced(this.#stopping.signal);
+    const present = new Set(this.#pods.items().map(({ metadata }) => metadata.uid));
+    for (const uid of await this.#parts.runtime.returns.pods()) if (!present.has(uid)) await this.#held.forget(uid);
+  }
+
+  #inBackground(work: Promise<void>): void {
+    const task = work.catch((error: unknown) => {
+      if (this.#stopping.signal.aborted) return;
+      this.#parts.log.warn({ node: this.#options.nodeName, reason: reasonOf(error) }, 'held restores not cleared away');
+    });
+    this.#background.add(task);
+    void task.then(() => this.#background.delete(task));
+  }
+
   #forget({ metadata: { uid } }: Pod): void {
     this.#given.delete(uid);
     this.#askedAt.delete(uid);
+    this.#inBackground(this.#held.forget(uid));
   }
 }
 

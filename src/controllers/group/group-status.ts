@@ -25,25 +25,12 @@ export function groupConditions(
     const message = `${done} of ${named.length} pods`;
     conditions = withCondition(conditions, { type, status: 'True', reason: `All${type}`, message }, time);
   }
-  if (group.spec.postCheckpointState === 'Stopped' && members.some(isByKubelet)) {
-    const message = 'kubelets start each pod as soon as its checkpoint is there: none of them waits for the others';
-    conditions = withCondition(
-      conditions,
-      { type: 'RestoredTogether', status: 'False', reason: 'RestoredByKubelets', message },
-      time,
-    );
-  }
   const { restoration } = group.status ?? {};
   if (restoration === undefined || restoration.verdict !== undefined || isConditionTrue(conditions, 'Restored')) {
     return conditions;
   }
   const message = `try ${restoration.round - 1} was given up, none ran: ${restoration.message ?? 'no reason given'}`;
   return withCondition(conditions, { type: 'Restored', status: 'False', reason: 'RestoreFailed', message }, time);
-}
-
-/** Whether a kubelet brings it back, of which nobody can ask to hold what it has restored. */
-function isByKubelet({ status }: PodCheckpoint): boolean {
-  return status?.checkpointedContainers?.some(({ restoreImage }) => restoreImage !== undefined) === true;
 }
 
 function ready({ status }: PodGroupCheckpoint, members: readonly PodCheckpoint[]): Condition {

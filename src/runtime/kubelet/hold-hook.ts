@@ -1,15 +1,18 @@
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { returnHook } from './return-hook.ts';
 
 /** Where the node keeps what must not outlive a boot: hook and holds. As the node sees it. */
 export const VOLATILE_FOLDER = '/run/fermata';
+/** As the node sees it. */
+export const HOOK = `${VOLATILE_FOLDER}/criu-hook.sh`;
 /** How long the dump of one container waits for those of the others of its pod. */
 export const HOOK_WAIT_MILLISECONDS = 10_000;
 /** Files from which runc and crun take options for CRIU when a container has no annotation `org.criu.config`. */
 const CRIU_CONFIGURATIONS = ['/etc/criu/runc.conf', '/etc/criu/crun.conf'];
 
 /**
- * Run by CRIU inside every dump on the node. It does something only for containers of which the agent asked so, in
+ * Run by CRIU inside every dump and restore on the node; for the latter see {@link returnHook}. In a dump it does something only for containers of which the agent asked so, in
  * `holds/<pod uid>/<container id>.requested`. Before the dump it waits until all containers of the pod have come that far (a container
  * runtime pauses each one first, so they are dumped at one instant), at most ten seconds. After the dump it stops every process of
  * the container: CRIU has written its images and still holds the processes, which come out of its hands stopped. The request
@@ -22,8 +25,15 @@ const CRIU_CONFIGURATIONS = ['/etc/criu/runc.conf', '/etc/criu/crun.conf'];
 export function holdHook(roots: { folder?: string; proc?: string } = {}): string {
   const { folder = VOLATILE_FOLDER, proc = '/proc' } = roots;
   return `#!/bin/sh
-case "$CRTOOLS_SCRIPT_ACTION" in pre-dump | post-dump) ;; *) exit 0 ;; esac
+PATH=$PATH:/usr/sbin:/sbin
+${returnHook({ folder, proc })}
+case "$CRTOOLS_SCRIPT_ACTION" in
+  pre-dump | post-dump | post-setup-namespaces | pre-resume) ;;
+  fermata-unlock) unlock "$CRTOOLS_INIT_PID"; exit ;;
+  *) exit 0 ;;
+esac
 cgroup=$(cat "${proc}/$CRTOOLS_INIT_PID/cgroup") || exit 0
+case "$CRTOOLS_SCRIPT_ACTION" in post-setup-namespaces | pre-resume) comes_back "$cgroup"; exit ;; esac
 for request in ${folder}/holds/*/*.requested; do
   id=\${request##*/}
   id=\${id%.requested}
@@ -58,16 +68,15 @@ exit 0
 
 /** Puts the hook on the node and tells CRIU of it; what else its configuration says stays. `root`: the node's `/` as seen here. */
 export async function installHoldHook(root: string): Promise<void> {
-  const hook = `${VOLATILE_FOLDER}/criu-hook.sh`;
   await mkdir(join(root, VOLATILE_FOLDER, 'holds'), { recursive: true, mode: 0o700 });
-  await replace(join(root, hook), holdHook(), 0o700);
+  await replace(join(root, HOOK), holdHook(), 0o700);
   for (const configuration of CRIU_CONFIGURATIONS) {
     const path = join(root, configuration);
     const before = await readFile(path, 'utf8').catch((error: unknown) => {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
       throw error;
     });
-    const after = withHook(before, hook);
+    const after = withHook(before, HOOK);
     if (after === before) continue;
     await mkdir(dirname(path), { recursive: true });
     await replace(path, after, 0o644);

@@ -16,6 +16,7 @@ import { HostProcesses } from './host-processes.ts';
 import type { KubeletEndpoint } from './kubelet-endpoint.ts';
 import { NodeAbility } from './node-ability.ts';
 import { observe } from './observation.ts';
+import { Returns } from './returns.ts';
 
 /** The kubelet's own limit is asked for; when it says nothing this much later it is not waited for any longer. */
 const ANSWER_GRACE_MILLISECONDS = 15_000;
@@ -58,6 +59,8 @@ interface DumpRecord {
  * Needs root, the node's PID namespace, and the node's file system.
  */
 export class KubeletRuntime implements CheckpointRuntime {
+  /** Pods that stand still while they are restored. */
+  readonly returns: Returns;
   readonly #parts: KubeletRuntimeParts;
   readonly #kubelet: NodeAbility;
   readonly #processes: HostProcesses;
@@ -78,7 +81,9 @@ export class KubeletRuntime implements CheckpointRuntime {
         if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
       }
     };
-    this.#holds = new Holds({ clock: parts.clock, processes: this.#processes, signal: this.#signal }, this.#root);
+    const shared = { clock: parts.clock, processes: this.#processes, signal: this.#signal };
+    this.#holds = new Holds(shared, this.#root);
+    this.returns = new Returns(shared, this.#root);
   }
 
   /** Puts the hook on the node. To be called before the first dump; again, it does nothing. */
@@ -130,6 +135,7 @@ export class KubeletRuntime implements CheckpointRuntime {
   }
 
   async checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {
+    await this.returns.mustNotHold(uid);
     const pod = (await this.#parts.pods(options.signal)).find(({ metadata }) => metadata.uid === uid);
     const targets = targetsOf(uid, pod, this.#processes.ofPods());
     this.#refuseOutside(uid, pod, options.outside);
