@@ -2,6 +2,7 @@ import { rfc3339 } from '../clock/index.ts';
 import {
   conditionOf,
   isConditionTrue,
+  NOTHING_RUNS,
   type PodCheckpoint,
   type PodCheckpointStatus,
   PREPARED_CONDITION,
@@ -87,7 +88,12 @@ export function completed(
   const sealedAt = entry.sealedAt ?? entry.orderedAt;
   const time = rfc3339(sealedAt);
   const size = (entry.containers ?? []).reduce((sum, container) => sum + (container.sizeBytes ?? 0), 0);
-  const message = `${size} bytes of ${entry.containers?.length ?? 0} containers, verified`;
+  const { heldBy } = entry;
+  const how =
+    heldBy === undefined
+      ? 'verified'
+      : `in ${heldBy.name} of node.k8s.io, which only this kubelet can read and restore`;
+  const message = `${size} bytes of ${entry.containers?.length ?? 0} containers, ${how}`;
   const ready = { type: 'Ready', status: 'True', reason: 'CheckpointCompleted', message } as const;
   return {
     ...current.status,
@@ -95,15 +101,26 @@ export function completed(
     sourcePodUID: entry.podUid,
     completionTime: time,
     dumpMilliseconds: Math.max(0, Math.round(sealedAt - entry.orderedAt)),
-    checkpointedPodTemplate: entry.template,
+    checkpointedPodTemplate: heldBy === undefined ? entry.template : { ...entry.template, spec: heldBy.template },
     checkpointedContainers: (entry.containers ?? []).map((container) => ({
       ...container,
-      ...(restoreImage && { restoreImage: restoreImage(entry.checkpointUid, container.name) }),
+      ...(restoreImage && !heldBy && { restoreImage: restoreImage(entry.checkpointUid, container.name) }),
     })),
-    checkpointLocation: { type: 'NodeLocal', nodeLocal: { path: entry.folder } },
+    checkpointLocation: {
+      type: 'NodeLocal',
+      nodeLocal: { path: entry.folder },
+      ...(heldBy && { upstream: { name: heldBy.name } }),
+    },
     ...(entry.manifestDigest === undefined ? {} : { manifestDigest: entry.manifestDigest }),
     conditions: withCondition(current.status?.conditions, ready, time),
   };
+}
+
+/** Nothing of the source pod runs on its node any more, but its object is still there. */
+export function emptied(current: PodCheckpoint, nodeName: string, now: number): PodCheckpointStatus {
+  const message = `nothing of the source pod runs on node ${nodeName} any more; its object need not wait`;
+  const condition = { type: 'Released', status: 'False', reason: NOTHING_RUNS, message } as const;
+  return { ...current.status, conditions: withCondition(current.status?.conditions, condition, rfc3339(now)) };
 }
 
 export function released(current: PodCheckpoint, now: number): PodCheckpointStatus {

@@ -8,6 +8,11 @@ export const RECONCILE_CONCURRENCY = 256;
 export const DISK_MARGIN_BYTES = 32 * 1024 * 1024;
 /** How soon to look again whether the runtime has let go of a pod whose object is gone; its own reports come sooner. */
 export const RELEASE_RETRY_MILLISECONDS = 1_000;
+/**
+ * How long a pod of which nothing runs any more has to be let go of by whoever made its containers. A kubelet may take until its next
+ * look at that pod, up to a minute, and somebody waits for the room.
+ */
+export const LET_GO_MILLISECONDS = 500;
 /** How soon to look again whether data whose deletion was asked for is still needed. */
 export const NEED_RETRY_MILLISECONDS = 5_000;
 /** A PodCheckpoint that no agent has taken up after this long may be one of a pod that is gone. */

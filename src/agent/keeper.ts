@@ -7,15 +7,21 @@ import {
   keyOf,
   type Log,
   PODS,
+  type Pod,
   type PodCheckpoint,
   reasonOf,
 } from '../model/index.ts';
 import type { CheckpointRuntime } from '../runtime/index.ts';
 import { folderOf } from './checkpoint-folder.ts';
-import { hasFailed, isReady, isStopped, released } from './checkpoint-status.ts';
+import { emptied, hasFailed, isReady, isStopped, released } from './checkpoint-status.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { AgentCounters } from './counters.ts';
-import { FLUSH_DELAY_MILLISECONDS, NEED_RETRY_MILLISECONDS, RELEASE_RETRY_MILLISECONDS } from './defaults.ts';
+import {
+  FLUSH_DELAY_MILLISECONDS,
+  LET_GO_MILLISECONDS,
+  NEED_RETRY_MILLISECONDS,
+  RELEASE_RETRY_MILLISECONDS,
+} from './defaults.ts';
 import type { Journal } from './journal.ts';
 import { reasonToKeep } from './need.ts';
 import { sourceOf } from './source-pod.ts';
@@ -45,6 +51,8 @@ export class Keeper {
   readonly #directory: string;
   readonly #stopping = new AbortController();
   readonly #background = new Set<Promise<void>>();
+  /** By UID of a checkpoint: since when nothing of its pod runs although the object is there; ms of the monotonic clock. */
+  readonly #emptySince = new Map<string, number>();
 
   constructor(parts: KeeperParts, options: { nodeName: string; directory: string }) {
     this.#parts = parts;
@@ -68,11 +76,12 @@ export class Keeper {
     const uid = checkpoint.status?.sourcePodUID;
     const { namespace } = checkpoint.metadata;
     const { name } = checkpoint.spec.sourcePod;
-    if ((await sourceOf(this.#parts.store, namespace, name, uid, signal, true)) !== undefined) return undefined;
-    if ((await runtime.list(signal)).some((pod) => pod.uid === uid)) {
-      return { requeueAfterMilliseconds: RELEASE_RETRY_MILLISECONDS };
-    }
+    const source = await sourceOf(this.#parts.store, namespace, name, uid, signal, true);
+    const runs = (await runtime.list(signal)).some((pod) => pod.uid === uid);
+    if (source !== undefined) return this.#whileThere(checkpoint, source, runs, signal);
+    if (runs) return { requeueAfterMilliseconds: RELEASE_RETRY_MILLISECONDS };
     const written = await this.#parts.writer.status(checkpoint, (current) => released(current, clock.now()), signal);
+    this.#emptySince.delete(checkpoint.metadata.uid);
     if (written === undefined) return undefined;
     this.#parts.counters.released++;
     this.#parts.events.record(
@@ -80,6 +89,26 @@ export class Keeper {
       'Normal',
       'Released',
       `Pod ${name} is gone from node ${this.#nodeName}: its room is free`,
+    );
+    return undefined;
+  }
+
+  /** The object is still there. Twice nothing may have been seen of its pod before that is said, for then it need not stay. */
+  async #whileThere(checkpoint: PodCheckpoint, source: Pod, runs: boolean, signal: AbortSignal): Promise<Requeue> {
+    const { uid } = checkpoint.metadata;
+    if (runs || source.metadata.deletionTimestamp === undefined) {
+      this.#emptySince.delete(uid);
+      return undefined;
+    }
+    const now = this.#parts.clock.monotonic();
+    const since = this.#emptySince.get(uid) ?? now;
+    this.#emptySince.set(uid, since);
+    const left = since + LET_GO_MILLISECONDS - now;
+    if (left > 0) return { requeueAfterMilliseconds: left };
+    await this.#parts.writer.status(
+      checkpoint,
+      (current) => emptied(current, this.#nodeName, this.#parts.clock.now()),
+      signal,
     );
     return undefined;
   }
@@ -99,8 +128,11 @@ export class Keeper {
       return { requeueAfterMilliseconds: NEED_RETRY_MILLISECONDS };
     }
     await this.#parts.storer?.remove(checkpoint, signal);
-    await this.#parts.storage.files.remove(join(this.#directory, folderOf(checkpoint)));
+    const directory = join(this.#directory, folderOf(checkpoint));
+    await this.#parts.runtime.discardDump?.(directory);
+    await this.#parts.storage.files.remove(directory);
     await this.#parts.writer.removeFinalizer(checkpoint, signal);
+    this.#emptySince.delete(checkpoint.metadata.uid);
     this.#parts.counters.removed++;
     this.#parts.log.info({ checkpoint: keyOf(checkpoint) }, 'checkpoint removed');
     return undefined;
@@ -114,6 +146,7 @@ export class Keeper {
       for (const folder of await this.#parts.storage.folders(this.#directory)) {
         const checkpoint = known.get(folder);
         if (inWork.has(folder) || (checkpoint !== undefined && !hasFailed(checkpoint))) continue;
+        await this.#parts.runtime.discardDump?.(join(this.#directory, folder));
         await this.#parts.storage.files.remove(join(this.#directory, folder));
         this.#parts.log.info({ node: this.#nodeName, folder }, 'removed what no checkpoint needs');
       }

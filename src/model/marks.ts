@@ -66,6 +66,11 @@ export const WORKLOAD_LABEL = 'fermata.dev/workload';
 /** Condition of a restored pod: True once the runtime runs it again, False with the reason when the restore failed. */
 export const RESTORED_CONDITION = 'fermata.dev/Restored';
 /**
+ * Reason of a PodCheckpoint's `Released` while it is False: nothing of the source pod runs on its node any more, sandbox included, yet
+ * whoever made its containers still keeps its object.
+ */
+export const NOTHING_RUNS = 'NothingRuns';
+/**
  * Condition of a running pod: False, with what was found, while its node's agent sees something in its processes that CRIU cannot
  * dump. Absent: nothing was found. It is never a victim to be checkpointed then.
  */

@@ -126,6 +126,26 @@ test('the source pod is deleted once the dump is verified, with a grace that mak
   assert.equal(now?.metadata.deletionGracePeriodSeconds, 1);
 });
 
+test('the object of the source pod goes at once when nothing of it runs on its node any more', async () => {
+  await dumped(await runningVictim());
+  await clock.advance(60_000);
+  assert.notEqual(await victimNow(), undefined, 'its node has not confirmed');
+  await setCondition({ type: 'Released', status: 'False', reason: 'NothingRuns' });
+  await clock.advance(1_000);
+  assert.equal(await victimNow(), undefined);
+});
+
+test('a pod that is not leaving is not taken for gone', async () => {
+  const pod = await runningVictim();
+  await dumped(pod);
+  await clock.advance(1_000);
+  await registry.delete(PODS, VICTIM, { gracePeriodSeconds: 0 });
+  const other = await runningVictim();
+  await setCondition({ type: 'Released', status: 'False', reason: 'NothingRuns' });
+  await clock.advance(5_000);
+  assert.equal((await victimNow())?.metadata.uid, other.metadata.uid);
+});
+
 test('a pod of the same name that is not the source is left alone', async () => {
   const pod = await runningVictim();
   await registry.delete(PODS, VICTIM, { gracePeriodSeconds: 0 });

@@ -24,6 +24,7 @@ import {
 import { ControlledWorkloads } from '../identity/controlled-workloads.ts';
 import { GoneIncarnations } from './gone-incarnations.ts';
 import { Incarnations, isReplacedByController, type NextPod } from './incarnations.ts';
+import { deleteSource, FROZEN_POD_GRACE_SECONDS } from './source-deletion.ts';
 import type { WorkloadMetrics } from './workload-metrics.ts';
 
 export interface ControllerDependencies {
@@ -46,8 +47,6 @@ const RECREATE_RETRY_MILLISECONDS = 30_000;
 const STALE_CACHE_RETRY_MILLISECONDS = 1_000;
 /** How soon to ask again whether a node that is not heard of may still run a pod that was taken from it. */
 const DOUBTFUL_RETRY_MILLISECONDS = 10_000;
-/** Grace for a victim that is frozen already: the node needs no longer, but must still confirm, so never 0. */
-const FROZEN_POD_GRACE_SECONDS = 1;
 
 type Again = { requeueAfterMilliseconds?: number } | undefined;
 type Restoration = NonNullable<PodCheckpointStatus['restoration']>;
@@ -136,9 +135,12 @@ export class InterruptionController {
     const checkpoint = this.#checkpoints.get(key);
     if (checkpoint === undefined || checkpoint.spec.postCheckpointState !== 'Stopped') return undefined;
     const conditions = checkpoint.status?.conditions;
-    await this.#controlled.follow(checkpoint, this.#sourceOf(checkpoint), signal);
+    const source = this.#sourceOf(checkpoint);
+    await this.#controlled.follow(checkpoint, source, signal);
     if (!isConditionTrue(conditions, 'Ready')) return undefined;
-    if (!isConditionTrue(conditions, 'Released')) return this.#deleteSource(checkpoint, signal);
+    if (!isConditionTrue(conditions, 'Released')) {
+      return deleteSource({ store: this.#store, controlled: this.#controlled }, checkpoint, source, signal);
+    }
     if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return undefined;
     const restored = conditionOf(conditions, 'Restored');
     if (restored?.reason === 'Abandoned') return undefined;
@@ -164,22 +166,6 @@ export class InterruptionController {
       if (isApiError(error, 'NotFound')) return true;
       throw error;
     }
-  }
-
-  /** Step 4: only the very pod that was dumped, and only now that its dump is verified. */
-  async #deleteSource(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<undefined> {
-    const key = { namespace: checkpoint.metadata.namespace, name: checkpoint.spec.sourcePod.name };
-    const uid = checkpoint.status?.sourcePodUID ?? checkpoint.spec.sourcePod.uid;
-    const pod = this.#pods.get(keyOf({ metadata: key }));
-    if (uid === undefined || pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined)
-      return undefined;
-    try {
-      await this.#controlled.beforeDeletion(checkpoint, pod, signal);
-      await this.#store.delete(PODS, key, { uid, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal });
-    } catch (error) {
-      if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
-    }
-    return undefined;
   }
 
   #sourceOf({ metadata: { namespace }, spec: { sourcePod } }: PodCheckpoint): Pod | undefined {
