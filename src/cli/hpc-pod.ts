@@ -12,6 +12,8 @@ export interface ConnectorPod {
   identity?: string;
 }
 
+const COMPLETION_INDEX = 'batch.kubernetes.io/job-completion-index';
+
 /**
  * Reads a downward API volume with `annotations`, `labels`, `namespace` and, where the pod asks for resources, `cpu`, `memory`
  * and `gpus`; what is not there is left out.
@@ -25,8 +27,9 @@ export async function readConnectorPod(folder: string): Promise<ConnectorPod> {
   const [annotations, labels, namespace, cpu, memory, gpus] = await Promise.all(
     ['annotations', 'labels', 'namespace', 'cpu', 'memory', 'gpus'].map(read),
   );
+  const annotation = readDownwardApi(annotations ?? '');
   const request = requestOfPod({
-    annotations: readDownwardApi(annotations ?? ''),
+    annotations: annotation,
     resources: {
       ...(cpu === undefined ? {} : { cpu: cpu.trim() }),
       ...(memory === undefined ? {} : { memory: memory.trim() }),
@@ -36,7 +39,8 @@ export async function readConnectorPod(folder: string): Promise<ConnectorPod> {
   const label = readDownwardApi(labels ?? '');
   const name = label['batch.kubernetes.io/job-name'] ?? label['job-name'];
   const uid = label['batch.kubernetes.io/controller-uid'] ?? label['controller-uid'];
-  const index = label['batch.kubernetes.io/job-completion-index'] ?? '';
+  // A label too from Kubernetes 1.28 on.
+  const index = label[COMPLETION_INDEX] ?? annotation[COMPLETION_INDEX] ?? '';
   return {
     request,
     ...(name === undefined ? {} : { owner: `${namespace?.trim() ?? 'default'}/${name}` }),
