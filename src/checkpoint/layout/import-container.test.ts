@@ -48,18 +48,24 @@ function described(name: string, annotations: Record<string, string>): TarSource
   ];
 }
 
+/** The members, their order and the fields of what a kubelet with containerd 2.1 wrote, without anything of its processes. */
 const CONTAINERD = [
   ...images(),
-  ...described('main_thesis-0_team-a_0e5bf8e4_0', {
-    'io.kubernetes.cri.container-type': 'container',
+  member('checkpoint/descriptors.json', '["/dev/null","pipe:[1]","pipe:[2]"]'),
+  ...described('main_thesis-0_team-a_0e5bf8e4-8ee6-4bb5-a1f9-22f8a3b3b6ae_0', {
     'io.kubernetes.cri.container-name': 'main',
+    'io.kubernetes.cri.container-type': 'container',
+    'io.kubernetes.cri.image-name': 'docker.io/library/sleep:1',
+    'io.kubernetes.cri.sandbox-id': 'b'.repeat(64),
     'io.kubernetes.cri.sandbox-name': POD.name,
     'io.kubernetes.cri.sandbox-namespace': POD.namespace,
     'io.kubernetes.cri.sandbox-uid': POD.uid,
   }),
-  member('status.dump', JSON.stringify({ CreatedAt: 1 })),
-  member('container.log', 'a line\n'),
-  member('rootfs-diff.tar', Buffer.alloc(1024)),
+  member('container.log', '2026-01-01T00:00:00Z stdout F a line\n'),
+  member('dump.log', ''),
+  member('rootfs-diff.tar', gzipSync(Buffer.alloc(1024))),
+  member('status', JSON.stringify({ Version: 'v1', Pid: 7, CreatedAt: 1, StartedAt: 2, FinishedAt: 0, ExitCode: 0 })),
+  member('status.dump', JSON.stringify({ id: 'a'.repeat(64), metadata: { name: 'main' }, state: 1, mounts: [] })),
 ];
 
 const CRIO = [
