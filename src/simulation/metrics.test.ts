@@ -66,7 +66,7 @@ test('slowdowns of jobs shorter than 10 s count as if they took 10, and users ar
 });
 
 test('a step of a pipeline waits from the end of the one before', () => {
-  const jobs = [job(1, 0, 100, 1), job(2, 0, 10, 1, { after: '1' })];
+  const jobs = [job(1, 0, 100, 1), job(2, 0, 10, 1, { after: ['1'] })];
   assert.deepEqual(metricsOf('easy', jobs, 4).waitSeconds, { mean: 0, p50: 0, p95: 0, p99: 0 });
 });
 
@@ -79,7 +79,7 @@ test('deadlines count from when a job could begin; what never ended has missed i
   const jobs = [
     job(1, 0, 100, 4, { deadlineSeconds: 100 }),
     job(2, 0, 50, 4, { deadlineSeconds: 149 }),
-    job(3, 0, 10, 4, { after: '1', deadlineSeconds: 70 }),
+    job(3, 0, 10, 4, { after: ['1'], deadlineSeconds: 70 }),
     job(4, 0, 10, 4),
   ];
   const { deadlines, deadlineMisses } = metricsOf('fcfs', jobs, 4);

@@ -1,5 +1,5 @@
 import type { Amount, Outcome, Window } from './outcome.ts';
-import { followersOf } from './pool/pool.ts';
+import { readyTimes } from './precedence.ts';
 import type { TraceJob } from './trace/trace-job.ts';
 import type { TrafficSeries } from './traffic.ts';
 
@@ -238,14 +238,6 @@ function deadlinesOf(
     if (!((endSeconds[index] ?? Number.NaN) <= (ready[index] ?? 0) + deadlineSeconds)) counts.deadlineMisses++;
   }
   return counts;
-}
-
-function readyTimes(jobs: readonly TraceJob[], endSeconds: Float64Array): Float64Array {
-  const ready = Float64Array.from(jobs, ({ submitSeconds }) => submitSeconds);
-  for (const [before, followers] of followersOf(jobs)) {
-    for (const index of followers) ready[index] = Math.max(ready[index] ?? 0, endSeconds[before] ?? 0);
-  }
-  return ready;
 }
 
 function sum(amounts: readonly Amount[]): Amount {

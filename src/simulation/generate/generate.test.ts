@@ -60,8 +60,9 @@ test('research: every kind of work is there, steps of pipelines follow one anoth
   assert.deepEqual([...queues].sort(), ['folding', 'notebook', 'pipeline', 'service', 'training', 'urgent']);
   const ids = new Map(jobs.map((job, index) => [job.id, index]));
   assert.equal(ids.size, jobs.length);
-  for (const [index, { after }] of jobs.entries())
-    if (after !== undefined) assert.ok((ids.get(after) ?? Infinity) < index);
+  for (const [index, { after = [] }] of jobs.entries())
+    for (const before of after) assert.ok((ids.get(before) ?? Infinity) < index);
+  assert.ok(jobs.some(({ after = [] }) => after.length > 3));
   const services = jobs.filter(({ queue }) => queue === 'service');
   assert.ok(mean(services.map(({ usedShare }) => usedShare ?? 1)) < 0.2);
 });

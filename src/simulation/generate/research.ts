@@ -119,14 +119,16 @@ function sessions(chance: Chance, nodes: number, end: number): TraceJob[] {
   });
 }
 
-/** Steps one after the other: many narrow, then one wide, then one that gathers. */
+/** One step prepares, several run beside each other, a wide one gathers what they made. */
 function pipelines(chance: Chance, nodes: number, end: number): TraceJob[] {
   return times(chance, nodes * 2, end).flatMap((submitSeconds, index) => {
     const user = `lab-${chance.integer(1, 12)}`;
     const steps = chance.integer(3, 8);
     return Array.from({ length: steps }, (_, step): TraceJob => {
       const runSeconds = Math.round(Math.min(DAY, Math.max(20, chance.lognormal(20 * 60, 1.1))));
-      const processors = step === 1 ? 16 : chance.pick(1, 2, 4, 8);
+      const isLast = step === steps - 1;
+      const processors = isLast ? 16 : chance.pick(1, 2, 4, 8);
+      const beside = Array.from({ length: steps - 2 }, (_, other) => `pipeline-${index}-${other + 1}`);
       return {
         id: `pipeline-${index}-${step}`,
         submitSeconds,
@@ -139,7 +141,7 @@ function pipelines(chance: Chance, nodes: number, end: number): TraceJob[] {
         queue: 'pipeline',
         priority: BATCH,
         usedShare: chance.uniform(0.4, 0.9),
-        ...(step === 0 ? {} : { after: `pipeline-${index}-${step - 1}` }),
+        ...(step === 0 ? {} : { after: isLast ? beside : [`pipeline-${index}-0`] }),
       };
     });
   });

@@ -50,12 +50,12 @@ test('at one instant ends come before submissions', () => {
 });
 
 test('a job larger than the machine is rejected with the reason, and what follows it goes on', () => {
-  const jobs = [job(1, 0, 10, 5), job(2, 0, 10, 4, { after: '1' }), job(3, 1, 10, 4)];
+  const jobs = [job(1, 0, 10, 5), job(2, 0, 10, 4, { after: ['1'] }), job(3, 1, 10, 4)];
   assert.deepEqual(starts('easy', jobs, 4), ['needs 5 processors of 4', 0, 10]);
 });
 
 test('a job of a pipeline comes when the one before it has ended', () => {
-  const jobs = [job(1, 0, 30, 1), job(2, 0, 10, 1, { after: '1' }), job(3, 0, 10, 1)];
+  const jobs = [job(1, 0, 30, 1), job(2, 0, 10, 1, { after: ['1'] }), job(3, 0, 10, 1)];
   assert.deepEqual(starts('fcfs', jobs, 4), [0, 30, 0]);
 });
 

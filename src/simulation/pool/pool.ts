@@ -1,6 +1,7 @@
 import { EventQueue } from '../event-queue.ts';
 import { Ledger, type LedgerOptions } from '../ledger.ts';
 import type { Outcome } from '../outcome.ts';
+import { Precedence } from '../precedence.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
 
 /** Decides which waiting jobs start. Jobs are indices into the trace. */
@@ -59,7 +60,7 @@ export function simulatePool(
     },
   });
   // Jobs of a pipeline come when the one before has ended.
-  const followers = followersOf(jobs);
+  const precedence = new Precedence(jobs);
   let next = 0;
   const submit = (index: number, now: number): void => {
     ledger.events++;
@@ -69,14 +70,13 @@ export function simulatePool(
     } else policy.submit(index, now);
   };
   const release = (index: number, now: number): void => {
-    for (const follower of followers.get(index) ?? []) {
+    for (const follower of precedence.over(index)) {
       due.push(Math.max(now, jobs[follower]?.submitSeconds ?? now), follower);
     }
   };
   const due = new EventQueue<number>();
-  const hasPredecessor = new Set([...followers.values()].flat());
   for (;;) {
-    while (next < jobs.length && hasPredecessor.has(next)) next++;
+    while (next < jobs.length && precedence.isLed(next)) next++;
     const now = Math.min(jobs[next]?.submitSeconds ?? Infinity, ends.earliest, due.earliest);
     if (now === Infinity) break;
     options.signal?.throwIfAborted();
@@ -96,23 +96,10 @@ export function simulatePool(
       release(index, now);
     }
     for (; next < jobs.length && (jobs[next]?.submitSeconds ?? Infinity) === now; next++) {
-      if (!hasPredecessor.has(next)) submit(next, now);
+      if (!precedence.isLed(next)) submit(next, now);
     }
     while (due.earliest <= now) submit(due.pop() ?? -1, now);
     policy.pass(now);
   }
   return ledger.outcome();
-}
-
-/** Indices of the jobs that wait for a job to end, by its index. */
-export function followersOf(jobs: readonly TraceJob[]): Map<number, number[]> {
-  const followers = new Map<number, number[]>();
-  if (!jobs.some((job) => job.after !== undefined)) return followers;
-  const indexOf = new Map<string, number>();
-  for (const [index, job] of jobs.entries()) {
-    const before = job.after === undefined ? undefined : indexOf.get(job.after);
-    if (before !== undefined) followers.set(before, [...(followers.get(before) ?? []), index]);
-    indexOf.set(job.id, index);
-  }
-  return followers;
 }

@@ -1,6 +1,6 @@
 import type { Metrics } from '../metrics.ts';
 import type { Outcome, Window } from '../outcome.ts';
-import { followersOf } from '../pool/pool.ts';
+import { readyTimes } from '../precedence.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
 import { TRAFFIC, type TrafficKind } from '../traffic.ts';
 import { ganttChart, LAYERS, trafficChart, utilizationChart, waitChart } from './charts.ts';
@@ -150,11 +150,7 @@ function byNumber(one: string, other: string): number {
 
 /** Of the jobs that ended, ascending. */
 function waitsOf(jobs: readonly TraceJob[], { startSeconds, endSeconds }: Outcome): number[] {
-  const ready = jobs.map(({ submitSeconds }) => submitSeconds);
-  for (const [before, followers] of followersOf(jobs)) {
-    for (const index of followers) ready[index] = Math.max(ready[index] ?? 0, endSeconds[before] ?? 0);
-  }
-  return ready
+  return [...readyTimes(jobs, endSeconds)]
     .map((at, index) => (startSeconds[index] ?? Number.NaN) - at)
     .filter((wait) => !Number.isNaN(wait))
     .sort((one, other) => one - other);

@@ -37,8 +37,8 @@ export interface TraceJob {
   readonly isService?: boolean;
   /** False: it cannot be checkpointed. */
   readonly checkpointable?: boolean;
-  /** Id of the job that must have ended first (pipelines); it must stand earlier in the trace. */
-  readonly after?: string;
+  /** Ids of the jobs that must have ended first (pipelines); they must stand earlier in the trace. */
+  readonly after?: readonly string[];
 }
 
 /** A person at work: bursts with time to think between them, then nobody is there for a while; and again, from the start of the run on. Whole seconds. */

@@ -2,7 +2,7 @@ import type { Random } from '../../clock/index.ts';
 import { EventQueue } from '../event-queue.ts';
 import { Ledger } from '../ledger.ts';
 import type { LossCause, Outcome, Window } from '../outcome.ts';
-import { followersOf } from '../pool/pool.ts';
+import { Precedence } from '../precedence.ts';
 import type { TraceJob } from '../trace/trace-job.ts';
 import { Books } from './books.ts';
 import { Copies } from './copies.ts';
@@ -47,11 +47,11 @@ export class Stage {
   /** Absent: there is no store, and every node reads every checkpoint as if it had made it. */
   readonly #copies: Copies | undefined;
   readonly #books: Books;
+  readonly #precedence: Precedence;
   readonly #outages: NodeOutages;
   #policy: WorldPolicy | undefined;
   #unfinished = 0;
   #now = 0;
-  #followers: ReadonlyMap<number, readonly number[]> = new Map();
 
   constructor(options: StageOptions) {
     const { jobs, world, window, keepSegments = false, random } = options;
@@ -63,6 +63,7 @@ export class Stage {
     this.ledger = new Ledger(jobs.length, { window, keepSegments });
     const time = (): number => this.#now;
     this.#books = new Books(this.ledger, world.costs.applicationCheckpointSeconds, time);
+    this.#precedence = new Precedence(jobs);
     this.#transfers = new Transfers(world);
     const { store } = this.#transfers;
     const stored = (work: Work): void => this.#policy?.stored?.(work, this.#now);
@@ -79,14 +80,11 @@ export class Stage {
     const policy = makePolicy(this);
     this.#policy = policy;
     const { jobs } = this;
-    const followers = followersOf(jobs);
-    const led = new Set([...followers.values()].flat());
-    this.#followers = followers;
     const horizon = (jobs.at(-1)?.submitSeconds ?? 0) + HORIZON_SECONDS;
     let next = 0;
     this.#outages.begin();
     for (;;) {
-      while (next < jobs.length && led.has(next)) next++;
+      while (next < jobs.length && this.#precedence.isLed(next)) next++;
       const wakeup = this.#unfinished > 0 ? (policy.nextWakeup?.(this.#now) ?? Infinity) : Infinity;
       const happening = Math.min(
         jobs[next]?.submitSeconds ?? Infinity,
@@ -105,7 +103,8 @@ export class Stage {
         this.ledger.events++;
         this.#events.pop()?.();
       }
-      for (; (jobs[next]?.submitSeconds ?? Infinity) <= now; next++) if (!led.has(next)) this.#submit(next);
+      for (; (jobs[next]?.submitSeconds ?? Infinity) <= now; next++)
+        if (!this.#precedence.isLed(next)) this.#submit(next);
       policy.pass(now);
       this.#options.judge?.look(this);
     }
@@ -301,7 +300,7 @@ export class Stage {
     this.works.delete(work.index);
     this.#options.judge?.settled(work, this.#now);
     this.#unfinished--;
-    for (const follower of this.#followers.get(work.index) ?? []) {
+    for (const follower of this.#precedence.over(work.index)) {
       this.#unfinished++;
       this.#events.push(Math.max(this.#now, this.jobs[follower]?.submitSeconds ?? 0), () => {
         this.#unfinished--;
