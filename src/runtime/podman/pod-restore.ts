@@ -7,6 +7,7 @@ import type { PodToRun, RestoreOptions } from '../runtime.ts';
 import { imageDefect, type PodDumpRecord, readRecord } from './archive.ts';
 import { ContainerCgroup } from './cgroup.ts';
 import { PodmanError } from './client.ts';
+import { connectionLoss } from './connection-loss.ts';
 import type { ContainerRestorer, ContainerToRestore } from './container-restore.ts';
 import type { ContainerIndex, PodmanContainer } from './containers.ts';
 import type { PodmanLayout } from './layout.ts';
@@ -49,7 +50,7 @@ export class PodRestorer {
    * the pod stays for the next try, since only Podman could say what it is.
    */
   async restore(run: PodToRun, directory: string, options: RestoreOptions): Promise<MadePod | undefined> {
-    const { signal, hold } = options;
+    const { signal } = options;
     const { index, remover } = this.#parts;
     const { uid } = run.pod.metadata;
     const pod = keyOf(run.pod);
@@ -57,7 +58,7 @@ export class PodRestorer {
     const before = await index.list(uid, signal);
     const back = this.#broughtBack(before, record);
     if (back !== undefined) {
-      await this.#goOn(uid, back, before, record, hold);
+      await this.#goOn(uid, back, before, record, options);
       return undefined;
     }
     if (before.length > 0) {
@@ -99,7 +100,7 @@ export class PodRestorer {
     back: readonly string[],
     containers: readonly PodmanContainer[],
     record: PodDumpRecord,
-    hold: (() => Promise<void>) | undefined,
+    { hold, onLoss }: RestoreOptions,
   ): Promise<void> {
     const { index, layout, remover, restorer } = this.#parts;
     const isFrozen = containers.some(
@@ -118,6 +119,7 @@ export class PodRestorer {
     const lostAddress = await this.#lostAddress(podmanPod, record, undefined);
     if (infra !== undefined && lostAddress !== undefined) await takeBackAddress(infra.pid, lostAddress);
     await restorer.letGo(back, infra, record.closing ?? []);
+    tell(record, lostAddress, onLoss);
   }
 
   /** The containers, where an earlier try brought every one of them back, whether or not it came to write that down. */
@@ -166,10 +168,7 @@ export class PodRestorer {
     } finally {
       timer.cancel();
     }
-    if (lostAddress !== undefined) {
-      const { leadingOut = [] } = record;
-      onLoss?.(`its address ${lostAddress} was not free: connections to ${leadingOut.join(', ')} were closed`);
-    }
+    tell(record, lostAddress, onLoss);
     return made;
   }
 
@@ -238,4 +237,9 @@ export class PodRestorer {
     const { linux } = await readConfiguration(userdata);
     return ContainerCgroup.at(linux.cgroupsPath ?? '').processes().length > 0;
   }
+}
+
+function tell(record: PodDumpRecord, lostAddress: string | undefined, onLoss: RestoreOptions['onLoss']): void {
+  const loss = connectionLoss(record, lostAddress);
+  if (loss !== undefined) onLoss?.(loss);
 }
