@@ -257,6 +257,7 @@ export class Agent {
     const known = isConditionTrue(checkpoint.status?.conditions, 'Restored');
     const facts = { podName: name, podUid: uid, nodeName: this.#nodeName, milliseconds };
     const written = await this.#writer.status(checkpoint, (current) => restored(current, facts, clock.now()), signal);
+    if (written !== undefined) await this.#keeper.spent(written, signal);
     if (known || written === undefined) return;
     this.#counters.restores++;
     this.#counters.restoreMilliseconds += milliseconds ?? 0;

@@ -52,6 +52,14 @@ export class CheckpointWriter {
     });
   }
 
+  /** Says that its data is gone. */
+  async withoutData(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<PodCheckpoint | undefined> {
+    return this.#write(checkpoint, signal, ({ status }) => {
+      if (status?.checkpointLocation === undefined) return undefined;
+      return { patch: { status: { checkpointLocation: null } }, subresource: 'status' };
+    });
+  }
+
   async addFinalizer(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<PodCheckpoint | undefined> {
     return this.#write(checkpoint, signal, (current) => {
       const finalizers = current.metadata.finalizers ?? [];
@@ -73,7 +81,9 @@ export class CheckpointWriter {
   async #write(
     checkpoint: PodCheckpoint,
     signal: AbortSignal,
-    plan: (current: PodCheckpoint) => { patch: Record<string, object>; subresource?: 'status' } | undefined,
+    plan: (
+      current: PodCheckpoint,
+    ) => { patch: { metadata?: object; status?: object }; subresource?: 'status' } | undefined,
   ): Promise<PodCheckpoint | undefined> {
     let current: PodCheckpoint | undefined = checkpoint;
     while (current !== undefined) {

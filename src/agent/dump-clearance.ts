@@ -50,6 +50,7 @@ export class DumpClearance {
     const present = (await runtime.list(signal)).find((pod) => pod.uid === entry.podUid);
     // Frozen without a checkpoint it could be restored from: only removed can it be started anew.
     if (isFrozen(present)) await runtime.removePod(entry.podUid, 0, signal);
+    await runtime.discardDump?.(this.#steps.path(entry));
     await storage.files.remove(this.#steps.path(entry));
     if (checkpoint !== undefined) await writer.removeFinalizer(checkpoint, signal);
     this.#steps.settle(entry);
@@ -78,6 +79,7 @@ export class DumpClearance {
       this.#parts.unsettled.delete(entry.podUid, entry.checkpointUid);
       return;
     }
+    await runtime.discardDump?.(this.#steps.path(entry));
     await storage.files.remove(this.#steps.path(entry));
     this.#steps.settle(entry);
   }

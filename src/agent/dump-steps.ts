@@ -27,8 +27,8 @@ export class DumpSteps {
   }
 
   orderOf(entry: JournalEntry, signal: AbortSignal) {
-    const { leaveRunning, timeoutMilliseconds, outside } = entry;
-    const asked = { leaveRunning, timeoutMilliseconds, ...(outside !== undefined && { outside }) };
+    const { leaveRunning, timeoutMilliseconds, outside, upstream } = entry;
+    const asked = { leaveRunning, timeoutMilliseconds, ...(outside && { outside }), ...(upstream && { upstream }) };
     return { directory: this.path(entry), ...asked, signal };
   }
 

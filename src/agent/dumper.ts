@@ -16,6 +16,7 @@ import { type BallotContext, ballotOf } from './member-ballot.ts';
 import { outsidePolicy } from './outside-policy.ts';
 import { podTemplate } from './pod-template.ts';
 import { Sealer, type SealOutcome } from './sealer.ts';
+import { readUpstreamRecord, upstreamObstacle } from './upstream.ts';
 
 /** Failures of the dump itself, after which the pod runs on; anything else leaves open what became of it. */
 const DUMP_FAILURES: ReadonlySet<string> = new Set([
@@ -83,8 +84,13 @@ export class Dumper {
     const held = await writer.addFinalizer(claimed, signal);
     if (held === undefined) return;
     if (held.metadata.deletionTimestamp !== undefined) return this.#clearance.fail(held, 'it is being deleted', signal);
-    const outside = await outsidePolicy(await demand?.policyOf(pod, signal), checkpoint, votes, signal);
-    const entry = { ...firstEntry(checkpoint, pod, clock.now()), ...(outside !== undefined && { outside }) };
+    const policy = await demand?.policyOf(pod, signal);
+    const outside = await outsidePolicy(policy, checkpoint, votes, signal);
+    const entry: JournalEntry = {
+      ...firstEntry(checkpoint, pod, clock.now()),
+      ...(outside !== undefined && { outside }),
+      ...(upstreamObstacle(pod, checkpoint, policy) === undefined && { upstream: true }),
+    };
     await storage.ensure(this.#options.directory);
     await storage.files.remove(this.#steps.path(entry));
     unsettled.add(podUid, entry.checkpointUid);
@@ -131,9 +137,9 @@ export class Dumper {
       const denial = await this.#parts.votes.denialOf(entry, this.#parts.journal, signal);
       if (denial !== undefined) return this.#clearance.fail(checkpoint, denial, signal, entry);
       this.#parts.counters.dumpsRecovered++;
-      const containers = await describeImages(this.#steps.path(entry), containersOf(entry), this.#parts.storage.files);
       const committed = entry.group === undefined ? {} : { committed: true };
-      return this.#seal(checkpoint, this.#steps.advance(entry, { step: 'dumped', containers, ...committed }), signal);
+      const dumped = await this.#described(entry);
+      return this.#seal(checkpoint, this.#steps.advance(entry, { ...dumped, ...committed }), signal);
     }
     const decided = await this.#parts.votes.decidedWithout(checkpoint, signal);
     if (decided !== undefined) return this.#clearance.fail(checkpoint, decided, signal, entry);
@@ -184,7 +190,9 @@ export class Dumper {
         ahead?.complete();
         ended = report.ended;
         const committed = ballot === undefined ? {} : { committed: true };
-        return { ...ordered, ...committed, step: 'dumped', containers: report.containers, dumpedAt: clock.now() };
+        const { upstream: heldBy, containers } = report;
+        const held = heldBy === undefined ? { containers } : { containers: heldBy.containers, heldBy };
+        return { ...ordered, ...committed, step: 'dumped', ...held, dumpedAt: clock.now() };
       });
     } catch (error) {
       ahead?.abandon();
@@ -218,13 +226,21 @@ export class Dumper {
     const found = await runtime.recoverDump(entry.podUid, this.#steps.orderOf(entry, signal));
     if (found === 'running') return this.#clearance.fail(checkpoint, reason, signal, entry);
     if (found === 'dumped' && (await this.#proof.disproof(entry, signal)) === undefined) {
-      const containers = await describeImages(this.#steps.path(entry), containersOf(entry), this.#parts.storage.files);
-      return this.#seal(checkpoint, this.#steps.advance(entry, { step: 'dumped', containers }), signal);
+      return this.#seal(checkpoint, this.#steps.advance(entry, await this.#described(entry)), signal);
     }
     const after = isFrozen(present)
       ? '; the pod did not survive it, and what becomes of it is up to its restart policy'
       : '';
     await this.#clearance.fail(checkpoint, `${reason}${after}`, signal, entry);
+  }
+
+  /** A complete dump of which nobody was told. */
+  async #described(entry: JournalEntry): Promise<Pick<JournalEntry, 'step' | 'containers' | 'heldBy'>> {
+    const { files } = this.#parts.storage;
+    const path = this.#steps.path(entry);
+    const heldBy = entry.upstream === true ? await readUpstreamRecord(path, files) : undefined;
+    if (heldBy !== undefined) return { step: 'dumped', containers: heldBy.containers, heldBy };
+    return { step: 'dumped', containers: await describeImages(path, containersOf(entry), files) };
   }
 
   async #seal(

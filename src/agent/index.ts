@@ -8,6 +8,7 @@ export { nodeCopies } from './local-copy-view.ts';
 export type { OpenedCheckpoint } from './opener.ts';
 export { imageReference } from './restoring/checkpoint-image.ts';
 export { KubeletRestores } from './restoring/kubelet-restores.ts';
+export { UpstreamRestores } from './restoring/upstream-restores.ts';
 export { SqliteJournal } from './sqlite-journal.ts';
 export { type CheckpointStorage, MemoryStorage } from './storage.ts';
 export { StorageDemand } from './storage-demand.ts';

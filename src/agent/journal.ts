@@ -1,5 +1,5 @@
 import type { CheckpointedContainer } from '../model/index.ts';
-import type { OutsideConnections } from '../runtime/index.ts';
+import type { OutsideConnections, UpstreamRecord } from '../runtime/index.ts';
 
 /**
  * How far one checkpoint has come. `dumping`: the runtime was, or is about to be, ordered to dump; only the runtime knows
@@ -33,6 +33,10 @@ export interface JournalEntry {
   group?: { namespace: string; name: string; uid: string };
   /** The group is. */
   committed?: boolean;
+  /** The kubelet's own PodCheckpoint may hold the data. */
+  upstream?: true;
+  /** From `dumped` on: it does. */
+  heldBy?: UpstreamRecord;
   /** From `dumped` on. */
   containers?: CheckpointedContainer[];
   dumpedAt?: number;

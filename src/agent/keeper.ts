@@ -113,6 +113,16 @@ export class Keeper {
     return undefined;
   }
 
+  /**
+   * The workload has gone on from it. Where the kubelet's own PodCheckpoint holds the data nobody could keep a second pod, created late,
+   * from going on from it too, and the first never goes back to it: it is removed.
+   */
+  async spent(checkpoint: PodCheckpoint, signal: AbortSignal): Promise<void> {
+    if (!isStopped(checkpoint) || checkpoint.status?.checkpointLocation?.upstream === undefined) return;
+    await this.#parts.runtime.discardDump?.(join(this.#directory, folderOf(checkpoint)));
+    await this.#parts.writer.withoutData(checkpoint, signal);
+  }
+
   /** Deletion was asked for: data first, then the finalizer, and not while a suspended workload has nothing else. */
   async remove(seen: PodCheckpoint, signal: AbortSignal): Promise<Requeue> {
     const { store } = this.#parts;

@@ -49,7 +49,8 @@ export class Sealer {
     const { storage, clock, events } = this.#parts;
     let manifest: Manifest;
     try {
-      if (sealing === undefined) await verifyImages(this.#steps.path(entry), namesOf(entry), storage.files);
+      if (sealing === undefined && entry.heldBy === undefined)
+        await verifyImages(this.#steps.path(entry), namesOf(entry), storage.files);
       manifest = await (sealing ?? this.writeManifest(entry, signal));
     } catch (error) {
       if (signal.aborted) throw error;

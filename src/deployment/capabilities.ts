@@ -89,7 +89,7 @@ function ofServer({ version: { major, minor }, served, webhook }: ClusterFacts):
     either(
       'PodCheckpoint of KEP-5823',
       has('node.k8s.io/v1alpha1', 'podcheckpoints'),
-      "served; the kubelets' checkpoint endpoint is used all the same",
+      "used for pods to which it gives no less than the kubelets' checkpoint endpoint (docs/install.md), while agents have no store",
       "the kubelets' checkpoint endpoint is used",
     ),
     {

@@ -94,6 +94,9 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
     rule('makes pods that go on from a checkpoint: the webhook asks for this right', 'fermata.dev', 'podcheckpoints', [
       'restore',
     ]),
+    rule('the same, where kubelets make checkpoints by themselves (KEP-5823)', 'node.k8s.io', 'podcheckpoints', [
+      'restore',
+    ]),
     rule('how many checkpoints are kept', 'fermata.dev', 'interruptionpolicies', MIRROR),
     rule('members, verdict and end of a group', 'fermata.dev', 'podgroupcheckpoints', [...READ, 'patch', 'delete']),
     rule('what became of them', 'fermata.dev', ['podcheckpoints/status', 'podgroupcheckpoints/status'], ['patch']),
@@ -128,6 +131,13 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
       ...READ,
       'patch',
     ]),
+    rule(
+      'has the kubelet checkpoint by itself, where the cluster knows that (KEP-5823), and removes what nobody needs; without this rule the endpoint is used',
+      'node.k8s.io',
+      'podcheckpoints',
+      ['get', 'create', 'delete'],
+    ),
+    rule('whether the kubelet restored a pod, or started it from its image', '', 'events', ['list']),
     rule('votes and decides in groups', 'fermata.dev', 'podgroupcheckpoints', READ),
     rule(
       'whether and for whom checkpoints are encrypted, and where they go',

@@ -13,3 +13,4 @@ export * from './registry/index.ts';
 export type { RequestLimits } from './request-gate.ts';
 export { statusError } from './status-error.ts';
 export type * from './store.ts';
+export { UpstreamCheckpoints } from './upstream-checkpoints.ts';

@@ -8,7 +8,8 @@ import type { Condition, KubeObject, ResourceType } from './meta.ts';
 
 /** The standard kinds Fermata works with: the upstream shapes, with metadata and conditions in this project's types. */
 export type Container = core.Container;
-export type PodSpec = core.PodSpec;
+/** `restoreFrom`: KEP-5823, where the server has it. */
+export type PodSpec = core.PodSpec & { restoreFrom?: string };
 export type ContainerStatus = core.ContainerStatus;
 export type ContainerState = core.ContainerState;
 export type Toleration = core.Toleration;

@@ -6,6 +6,7 @@ export * from './kinds.ts';
 export * from './log.ts';
 export * from './marks.ts';
 export * from './meta.ts';
+export * from './node-podcheckpoint.ts';
 export * from './podcheckpoint.ts';
 export * from './podgroup.ts';
 export * from './podgroupcheckpoint.ts';

@@ -1,10 +1,17 @@
 import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Agent, imageReference, KubeletRestores, SqliteJournal, StorageDemand } from '../agent/index.ts';
+import {
+  Agent,
+  imageReference,
+  KubeletRestores,
+  SqliteJournal,
+  StorageDemand,
+  UpstreamRestores,
+} from '../agent/index.ts';
 import type { WaterMarks } from '../checkpoint/index.ts';
 import { SystemClock } from '../clock/index.ts';
-import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig } from '../kubernetes/index.ts';
+import { type ClusterAccess, KubeletCheckpoints, loadKubeconfig, UpstreamCheckpoints } from '../kubernetes/index.ts';
 import { FermataError, PODS, reasonOf } from '../model/index.ts';
 import { KubeletRuntime } from '../runtime/index.ts';
 import { agentMetrics } from './agent-metrics.ts';
@@ -60,7 +67,10 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
   const kubelet = await kubeletOf(nodeName, options);
   const pods = async (signal?: AbortSignal) =>
     (await parts.store.list(PODS, { fieldSelector: `spec.nodeName=${nodeName}`, ...(signal && { signal }) })).items;
-  const runtime = new KubeletRuntime({ ...parts, kubelet, pods }, { root: hostRoot });
+  // What the kubelet writes by itself stays on its node, on its disk.
+  const isForKubelet = archives === undefined && options.imagesInMemory !== true;
+  const upstream = isForKubelet ? new UpstreamCheckpoints(parts.store) : undefined;
+  const runtime = new KubeletRuntime({ ...parts, kubelet, upstream, pods }, { root: hostRoot });
   await runtime.prepare();
   const folder = join(hostRoot, directory);
   const checkpoints = join(folder, 'checkpoints', nodeName);
@@ -85,6 +95,7 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
     { ...parts, agent, runtime },
     { nodeName, port: restorePort, registry, volumeFolder },
   );
+  const upstreamRestores = new UpstreamRestores({ ...parts, agent }, { nodeName });
   agentMetrics(vitals.metrics, agent.counters);
   const close = async (): Promise<void> => {
     await vitals.stop();
@@ -101,8 +112,10 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
     throw error;
   }
   agent.start();
+  upstreamRestores.start();
   return {
     stop: async () => {
+      await upstreamRestores.stop();
       await restores.stop();
       await agent.stop();
       await close();

@@ -6,6 +6,6 @@ import type { DumpForecaster, PodCheckpointer, PodFreezer, PodRunner } from './r
  * a kubelet that is all there is; elsewhere it is a part of a `Runtime`.
  */
 export type CheckpointRuntime = Pick<PodRunner, 'list' | 'changes' | 'removePod'> &
-  Pick<PodCheckpointer, 'checkpointPod' | 'recoverDump'> &
+  Pick<PodCheckpointer, 'checkpointPod' | 'recoverDump' | 'discardDump'> &
   Partial<PodFreezer> &
   Partial<DumpForecaster>;

@@ -1,4 +1,5 @@
 import type { Pod } from '../model/index.ts';
+import type { UpstreamRecord } from './kubelet/upstream-record.ts';
 import type { DumpHindrance } from './probing/index.ts';
 
 /**
@@ -47,6 +48,8 @@ export interface PodCheckpointer {
    * held until it is answered; then `dumped` is said of a pod that is to run on as well.
    */
   recoverDump(uid: string, options: CheckpointOptions): Promise<'running' | 'dumped' | 'lost'>;
+  /** Before `directory` of a dump is removed: removes what of it lies elsewhere. Idempotent; absent where nothing ever does. */
+  discardDump?(directory: string): Promise<void>;
 }
 
 /** Takes the processor away from pods and gives it back, without a dump; their memory stays where it is. */
@@ -90,6 +93,11 @@ export interface CheckpointOptions {
   signal?: AbortSignal;
   /** Default: they are kept. */
   outside?: OutsideConnections;
+  /**
+   * The kubelet's own `PodCheckpoint` may hold the data (KEP-5823), where node and server have such, so that the pod can be restored by
+   * it on this node only. Not together with `decide`. Default: it may not.
+   */
+  upstream?: boolean;
   /**
    * Called, where there is something to gain by it, when the images of all containers are complete, and before the dump as a
    * whole is: it may still fail. Must not throw.
@@ -141,6 +149,8 @@ export interface DumpReport {
    * any more, but the kernel may still be taking back their memory. Absent: they are gone, or were to run on.
    */
   ended?: Promise<void>;
+  /** The kubelet's own `PodCheckpoint` holds the data, and keeps CRIU's numbers to itself: `containers` is empty, `directory` has a note. */
+  upstream?: UpstreamRecord;
 }
 
 export interface ContainerDump {

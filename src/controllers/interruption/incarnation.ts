@@ -29,7 +29,7 @@ const OF_THE_LAST = [
  * The pod that goes on where the checkpointed one stopped: same name, labels and owner, made from the recorded
  * template. It keeps the workload's place in the queue (`first-enqueued`) and counts its incarnations. With
  * `restore: Manual` a scheduling gate holds it until somebody resumes it; where the server knows no gates, an annotation that
- * Fermata's scheduler heeds.
+ * Fermata's scheduler heeds. Where the kubelet's own PodCheckpoint holds the data it is restored by `spec.restoreFrom` (KEP-5823).
  */
 export function nextIncarnation(checkpoint: PodCheckpoint, { knowsGates = true } = {}): Draft<Pod> {
   const template = checkpoint.status?.checkpointedPodTemplate;
@@ -51,8 +51,11 @@ export function nextIncarnation(checkpoint: PodCheckpoint, { knowsGates = true }
   const marks = incarnationMarks(checkpoint);
   const gates = (spec.schedulingGates ?? []).filter((gate) => gate.name !== SUSPENDED_GATE);
   const isHeld = waitsForResume(checkpoint);
-  if (isHeld && knowsGates) gates.push({ name: SUSPENDED_GATE });
-  if (isHeld && !knowsGates) annotations[HELD_ANNOTATION] = 'suspended until it is resumed';
+  const upstream = checkpoint.status?.checkpointLocation?.upstream;
+  // The kubelet's own PodCheckpoint is restored only by a pod whose spec is the recorded one: a gate would not be.
+  const isGated = isHeld && knowsGates && upstream === undefined;
+  if (isGated) gates.push({ name: SUSPENDED_GATE });
+  if (isHeld && !isGated) annotations[HELD_ANNOTATION] = 'suspended until it is resumed';
   const { schedulingGates: _, ...rest } = spec;
   const draft = {
     metadata: {
@@ -62,7 +65,11 @@ export function nextIncarnation(checkpoint: PodCheckpoint, { knowsGates = true }
       annotations: { ...annotations, ...marks.annotations },
       ...(metadata.ownerReferences === undefined ? {} : { ownerReferences: metadata.ownerReferences }),
     },
-    spec: { ...rest, ...(gates.length === 0 ? {} : { schedulingGates: gates }) },
+    spec: {
+      ...rest,
+      ...(gates.length === 0 ? {} : { schedulingGates: gates }),
+      ...(upstream && { restoreFrom: upstream.name }),
+    },
   };
   return withRestoreImages(draft, checkpoint);
 }

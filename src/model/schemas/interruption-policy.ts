@@ -59,6 +59,13 @@ export const InterruptionPolicySpecSchema = Type.Object(
           'TCP connections to others than the pod itself and the pods checkpointed with it. Keep: they go on where the pod comes back under its address. Close: they are closed when it is restored. Refuse: it is not checkpointed while it has one.',
       }),
     ),
+    restartFrom: Type.Optional(
+      Type.Union([Type.Literal('Checkpoint'), Type.Literal('Image')], {
+        default: 'Checkpoint',
+        description:
+          'From what a container that crashes after its pod was restored starts again. Checkpoint: the newest of the pod, or the one it was restored from. Image: its image, as if it had never been checkpointed; an event says so.',
+      }),
+    ),
     encryption: Type.Optional(
       Type.Object(
         {

@@ -109,6 +109,15 @@ export const CheckpointLocationSchema = Type.Object(
         { additionalProperties: false, description: 'In the checkpoint directory of the node.' },
       ),
     ),
+    upstream: Type.Optional(
+      Type.Object(
+        { name: Type.String({ description: 'Of that object, in the namespace of this one.' }) },
+        {
+          additionalProperties: false,
+          description: "The kubelet's own PodCheckpoint (node.k8s.io, KEP-5823) that holds the data on the node.",
+        },
+      ),
+    ),
     store: Type.Optional(
       Type.Object(
         {

@@ -28,12 +28,15 @@ export class Holds {
     this.#folder = join(root, VOLATILE_FOLDER, 'holds');
   }
 
-  /** From now on these containers, all of one pod, are held when they are dumped. */
-  async request(podUid: string, containerIds: readonly string[]): Promise<void> {
+  /**
+   * From now on these containers, all of one pod, are held when they are dumped. `together`: how many dumps the hook has begin before
+   * it lets one go on; 1 where whoever dumps has paused all of them first.
+   */
+  async request(podUid: string, containerIds: readonly string[], together = containerIds.length): Promise<void> {
     const folder = join(this.#folder, podUid);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(join(folder, 'count'), `${containerIds.length}\n`);
+    await writeFile(join(folder, 'count'), `${together}\n`);
     for (const id of containerIds) await writeFile(join(folder, `${id}.requested`), '');
   }
 

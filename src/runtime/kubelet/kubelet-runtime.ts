@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { verifyDump } from '../../checkpoint/index.ts';
 import type { Clock } from '../../clock/index.ts';
@@ -7,16 +7,20 @@ import type { CheckpointRuntime } from '../checkpoint-runtime.ts';
 import { connectionsOutside, REFUSED_BY_POLICY } from '../outside-connections.ts';
 import { type DumpHindrance, dumpHindrances } from '../probing/index.ts';
 import type { CheckpointOptions, DumpReport, HeldDump, OutsideConnections, PodObservation } from '../runtime.ts';
-import { checkedArchive, removeArchives, unpackArchive } from './container-archive.ts';
-import { dumpError, refusalOf } from './dump-errors.ts';
+import { removeArchives, unpackArchive } from './container-archive.ts';
+import { dumpError } from './dump-errors.ts';
+import { type DumpRecord, readRecord, removeRecord, writeRecord } from './dump-record.ts';
 import { type DumpTarget, isToBeHeld, targetsOf } from './dump-targets.ts';
-import { HOOK_WAIT_MILLISECONDS, installHoldHook } from './hold-hook.ts';
+import { EndpointDumps } from './endpoint-dumps.ts';
+import { installHoldHook } from './hold-hook.ts';
 import { Holds } from './holds.ts';
 import { HostProcesses } from './host-processes.ts';
 import type { KubeletEndpoint } from './kubelet-endpoint.ts';
 import { NodeAbility } from './node-ability.ts';
 import { observe } from './observation.ts';
 import { Returns } from './returns.ts';
+import type { UpstreamCheckpoints } from './upstream-checkpoints.ts';
+import { UpstreamDumps } from './upstream-dumps.ts';
 
 /** The kubelet's own limit is asked for; when it says nothing this much later it is not waited for any longer. */
 const ANSWER_GRACE_MILLISECONDS = 15_000;
@@ -25,11 +29,11 @@ const GONE_POLL_MILLISECONDS = 200;
 /** A signal is sent before it is acted on; until then its process does nothing else, but may not look stopped yet. */
 const STOP_MILLISECONDS = 2_000;
 const STOP_POLL_MILLISECONDS = 10;
-/** Written last: its presence means that the dump is complete. */
-const RECORD = 'pod.dump';
 
 export interface KubeletRuntimeParts {
   kubelet: KubeletEndpoint;
+  /** Dumps that may be made so are, where the cluster has such. Default: none is. */
+  upstream?: UpstreamCheckpoints | undefined;
   /** The pods of this node as the API server has them. */
   pods(signal?: AbortSignal): Promise<readonly Pod[]>;
   clock: Clock;
@@ -45,15 +49,10 @@ export interface KubeletRuntimeOptions {
   root?: string;
 }
 
-interface DumpRecord {
-  podUid: string;
-  /** Name → id. */
-  containers: Record<string, string>;
-}
-
 /**
- * Checkpoints pods of a node that nothing was changed on: by the kubelet's checkpoint endpoint (KEP-2008). The kubelet leaves
- * containers running behind a dump, so what they do then would be done again after the restore; a hook of CRIU holds them (see
+ * Checkpoints pods of a node that nothing was changed on: by the kubelet's checkpoint endpoint (KEP-2008), or its own `PodCheckpoint`
+ * (KEP-5823) where that is served and may be used; what fails so is done by the endpoint. Either way the kubelet leaves containers
+ * running behind a dump, so what they do then would be done again after the restore; a hook of CRIU holds them (see
  * {@link installHoldHook}) until their pod is gone or the dump is given up. It makes no containers: that is the kubelet's business.
  *
  * Needs root, the node's PID namespace, and the node's file system.
@@ -63,6 +62,8 @@ export class KubeletRuntime implements CheckpointRuntime {
   readonly returns: Returns;
   readonly #parts: KubeletRuntimeParts;
   readonly #kubelet: NodeAbility;
+  readonly #endpoint: EndpointDumps;
+  readonly #upstream: UpstreamDumps | undefined;
   readonly #processes: HostProcesses;
   readonly #holds: Holds;
   readonly #root: string;
@@ -72,6 +73,8 @@ export class KubeletRuntime implements CheckpointRuntime {
     this.#parts = parts;
     this.#kubelet = new NodeAbility(parts.kubelet, parts.clock);
     this.#root = options.root ?? '/';
+    const { upstream, clock } = parts;
+    this.#upstream = upstream && new UpstreamDumps({ upstream, clock }, this.#root);
     this.#processes = parts.processes ?? new HostProcesses();
     const signal = parts.signal ?? ((pid, name) => process.kill(pid, name));
     this.#signal = (pid, name) => {
@@ -83,6 +86,7 @@ export class KubeletRuntime implements CheckpointRuntime {
     };
     const shared = { clock: parts.clock, processes: this.#processes, signal: this.#signal };
     this.#holds = new Holds(shared, this.#root);
+    this.#endpoint = new EndpointDumps({ kubelet: this.#kubelet, holds: this.#holds, clock }, this.#root);
     this.returns = new Returns(shared, this.#root);
   }
 
@@ -136,6 +140,48 @@ export class KubeletRuntime implements CheckpointRuntime {
 
   async checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {
     await this.returns.mustNotHold(uid);
+    if (options.upstream !== true || this.#upstream?.mayBeServed !== true) return this.#byEndpoint(uid, options);
+    try {
+      return await this.#byUpstream(uid, options, this.#upstream);
+    } catch (error) {
+      if (options.signal?.aborted || !(error instanceof FermataError) || error.code === 'PodNotRunning') throw error;
+      this.#parts.log.warn({ pod: uid, reason: error.message }, "the kubelet's checkpoint endpoint is used instead");
+      return this.#byEndpoint(uid, options);
+    }
+  }
+
+  async discardDump(directory: string): Promise<void> {
+    await this.#upstream?.discard(directory);
+  }
+
+  async #byUpstream(uid: string, options: CheckpointOptions, upstream: UpstreamDumps): Promise<DumpReport> {
+    const { directory, leaveRunning, timeoutMilliseconds, signal = new AbortController().signal } = options;
+    const pod = (await this.#parts.pods(signal)).find(({ metadata }) => metadata.uid === uid);
+    const targets = targetsOf(uid, pod, this.#processes.ofPods());
+    if (options.outside?.policy === 'Refuse') this.#refuseOutside(uid, pod, options.outside);
+    const since = this.#parts.clock.now();
+    const containers = Object.fromEntries(targets.map(({ name, id }) => [name, id]));
+    await mkdir(directory, { mode: 0o700 });
+    try {
+      // Whoever carries it out pauses all containers before it dumps the first (CheckpointPod of the CRI).
+      if (!leaveRunning) await this.#holds.request(uid, Object.values(containers), 1);
+      const { namespace = '', name } = pod?.metadata ?? { name: '' };
+      const source = { namespace, name, uid, nodeName: pod?.spec.nodeName ?? '', containers: targets };
+      const record = await upstream.take(source, directory, timeoutMilliseconds, signal);
+      if (!leaveRunning) await this.#requireStandstill(uid, targets);
+      if (options.outside?.policy === 'Refuse') this.#refuseOutside(uid, pod, options.outside);
+      await writeRecord(directory, { podUid: uid, containers, upstream: true });
+      options.onImages?.();
+      signal.throwIfAborted();
+      return { containers: [], upstream: record };
+    } catch (error) {
+      await this.#undo(uid, targets, directory, since);
+      if (signal.aborted) throw signal.reason;
+      throw error;
+    }
+  }
+
+  async #byEndpoint(uid: string, options: CheckpointOptions): Promise<DumpReport> {
     const pod = (await this.#parts.pods(options.signal)).find(({ metadata }) => metadata.uid === uid);
     const targets = targetsOf(uid, pod, this.#processes.ofPods());
     this.#refuseOutside(uid, pod, options.outside);
@@ -156,7 +202,7 @@ export class KubeletRuntime implements CheckpointRuntime {
           uid,
           targets.map(({ id }) => id),
         );
-      const archives = await this.#dump(uid, targets, options.timeoutMilliseconds, signal);
+      const archives = await this.#endpoint.take(uid, targets, options.timeoutMilliseconds, signal);
       if (held) await this.#requireStandstill(uid, targets);
       this.#refuseOutside(uid, pod, options.outside);
       const containers: DumpReport['containers'] = [];
@@ -223,53 +269,6 @@ export class KubeletRuntime implements CheckpointRuntime {
     return this.#containersOf(uid).length > 0 ? 'running' : 'lost';
   }
 
-  /** The archives, as this process sees them, in the order of the targets: all, or it rejects. */
-  async #dump(
-    uid: string,
-    targets: readonly DumpTarget[],
-    timeoutMilliseconds: number,
-    signal: AbortSignal,
-  ): Promise<string[]> {
-    const timeoutSeconds = Math.max(1, Math.ceil(timeoutMilliseconds / 1000));
-    const begun = this.#parts.clock.monotonic();
-    // The first to fail has a reason; the others fail by waiting for it.
-    let failure: Promise<unknown> | undefined;
-    const settled = await Promise.allSettled(
-      targets.map(async ({ namespace, pod, name, id }) => {
-        try {
-          const container = { namespace, pod, container: name, timeoutSeconds };
-          const answer = await this.#kubelet.checkpoint(container, signal);
-          if (!('paths' in answer)) throw refusalOf(answer, name);
-          return join(this.#root, checkedArchive(answer.paths[0] ?? ''));
-        } catch (error) {
-          const milliseconds = this.#parts.clock.monotonic() - begun;
-          failure ??= this.#notTogether(uid, id, targets, milliseconds).then((found) => found ?? error);
-          throw error;
-        }
-      }),
-    );
-    if (failure !== undefined) throw await failure;
-    return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  }
-
-  /** The dump of this container waited for those of the others as long as the hook does, and they did not begin. */
-  async #notTogether(
-    uid: string,
-    id: string,
-    targets: readonly DumpTarget[],
-    milliseconds: number,
-  ): Promise<FermataError | undefined> {
-    if (milliseconds < HOOK_WAIT_MILLISECONDS) return undefined;
-    const reached = await this.#holds.reached(uid);
-    const absent = targets.filter((target) => !reached.includes(target.id)).map(({ name }) => name);
-    if (!reached.includes(id) || absent.length === 0) return undefined;
-    return new FermataError(
-      'CheckpointUnsupported',
-      `the containers of a pod have to be dumped at one instant, and the dump of ${absent.join(', ')} had not begun after ten seconds`,
-      { nextStep: 'see whether the container runtime of this node dumps one container after the other' },
-    );
-  }
-
   /** What a kubelet restores has another address; and which of its connections are closed then nobody can tell CRIU. */
   #refuseOutside(uid: string, pod: Pod | undefined, outside: OutsideConnections | undefined): void {
     if (outside === undefined || outside.policy === 'Keep') return;
@@ -322,6 +321,7 @@ export class KubeletRuntime implements CheckpointRuntime {
   }
 
   async #isWhole(directory: string, record: DumpRecord): Promise<boolean> {
+    if (record.upstream === true) return (await this.#upstream?.isThere(directory)) === true;
     try {
       await verifyDump(directory, Object.keys(record.containers));
       return true;
@@ -334,7 +334,8 @@ export class KubeletRuntime implements CheckpointRuntime {
   /** No dump: nothing of it is left, then every process goes on. */
   async #undo(uid: string, targets: readonly DumpTarget[], directory: string, since: number): Promise<void> {
     // The record first: a crash between the two must not leave a dump that seems to count behind processes that went on.
-    await rm(join(directory, RECORD), { force: true });
+    await removeRecord(directory);
+    await this.discardDump(directory);
     await this.#holds.release(uid);
     for (const { id } of targets) if (id !== '') await this.#holds.dumpEnded(id);
     await rm(directory, { recursive: true, force: true });
@@ -355,17 +356,3 @@ interface DecisionMissing {
 
 /** Of a kubelet whose `--root-dir` is the default. */
 const KUBELET_CHECKPOINTS = '/var/lib/kubelet/checkpoints';
-
-async function writeRecord(directory: string, record: DumpRecord): Promise<void> {
-  await writeFile(join(directory, `${RECORD}.new`), JSON.stringify(record), { mode: 0o600 });
-  await rename(join(directory, `${RECORD}.new`), join(directory, RECORD));
-}
-
-async function readRecord(directory: string): Promise<DumpRecord | undefined> {
-  try {
-    return JSON.parse(await readFile(join(directory, RECORD), 'utf8')) as DumpRecord;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
