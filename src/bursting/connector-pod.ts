@@ -5,6 +5,7 @@ import {
   HOST_ANNOTATION,
   IMAGE_ANNOTATION,
   PLACEMENT_ANNOTATIONS,
+  SCHEDULER_ANNOTATION,
   SECRET_ANNOTATION,
   STAGE_IN_ANNOTATION,
   STAGE_OUT_ANNOTATION,
@@ -52,6 +53,7 @@ export function connectorPod({ metadata, spec }: PodTemplate, settings: Connecto
   const { environment, flags, names } = environmentOf(container.env ?? []);
   const words = [...(container.command ?? []), ...(container.args ?? [])].map((word) => renameReferences(word, names));
   const host = annotations[HOST_ANNOTATION] ?? settings.host;
+  const scheduler = annotations[SCHEDULER_ANNOTATION];
   return {
     metadata: {
       ...metadata,
@@ -85,6 +87,7 @@ export function connectorPod({ metadata, spec }: PodTemplate, settings: Connecto
             host,
             '--ssh-config',
             `${SSH_FOLDER}/config`,
+            ...(scheduler === undefined ? [] : ['--scheduler', scheduler]),
             ...staging.flags,
             ...flags,
             '--',

@@ -12,6 +12,8 @@ export type Placement = (typeof PLACEMENTS)[number];
 
 /** On a Job or its pod template: host of the connector's ssh configuration. */
 export const HOST_ANNOTATION = 'hpc.fermata.dev/host';
+/** The batch system there, where several are installed: `slurm`, `pbs`, `gridengine`. */
+export const SCHEDULER_ANNOTATION = 'hpc.fermata.dev/scheduler';
 /** The Secret, in the Job's namespace, with that configuration and the key. */
 export const SECRET_ANNOTATION = 'hpc.fermata.dev/secret';
 /** Paths of the container's volumes that go there with the job, and patterns of what comes back, parted by blanks. */
@@ -30,6 +32,7 @@ export const STAYS_ANNOTATION = 'fermata.dev/hpc-stays';
 /** What is for whoever makes the connector's pod; everything else is for the connector in it. */
 export const PLACEMENT_ANNOTATIONS: readonly string[] = [
   HOST_ANNOTATION,
+  SCHEDULER_ANNOTATION,
   SECRET_ANNOTATION,
   STAGE_IN_ANNOTATION,
   STAGE_OUT_ANNOTATION,

@@ -1,10 +1,11 @@
-import { HPC_ANNOTATION_PREFIX, requestOfPod } from '../hpc/index.ts';
+import { BATCH_SYSTEMS, HPC_ANNOTATION_PREFIX, requestOfPod } from '../hpc/index.ts';
 import { FermataError, parseDuration } from '../model/index.ts';
 import type { core, Job, PodTemplate } from './job.ts';
 import {
   OVERFLOW_AFTER_ANNOTATION,
   PLACEMENT_ANNOTATIONS,
   type Placement,
+  SCHEDULER_ANNOTATION,
   STAGE_IN_ANNOTATION,
   STAGE_OUT_ANNOTATION,
 } from './marks.ts';
@@ -61,6 +62,11 @@ function containerObstacles(container: core.Container, annotations: Readonly<Rec
 }
 
 function annotationObstacles(annotations: Readonly<Record<string, string>>): string[] {
+  const scheduler = annotations[SCHEDULER_ANNOTATION];
+  const names = BATCH_SYSTEMS.map(({ name }): string => name);
+  if (scheduler !== undefined && !names.includes(scheduler)) {
+    return [`annotation ${SCHEDULER_ANNOTATION} is "${scheduler}"; it takes ${names.join(', ')}`];
+  }
   try {
     requestOfPod({ annotations: jobAnnotations(annotations) });
     overflowAfter(annotations, 0);

@@ -25,7 +25,12 @@ function job(placement: string, container: Partial<core.Container> = {}, spec: P
       resourceVersion: '1',
       creationTimestamp: '2026-01-01T00:00:00Z',
       labels: { 'fermata.dev/hpc': placement },
-      annotations: { 'hpc.fermata.dev/partition': 'gpu', 'hpc.fermata.dev/host': 'other', unrelated: 'x' },
+      annotations: {
+        'hpc.fermata.dev/partition': 'gpu',
+        'hpc.fermata.dev/host': 'other',
+        'hpc.fermata.dev/scheduler': 'slurm',
+        unrelated: 'x',
+      },
     },
     spec: {
       template: { spec: { restartPolicy: 'Never', containers: [{ ...PROGRAM, ...container }] } },
@@ -57,7 +62,7 @@ function goneOut(of: Job): {
 test('a Job that must go out is a connector with the program’s command, image and resources', () => {
   const { spec, container, annotations, job: rewritten } = goneOut(job('must', {}, { activeDeadlineSeconds: 3600 }));
   assert.deepEqual(container.args, [
-    ...['hpc', 'run', '--host', 'other', '--ssh-config', '/etc/hpc-ssh/config'],
+    ...['hpc', 'run', '--host', 'other', '--ssh-config', '/etc/hpc-ssh/config', '--scheduler', 'slurm'],
     ...['--', '/bin/solve', '$(MODE)', '--out', 'result', '$$(MODE)', '$(OTHER)'],
   ]);
   assert.equal(container.image, 'fermata:1');
@@ -147,6 +152,11 @@ const REFUSED: [string, Job, RegExp][] = [
     'an annotation that is not known',
     { ...job('must'), metadata: { ...job('must').metadata, annotations: { 'hpc.fermata.dev/partitoin': 'x' } } },
     /partitoin is unknown/,
+  ],
+  [
+    'a batch system that is not known',
+    { ...job('must'), metadata: { ...job('must').metadata, annotations: { 'hpc.fermata.dev/scheduler': 'lsf' } } },
+    /"lsf"; it takes slurm, gridengine, pbs/,
   ],
 ];
 for (const [what, refused, reason] of REFUSED) {
