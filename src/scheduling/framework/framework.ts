@@ -293,7 +293,7 @@ export class Framework {
 
 const NO_NODES: readonly NodeInfo[] = [];
 
-export const readsNode = (plugin: Plugin): boolean => plugin.reads === 'node';
+export const readsNode = ({ reads }: Plugin): boolean => reads === 'node' || reads === 'room';
 
 function scaleAll(cycle: Cycle, plugin: ScorePlugin, scores: Float64Array): void {
   const range = { lowest: Infinity, highest: -Infinity };

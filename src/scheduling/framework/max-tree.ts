@@ -48,7 +48,8 @@ export class MaxTree {
     if (largest[vertex] === value) return;
     largest[vertex] = value;
     equals[vertex] = value === -Infinity ? 0 : 1;
-    for (vertex >>>= 1; vertex > 0; vertex >>>= 1) this.#settle(vertex);
+    // Where one vertex stays as it is, so do all above.
+    for (vertex >>>= 1; vertex > 0; vertex >>>= 1) if (!this.#settle(vertex)) return;
   }
 
   /** Sets all positions at once. */
@@ -114,20 +115,19 @@ export class MaxTree {
     return leaf;
   }
 
-  #settle(vertex: number): void {
+  /** Returns whether the vertex changed. */
+  #settle(vertex: number): boolean {
     const largest = this.#largest;
     const equals = this.#equals;
     const left = largest[2 * vertex] ?? -Infinity;
     const right = largest[2 * vertex + 1] ?? -Infinity;
-    if (left > right) {
-      largest[vertex] = left;
-      equals[vertex] = equals[2 * vertex] ?? 0;
-    } else if (right > left) {
-      largest[vertex] = right;
-      equals[vertex] = equals[2 * vertex + 1] ?? 0;
-    } else {
-      largest[vertex] = left;
-      equals[vertex] = (equals[2 * vertex] ?? 0) + (equals[2 * vertex + 1] ?? 0);
-    }
+    const most = left > right ? left : right;
+    let count = 0;
+    if (left === most) count += equals[2 * vertex] ?? 0;
+    if (right === most) count += equals[2 * vertex + 1] ?? 0;
+    if (largest[vertex] === most && equals[vertex] === count) return false;
+    largest[vertex] = most;
+    equals[vertex] = count;
+    return true;
   }
 }

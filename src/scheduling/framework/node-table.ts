@@ -19,6 +19,19 @@ export interface FeasibleNodes {
   readonly version: number;
 }
 
+/** What is said of a node. */
+interface Answer {
+  readonly verdict: Rejection | undefined;
+  readonly base: number;
+  /** By scaled scorer. */
+  readonly raws: readonly number[];
+}
+
+/** Answers kept by room; when there are this many, they are all forgotten. */
+const MOST_ANSWERS = 4_096;
+/** The room of a node about which nothing is kept. */
+const NO_ROOM = -1;
+
 /** Extremes of the raw scores of one plugin, and on how many nodes they are. */
 interface Extremes {
   lowest: number;
@@ -50,8 +63,11 @@ export class NodeTable {
   #fixed: readonly Scorer[] = [];
   #scaled: readonly Scorer[] = [];
   #extremes: Extremes[] = [];
-  /** Raw scores of the node being asked about, by scaled scorer. */
-  #fresh: number[] = [];
+  /** Whether the plugins read no more of a node than its room: then nodes alike are asked about once. */
+  #readsRoomOnly = false;
+  readonly #answers = new Map<number, Answer>();
+  /** By position: number of the room the answer is of. */
+  #rooms = new Float64Array(0);
   #membership = -1;
   #generation = -1;
 
@@ -102,14 +118,18 @@ export class NodeTable {
     }
     if (this.#generation === cluster.generation) return;
     let isScaleSame = true;
+    const wasEmpty = this.feasible === 0;
     const changed: number[] = [];
-    for (const node of cluster.changedSince(this.#generation)) {
-      if (node.position < 0) continue;
-      if (!this.#ask(cycle, plugins.filters, node, node.position)) isScaleSame = false;
-      changed.push(node.position);
+    for (let node = cluster.newest; node !== undefined && node.generation > this.#generation; node = node.older) {
+      const { position } = node;
+      if (position < 0 || this.#isAsBefore(node)) continue;
+      if (!this.#ask(cycle, plugins.filters, node)) isScaleSame = false;
+      changed.push(position);
     }
     this.#generation = cluster.generation;
-    if (isScaleSame || this.#rescan()) {
+    // Whoever takes pods now, or did, is among those that changed.
+    const isAmongChanged = wasEmpty || this.feasible === 0;
+    if (isScaleSame || this.#rescan(isAmongChanged ? changed : undefined) || isAmongChanged) {
       for (const position of changed) this.tree.set(position, this.#total(cycle, position));
     } else {
       this.#fillTree(cycle);
@@ -136,13 +156,14 @@ export class NodeTable {
     this.nodes = cluster.settledNodes();
     this.#fixed = scorers.filter(({ plugin }) => plugin.scale === undefined);
     this.#scaled = scorers.filter(({ plugin }) => plugin.scale !== undefined);
+    this.#readsRoomOnly = [...filters, ...scorers.map(({ plugin }) => plugin)].every(({ reads }) => reads === 'room');
     this.#clear(this.nodes.length);
     for (let position = 0; position < this.nodes.length; position++) {
       const node = this.nodes[position];
       if (node === undefined) continue;
       const before = node.generation <= this.#generation ? known.get(node) : undefined;
       if (before === undefined) {
-        this.#ask(cycle, filters, node, position);
+        this.#ask(cycle, filters, node);
         continue;
       }
       const values = raws.map((raw) => raw[before] ?? 0);
@@ -156,13 +177,16 @@ export class NodeTable {
 
   /** Nothing is known of any node. Arrays of a recycled table are used again: the system is slow to hand out large ones. */
   #clear(size: number): void {
+    this.#answers.clear();
     const isReusable = this.#membership < 0 && this.base.length === size && this.raws.length === this.#scaled.length;
     if (isReusable) {
       this.verdicts.fill(undefined);
       this.base.fill(-Infinity);
+      this.#rooms.fill(NO_ROOM);
     } else {
       this.verdicts = new Array<Rejection | undefined>(size).fill(undefined);
       this.base = new Float64Array(size).fill(-Infinity);
+      this.#rooms = new Float64Array(size).fill(NO_ROOM);
       this.raws = this.#scaled.map(() => new Float64Array(size));
       this.tree = new MaxTree(size);
     }
@@ -172,20 +196,36 @@ export class NodeTable {
     this.#feasible = undefined;
   }
 
+  /** Whether the node changed in nothing that the plugins read. */
+  #isAsBefore(node: NodeInfo): boolean {
+    if (!this.#readsRoomOnly || node.nominated.length > 0) return false;
+    return this.#rooms[node.position] === this.#cluster.rooms.of(node);
+  }
+
   /** Asks about one node. Returns whether the extremes can only have stayed as they are. */
-  #ask(cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo, position: number): boolean {
+  #ask(cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo): boolean {
+    const { position } = node;
     const isSame = this.#leave(position);
+    const { verdict, base, raws } = this.#answerOf(cycle, filters, node);
+    return this.#enter(position, verdict, base, raws) && isSame;
+  }
+
+  /** Promises count for some pods and not for others: with them no two nodes are alike. */
+  #answerOf(cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo): Answer {
+    const room = this.#readsRoomOnly && node.nominated.length === 0 ? this.#cluster.rooms.of(node) : NO_ROOM;
+    this.#rooms[node.position] = room;
+    const known = room === NO_ROOM ? undefined : this.#answers.get(room);
+    if (known !== undefined) return known;
     const verdict = this.#framework.filter(cycle, node, filters);
-    if (verdict !== undefined) {
-      this.#enter(position, verdict, -Infinity, []);
-      return isSame;
+    let base = verdict === undefined ? 0 : -Infinity;
+    if (verdict === undefined) for (const { plugin, weight } of this.#fixed) base += plugin.score(cycle, node) * weight;
+    const raws = verdict === undefined ? this.#scaled.map(({ plugin }) => plugin.score(cycle, node)) : [];
+    const answer = { verdict, base, raws };
+    if (room !== NO_ROOM) {
+      if (this.#answers.size >= MOST_ANSWERS) this.#answers.clear();
+      this.#answers.set(room, answer);
     }
-    let base = 0;
-    for (const { plugin, weight } of this.#fixed) base += plugin.score(cycle, node) * weight;
-    for (let index = 0; index < this.#scaled.length; index++) {
-      this.#fresh[index] = this.#scaled[index]?.plugin.score(cycle, node) ?? 0;
-    }
-    return this.#enter(position, undefined, base, this.#fresh) && isSame;
+    return answer;
   }
 
   #leave(position: number): boolean {
@@ -232,14 +272,16 @@ export class NodeTable {
     return isSame;
   }
 
-  /** Finds the extremes anew. Returns whether they are what they were. */
-  #rescan(): boolean {
+  /** Finds the extremes anew, `among` these positions where no others can take pods. Returns whether they are what they were. */
+  #rescan(among?: readonly number[]): boolean {
     let isSame = true;
     this.#extremes.forEach((extremes, index) => {
       const { lowest, highest } = extremes;
       Object.assign(extremes, { lowest: Infinity, highest: -Infinity, atLowest: 0, atHighest: 0 });
       const column = this.raws[index];
-      for (let position = 0; position < this.base.length; position++) {
+      const count = among?.length ?? this.base.length;
+      for (let place = 0; place < count; place++) {
+        const position = among?.[place] ?? place;
         if (this.base[position] === -Infinity) continue;
         const raw = column?.[position] ?? 0;
         if (raw < extremes.lowest) {

@@ -36,10 +36,12 @@ export interface Plugin {
    * What filter and score read besides the pod. `node`: nothing but that one NodeInfo, and of the pod nothing but its
    * template (spec; see `PodInfo.template`) and {@link shapeOf}; then verdicts and scores are kept per node and shape, and
    * worked out again only for nodes that changed. PreFilter and PreScore must then depend on no more than that either, and
-   * `preScore` is handed no nodes. `cluster` (the default): anything; asked anew in each cycle.
+   * `preScore` is handed no nodes. `room`: of that NodeInfo nothing but allocatable, what is requested of it, taints,
+   * `unschedulable` and `ready`; then nodes alike in those are asked about once. `cluster` (the default): anything; asked
+   * anew in each cycle.
    */
-  readonly reads?: 'node' | 'cluster';
-  /** With `reads: 'node'`: what filter and score read of the pod beyond its template, such as an annotation. */
+  readonly reads?: 'room' | 'node' | 'cluster';
+  /** With `reads: 'node'` or `'room'`: what filter and score read of the pod beyond its template, such as an annotation. */
   shapeOf?(pod: PodInfo): string;
 }
 

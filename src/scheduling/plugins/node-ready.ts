@@ -10,7 +10,7 @@ const NOT_READY: Rejection = { plugin: 'NodeReady', reasons: ['node(s) were not 
  */
 export class NodeReady implements FilterPlugin {
   readonly name = 'NodeReady';
-  readonly reads = 'node';
+  readonly reads = 'room';
   readonly hintsRead = 'template';
   readonly hints = { NodeChanged: (_pod: unknown, { node }: { node: NodeInfo }) => node.ready };
 

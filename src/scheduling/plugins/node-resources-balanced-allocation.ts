@@ -18,7 +18,7 @@ export interface NodeResourcesBalancedAllocationArgs {
  */
 export class NodeResourcesBalancedAllocation implements PreScorePlugin, ScorePlugin {
   readonly name = 'NodeResourcesBalancedAllocation';
-  readonly reads = 'node';
+  readonly reads = 'room';
   readonly #scored: ScoredResources;
 
   constructor(space: ResourceSpace, { resources = CPU_AND_MEMORY }: NodeResourcesBalancedAllocationArgs = {}) {

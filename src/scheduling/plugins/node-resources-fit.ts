@@ -29,7 +29,7 @@ export interface NodeResourcesFitArgs {
  */
 export class NodeResourcesFit implements FilterPlugin, ScorePlugin {
   readonly name = 'NodeResourcesFit';
-  readonly reads = 'node';
+  readonly reads = 'room';
   readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node, change }: { node: NodeInfo; change: NodeChange }) =>

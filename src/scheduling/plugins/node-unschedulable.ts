@@ -13,7 +13,7 @@ const CORDON = { key: 'node.kubernetes.io/unschedulable', value: '', effect: 'No
 /** Leaves out cordoned nodes (`spec.unschedulable`), unless the pod tolerates the taint that stands for it. */
 export class NodeUnschedulable implements FilterPlugin {
   readonly name = 'NodeUnschedulable';
-  readonly reads = 'node';
+  readonly reads = 'room';
   readonly hintsRead = 'template';
   readonly hints = { NodeChanged: (_pod: unknown, { node }: { node: NodeInfo }) => !node.unschedulable };
 

@@ -9,7 +9,7 @@ import { tolerates, untolerated } from './tolerations.ts';
 /** Leaves out nodes with a NoSchedule or NoExecute taint the pod does not tolerate; scores by PreferNoSchedule ones. */
 export class TaintToleration implements FilterPlugin, ScorePlugin {
   readonly name = 'TaintToleration';
-  readonly reads = 'node';
+  readonly reads = 'room';
   readonly hintsRead = 'template';
   readonly hints = {
     NodeChanged: (pod: PodInfo, { node }: { node: NodeInfo }) =>

@@ -4,6 +4,7 @@ import { type NodeChange, NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 import { PodTemplates } from './pod-template.ts';
 import { ResourceSpace } from './resource-space.ts';
+import { Rooms } from './rooms.ts';
 import type { SnapshotListener } from './snapshot-listener.ts';
 
 export type { SnapshotListener as ClusterIndex } from './snapshot-listener.ts';
@@ -16,6 +17,7 @@ export class Cluster {
   readonly space = new ResourceSpace();
   readonly templates = new PodTemplates(this.space);
   readonly objects = new ClusterObjects();
+  readonly rooms = new Rooms();
   readonly #nodes = new Map<string, NodeInfo>();
   /** Existing nodes by name: the order of every walk, whatever order they arrived in. */
   readonly #list: NodeInfo[] = [];
@@ -59,6 +61,11 @@ export class Cluster {
   /** Every pod that takes room. */
   get placedPods(): Iterable<PodInfo> {
     return this.#placed.values();
+  }
+
+  /** The node that changed last; {@link NodeInfo.older} leads on to those before. */
+  get newest(): NodeInfo | undefined {
+    return this.#newest;
   }
 
   /** Nodes that changed after `generation`, the latest first; nodes that are gone may be among them. */

@@ -59,6 +59,12 @@ export class NodeInfo {
   timedPods = 0;
   /** Grows with every change of anything above, over all nodes of the cluster; trials by {@link adjust} apart. */
   generation = 0;
+  /** Kept by {@link Rooms}: the number of its room, as of which generation, and that of its {@link kind}. */
+  readonly room: { number: number; generation: number; kind: number | undefined } = {
+    number: -1,
+    generation: -1,
+    kind: undefined,
+  };
   /** Place among the nodes by name; kept by the cluster. */
   position = -1;
   /** Neighbours in the order of change, newest first; kept by the cluster. */
@@ -77,6 +83,7 @@ export class NodeInfo {
     this.node = node;
     const facts = factsOf(node);
     this.#facts = facts;
+    this.room.kind = undefined;
     const change: NodeChange = {
       added: before === undefined,
       allocatable: before?.allocatable !== facts.allocatable,
@@ -100,6 +107,12 @@ export class NodeInfo {
     this.unschedulable = facts.unschedulable;
     this.ready = facts.ready;
     return Object.values(change).some((changed) => changed) ? change : undefined;
+  }
+
+  /** What its object says of its room: equal for nodes that offer the same to every pod. */
+  get kind(): string {
+    const { allocatable, taints, unschedulable, ready } = this.#facts ?? {};
+    return `${allocatable} ${taints} ${unschedulable} ${ready}`;
   }
 
   addPod(pod: PodInfo): void {
