@@ -78,7 +78,9 @@ function generated(model: string, flags: SimulateFlags): ReadTrace {
     const nodes = wholeNumber('--generate-nodes', flags.generateNodes);
     const days = number('--generate-days', flags.generateDays);
     if (nodes === 0 || days <= 0) throw new UsageError('A cluster has at least one node, and time to run.');
-    const research = generateResearch({ nodes, days }, random);
+    const sessions = number('--generate-sessions', flags.generateSessions);
+    if (sessions < 0) throw new UsageError(`--generate-sessions must not be negative, but is ${sessions}.`);
+    const research = generateResearch({ nodes, days, sessions }, random);
     return { ...made(research.jobs), nodes: research.nodes };
   }
   if (model === 'applications') {

@@ -7,6 +7,7 @@ export interface SimulateFlags {
   generateJobs: string;
   generateNodes: string;
   generateDays: string;
+  generateSessions: string;
   load?: string;
   processors?: string;
   nodes?: string;
@@ -69,6 +70,7 @@ export function register(program: Command): void {
     .option('--generate-jobs <number>', 'jobs of lublin and applications', '10000')
     .option('--generate-nodes <number>', 'nodes of research', '40')
     .option('--generate-days <number>', 'days of research', '30')
+    .option('--generate-sessions <number>', 'notebooks of research that are opened, a node and day', '2')
     .option('--load <share>', 'what the jobs of lublin ask for, as a share of the processors (default: the model’s)')
     .option('--processors <number>', "processors of the machine (default: what the trace's header says)")
     .option('--nodes <file>', 'nodes in place of equal processors: CSV with sn,cpu_milli,memory_mib,gpu,model')

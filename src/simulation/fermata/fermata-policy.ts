@@ -1,7 +1,7 @@
 import { type Pod, type PodCheckpoint, VACATE_BY_ANNOTATION } from '../../model/index.ts';
 import { type ClusterEvent, type Decision, Engine, type VictimDecision } from '../../scheduling/index.ts';
 import type { Stage } from '../world/stage.ts';
-import { disksOf, isCheckpointable, priorityOf, type Work, workOf } from '../world/work.ts';
+import { isCheckpointable, priorityOf, type Work, workOf } from '../world/work.ts';
 import type { WorldPolicy } from '../world/world-policy.ts';
 import { profileFor } from './capabilities.ts';
 import {
@@ -21,7 +21,7 @@ import {
   storedCheckpoint,
 } from './objects.ts';
 import { TimedOrders, type TimedOrdersOptions } from './timed-orders.ts';
-import { UsageReports } from './usage-reports.ts';
+import { memoryOf, piecesOf, UsageReports } from './usage-reports.ts';
 
 export interface FermataOptions extends TimedOrdersOptions {
   /** Priority from which a job may interrupt others. */
@@ -131,22 +131,20 @@ export class FermataPolicy implements WorldPolicy {
   began(work: Work, now: number): void {
     const known = this.#known.get(work.index);
     if (known === undefined) return;
-    const { memoryBytes, gpuMemoryBytes } = this.#sizeOf(work);
+    const memory = memoryOf(work, this.#stage.world, now);
     known.pods = known.pods.map((pod) => runningPod(pod, now));
     for (const pod of known.pods) {
       const { uid } = pod.metadata;
-      this.#news.push(
-        { type: 'PodChanged', pod },
-        { type: 'UsageObserved', uid, memoryBytes, ...(gpuMemoryBytes > 0 ? { gpuMemoryBytes } : {}) },
-      );
+      this.#news.push({ type: 'PodChanged', pod }, { type: 'UsageObserved', uid, ...memory });
     }
     this.#timed.began(work);
+    this.#usage.began(work);
   }
 
   dumped(work: Work, now: number): void {
     const known = this.#known.get(work.index);
     if (known === undefined) return;
-    const bytes = this.#bytesPerDisk(work);
+    const bytes = work.savedBytes / piecesOf(work, this.#stage.world);
     const old = known.newest;
     known.newest = known.asked.map((asked) => {
       const seconds = (engineTime(now) - Date.parse(asked.status?.startTime ?? '')) / 1_000;
@@ -172,7 +170,7 @@ export class FermataPolicy implements WorldPolicy {
   stored(work: Work, now: number): void {
     const known = this.#known.get(work.index);
     if (known === undefined) return;
-    const bytes = this.#bytesPerDisk(work);
+    const bytes = work.savedBytes / piecesOf(work, this.#stage.world);
     this.#changeNewest(known, (checkpoint) => storedCheckpoint(checkpoint, now, bytes));
   }
 
@@ -384,16 +382,5 @@ export class FermataPolicy implements WorldPolicy {
   #changeNewest(known: Known, change: (checkpoint: PodCheckpoint) => PodCheckpoint): void {
     known.newest = known.newest.map(change);
     for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointChanged', checkpoint });
-  }
-
-  #bytesPerDisk(work: Work): number {
-    return work.imageBytes / disksOf(work, this.#stage.world);
-  }
-
-  /** What the engine is told of one pod's memory: what one disk has to write. */
-  #sizeOf(work: Work): { memoryBytes: number; gpuMemoryBytes: number } {
-    const gpu = work.job.gpuMemoryBytes ?? 0;
-    const pieces = this.#stage.world.isPool ? work.job.processors : work.shape.tasks;
-    return { memoryBytes: (work.imageBytes - gpu) / pieces, gpuMemoryBytes: gpu / pieces };
   }
 }

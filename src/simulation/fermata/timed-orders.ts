@@ -1,6 +1,6 @@
 import { idleFor } from '../world/session.ts';
 import type { Stage } from '../world/stage.ts';
-import { type AfterDump, disksOf, isCheckpointable, type Work } from '../world/work.ts';
+import { type AfterDump, disksOf, dumpBytesOf, isCheckpointable, type Work } from '../world/work.ts';
 import type { Capability } from './capabilities.ts';
 
 export interface TimedOrdersOptions {
@@ -35,7 +35,7 @@ export class TimedOrders {
     const { costs } = world;
     if (!this.#options.capabilities.has('periodic') || costs.nodeMtbfSeconds === Infinity) return;
     const disks = disksOf(work, world);
-    const dumpSeconds = costs.dumpSeconds + work.imageBytes / disks / costs.nodeBytesPerSecond;
+    const dumpSeconds = costs.dumpSeconds + dumpBytesOf(work, now) / disks / costs.nodeBytesPerSecond;
     this.#at(work, now + Math.sqrt((2 * costs.nodeMtbfSeconds * dumpSeconds) / disks), 'go on', 'Periodic');
   }
 

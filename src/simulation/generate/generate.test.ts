@@ -53,7 +53,7 @@ test('lublin: days are busier than nights', () => {
 });
 
 test('research: every kind of work is there, steps of pipelines follow one another, and requests exceed use', () => {
-  const { jobs, nodes } = generateResearch({ nodes: 40, days: 14 }, seededRandom(1));
+  const { jobs, nodes } = generateResearch({ nodes: 40, days: 14, sessions: 2 }, seededRandom(1));
   assert.equal(nodes.length, 40);
   assert.equal(nodes.filter(({ gpuMillis }) => gpuMillis === 4_000).length, 5);
   const queues = new Set(jobs.map(({ queue }) => queue));
@@ -78,7 +78,7 @@ test('applications: ordinary work for 85 % of the GPUs, with the dump times that
 });
 
 test('the same seed makes the same work', () => {
-  const research = (seed: number) => generateResearch({ nodes: 8, days: 3 }, seededRandom(seed));
+  const research = (seed: number) => generateResearch({ nodes: 8, days: 3, sessions: 2 }, seededRandom(seed));
   assert.deepEqual(research(4), research(4));
   assert.notDeepEqual(research(4), research(5));
   const lublin = (seed: number) => generateLublin({ jobs: 100, processors: 64 }, seededRandom(seed));

@@ -8,6 +8,8 @@ export interface ResearchOptions {
   /** Every eighth has four GPUs of 80 GB. */
   readonly nodes: number;
   readonly days: number;
+  /** Notebooks that are opened, a node and day. */
+  readonly sessions: number;
 }
 
 const GIB = 1024 ** 3;
@@ -30,7 +32,7 @@ const SERVICES_SHARE = 0.45;
  * with a seed: its numbers are assumptions, named in docs/simulation.md.
  */
 export function generateResearch(
-  { nodes: count, days }: ResearchOptions,
+  { nodes: count, days, sessions: perDay }: ResearchOptions,
   random: Random,
 ): { jobs: TraceJob[]; nodes: WorldNode[] } {
   const chance = new Chance(random);
@@ -47,7 +49,7 @@ export function generateResearch(
   const end = days * DAY;
   const jobs = [
     ...services(chance, count, end),
-    ...sessions(chance, count, end),
+    ...sessions(chance, count * perDay, end),
     ...pipelines(chance, count, end),
     ...folding(chance, count, end),
     ...training(chance, count, end),
@@ -94,8 +96,8 @@ function services(chance: Chance, nodes: number, end: number): TraceJob[] {
   return jobs;
 }
 
-function sessions(chance: Chance, nodes: number, end: number): TraceJob[] {
-  return times(chance, nodes * 2, end).map((submitSeconds, index) => {
+function sessions(chance: Chance, perDay: number, end: number): TraceJob[] {
+  return times(chance, perDay, end).map((submitSeconds, index) => {
     const processors = chance.pick(1, 2, 4);
     const session = {
       bursts: chance.integer(3, 12),
@@ -110,6 +112,7 @@ function sessions(chance: Chance, nodes: number, end: number): TraceJob[] {
       processors,
       tasks: 1,
       memoryBytes: processors * 4 * GIB,
+      startMemoryShare: 0.2,
       user: `person-${chance.integer(1, 60)}`,
       queue: 'notebook',
       session,
@@ -137,6 +140,7 @@ function pipelines(chance: Chance, nodes: number, end: number): TraceJob[] {
         processors,
         tasks: 1,
         memoryBytes: processors * 3 * GIB,
+        startMemoryShare: 0.3,
         user,
         queue: 'pipeline',
         priority: BATCH,
@@ -155,6 +159,7 @@ function folding(chance: Chance, nodes: number, end: number): TraceJob[] {
     processors: 32,
     tasks: 1,
     memoryBytes: 64 * GIB,
+    startMemoryShare: 0.4,
     user: `lab-${chance.integer(1, 12)}`,
     queue: 'folding',
     priority: BATCH,

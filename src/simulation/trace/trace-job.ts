@@ -13,6 +13,8 @@ export interface TraceJob {
   readonly tasks?: number;
   /** In all; absent: what the world assumes for a processor. */
   readonly memoryBytes?: number;
+  /** Share of its memory, GPUs' included, that it uses at the start: that grows evenly to all of it at the end; absent: 1. */
+  readonly startMemoryShare?: number;
   readonly gpus?: number;
   readonly gpuMemoryBytes?: number;
   /** The model of GPU it must have; absent: any. */

@@ -1,5 +1,5 @@
 import type { Stage } from './stage.ts';
-import { disksOf, doneBy, expectedEnd, isCheckpointable, priorityOf, type Work } from './work.ts';
+import { disksOf, doneBy, dumpBytesOf, expectedEnd, isCheckpointable, priorityOf, type Work } from './work.ts';
 import type { WorldPolicy } from './world-policy.ts';
 
 /** How a scheduler that goes by priority makes room, and who may overtake. */
@@ -204,8 +204,9 @@ export class PriorityPolicy implements WorldPolicy {
   #isWorthADump(victim: Work, now: number): boolean {
     if (victim.phase !== 'running' || !isCheckpointable(victim)) return false;
     const { costs } = this.#stage.world;
-    const transfer = victim.imageBytes / (costs.nodeBytesPerSecond * disksOf(victim, this.#stage.world));
-    const fetch = costs.storeBytesPerSecond === undefined ? 0 : victim.imageBytes / costs.storeBytesPerSecond;
+    const bytes = dumpBytesOf(victim, now);
+    const transfer = bytes / (costs.nodeBytesPerSecond * disksOf(victim, this.#stage.world));
+    const fetch = costs.storeBytesPerSecond === undefined ? 0 : bytes / costs.storeBytesPerSecond;
     const dump = victim.job.dumpSeconds ?? costs.dumpSeconds + transfer;
     return doneBy(victim, now) - victim.savedSeconds > dump + costs.restoreSeconds + transfer + fetch;
   }

@@ -11,7 +11,7 @@ import { NodeOutages } from './node-outages.ts';
 import { Room } from './room.ts';
 import { nextBurst } from './session.ts';
 import { Transfers } from './transfers.ts';
-import { type AfterDump, isCheckpointable, type Part, ranSeconds, type Work, workOf } from './work.ts';
+import { type AfterDump, dumpBytesOf, isCheckpointable, type Part, ranSeconds, type Work, workOf } from './work.ts';
 import type { World } from './world.ts';
 import type { WorldPolicy } from './world-policy.ts';
 
@@ -198,13 +198,14 @@ export class Stage {
     this.#books.enter(work, 'dumping');
     const { dumpSeconds, dumpFailureShare } = this.world.costs;
     const measured = work.job.dumpSeconds;
-    const [bytes, seconds] = measured === undefined ? [work.imageBytes, dumpSeconds] : [0, measured];
+    const bytes = dumpBytesOf(work, this.#now);
+    const [moved, seconds] = measured === undefined ? [bytes, dumpSeconds] : [0, measured];
     const fails = dumpFailureShare > 0 && this.#options.random() < dumpFailureShare;
     const began = this.#now;
-    this.#transfer(work, bytes, seconds, () => {
+    this.#transfer(work, moved, seconds, () => {
       this.#books.leave(work);
       if (!fails) {
-        this.#dumped(work, began);
+        this.#dumped(work, bytes, began);
         return;
       }
       this.ledger.dumpsFailed++;
@@ -309,13 +310,13 @@ export class Stage {
     }
   }
 
-  #dumped(work: Work, began: number): void {
+  #dumped(work: Work, bytes: number, began: number): void {
     this.ledger.drop(work.savedBytes);
-    this.ledger.store(work.imageBytes);
-    this.ledger.traffic.moved('dump', work.imageBytes, began, this.#now);
-    work.savedBytes = work.imageBytes;
+    this.ledger.store(bytes);
+    this.ledger.traffic.moved('dump', bytes, began, this.#now);
+    work.savedBytes = bytes;
     work.savedSeconds = work.doneSeconds;
-    this.#copies?.made(work, work.parts, work.imageBytes);
+    this.#copies?.made(work, work.parts, bytes);
     const { afterDump } = work;
     if (afterDump !== 'go on') {
       if (afterDump === 'sleep') this.ledger.sleeps++;

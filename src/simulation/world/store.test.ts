@@ -89,3 +89,12 @@ test('in a pool all is fetched, as nobody knows where it comes back', () => {
   // Four disks dump 1 GiB each in 1 s; 4 GiB are uploaded until 1,065, and fetched until 1,129.
   assert.equal(outcome.endSeconds[0], 1_065 + 64 + 1 + 2_000);
 });
+
+test('memory that grows makes late dumps larger than early ones', () => {
+  const urgent = (id: number, at: number) => job(id, at, 10, 4, { tasks: 1, priority: 400, memoryBytes: GIB });
+  const growing = job(1, 0, 4_000, 4, { tasks: 1, memoryBytes: 8 * GIB, startMemoryShare: 0 });
+  const dumped = (at: number) =>
+    simulate('fermata', scenario([growing, urgent(2, at)], nodeWorld([node('a', 4)], COSTS))).bytesWritten;
+  assert.equal(dumped(1_000), 2 * GIB);
+  assert.equal(dumped(3_000), 6 * GIB);
+});

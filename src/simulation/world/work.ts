@@ -34,6 +34,7 @@ export interface Work {
   readonly index: number;
   readonly job: TraceJob;
   readonly shape: TaskShape;
+  /** What a dump of the whole job writes when it uses all of its memory. */
   readonly imageBytes: number;
   phase: Phase;
   parts: Part[];
@@ -72,6 +73,17 @@ export function estimateOf({ job }: Work): number {
 /** Seconds of the run time that are done by now. */
 export function doneBy(work: Work, now: number): number {
   return work.phase === 'running' ? work.doneSeconds + (now - work.sinceSeconds) : work.doneSeconds;
+}
+
+/** Share of its memory that it uses now, by its progress. */
+export function memoryShareOf(work: Work, now: number): number {
+  const { startMemoryShare: start = 1, runSeconds } = work.job;
+  return start + (1 - start) * (doneBy(work, now) / runSeconds);
+}
+
+/** What a dump of the whole job writes now. */
+export function dumpBytesOf(work: Work, now: number): number {
+  return Math.round(work.imageBytes * memoryShareOf(work, now));
 }
 
 /** For how long it has computed since it began or came back. */
