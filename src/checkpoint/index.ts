@@ -37,6 +37,7 @@ export { type ExportedContainer, exportContainer } from './layout/export-contain
 export { type ImportedContainer, importContainer, readPodIdentity } from './layout/import-container.ts';
 export { readTar, type TarEntry } from './layout/tar-reader.ts';
 export { type TarSource, tarBytes, writeTar } from './layout/tar-writer.ts';
+export { type MountedVolume, mountedVolumes, savedVolumes } from './layout/volumes.ts';
 export {
   type CopyVerdict,
   checkWaterMarks,

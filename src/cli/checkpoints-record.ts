@@ -4,8 +4,10 @@ import { imageReference } from '../agent/index.ts';
 import {
   diskFiles,
   type ImportedContainer,
+  mountedVolumes,
   readDumpStatistics,
   STATISTICS_FILE,
+  savedVolumes,
   sealCheckpoint,
 } from '../checkpoint/index.ts';
 import { rfc3339 } from '../clock/index.ts';
@@ -13,6 +15,7 @@ import {
   CHECKPOINT_FINALIZER,
   type CheckpointedContainer,
   type Condition,
+  FermataError,
   POD_CHECKPOINTS,
   type PodCheckpoint,
   type PodCheckpointStatus,
@@ -38,12 +41,17 @@ interface Process {
   cwd?: string;
 }
 
-/** Makes the checkpoint of a container, in `directory`, one of a pod: what a node restores by is written beside it, and all is sealed. */
+/**
+ * Makes the checkpoint of a container, in `directory`, one of a pod: what a node restores by is written beside it, and all is sealed.
+ * `byKubelets`: kubelets restore it. Throws FermataError `VolumesNotImported`.
+ */
 export async function preparePod(
   directory: string,
   { name, configuration, pod }: ImportedContainer,
-  { namespace, checkpoint, now }: { namespace: string; checkpoint: string; now: number },
+  options: { namespace: string; checkpoint: string; byKubelets: boolean; now: number },
 ): Promise<PreparedPod> {
+  const { namespace, checkpoint, byKubelets, now } = options;
+  await mustHaveNoVolumes(join(directory, name), name, byKubelets);
   const podName = pod?.name ?? checkpoint;
   const image = configuration.rootfsImageName;
   const imageID = (configuration.rootfsImageID ?? configuration.rootfsImageRef ?? '').replace(/^sha256:/, '');
@@ -68,6 +76,22 @@ export async function preparePod(
     manifestDigest: digest,
     completionTime: createdAt,
   };
+}
+
+/** The pod that is made of it would have none of them: what was written there would be lost, or the restore fail. */
+async function mustHaveNoVolumes(folder: string, container: string, byKubelets: boolean): Promise<void> {
+  // Podman mounts folders of its machine by the container's own configuration.
+  const mounted = (await mountedVolumes(folder)).filter(({ ofPod }) => ofPod || byKubelets);
+  const volumes = [...(await savedVolumes(folder)), ...mounted.map(({ destination }) => destination)];
+  if (volumes.length === 0) return;
+  throw new FermataError(
+    'VolumesNotImported',
+    `container ${container} has volumes, which a PodCheckpoint made of it would not have: ${volumes.join(', ')}`,
+    {
+      nextStep:
+        'Push it as an image (fermata checkpoints push) for a pod that has these volumes; what Podman made, Podman restores with its volumes.',
+    },
+  );
 }
 
 /**

@@ -94,6 +94,7 @@ async function toCluster(
     const pod = await preparePod(directory, imported, {
       namespace: cluster.namespace,
       checkpoint: name,
+      byKubelets: flags.restoreRegistry !== undefined,
       now: Date.now(),
     });
     const place = { ...where, tenant: cluster.namespace, archive: `imported-${randomUUID()}` };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, rename } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -70,6 +70,13 @@ test('podman: checkpoints are looked at by name, one is exported, and what is im
     await rename(`${held}.away`, held);
 
     const keys = ['--store', join(folder, 'store'), '--keys', sandbox.directory.keys];
+    await mkdir(join(folder, 'volumes'));
+    await writeFile(join(folder, 'volumes', 'cache.tar'), '');
+    const withVolume = join(folder, 'with-volume.tar');
+    await copyFile(tar, withVolume);
+    await promisify(execFile)('tar', ['-C', folder, '-rf', withVolume, 'volumes/cache.tar']);
+    const losing = checkpoints('import', withVolume, '--checkpoint', 'losing', ...keys);
+    await assert.rejects(losing, /has volumes, which a PodCheckpoint made of it would not have: cache/);
     const made = await checkpoints('import', tar, '--checkpoint', 'third', ...keys, '--output', 'json');
     assert.deepEqual(JSON.parse(made).pod, name);
     const suspended = await observer.until(

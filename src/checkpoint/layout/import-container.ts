@@ -6,13 +6,13 @@ import { reasonOf } from '../../model/index.ts';
 import { verifyCriuImages } from '../criu-images.ts';
 import { diskFiles } from '../disk-files.ts';
 import { belongsToLayout, type ContainerConfiguration, namesIn, type PodIdentity } from './container-files.ts';
+import { description } from './description.ts';
 import { archiveRefused } from './errors.ts';
 import { readTar, TAR_LIMITS, type TarEntry } from './tar-reader.ts';
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const DRAFT_SUFFIX = '.importing';
-const DESCRIPTION_MAX_BYTES = 16 * 1024 * 1024;
 /** Left free on the disk that is unpacked to: others write there too. */
 const SPARE = 0.05;
 const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
@@ -124,17 +124,6 @@ async function* refusing(stream: Readable): AsyncGenerator<Uint8Array, void> {
     if (!/^(?:ZSTD_|Z_|ERR_ZSTD|ERR_ZLIB)/.test(code)) throw error;
     throw archiveRefused(`it cannot be decompressed (${reasonOf(error)})`, error);
   }
-}
-
-async function description<T>(folder: string, path: string): Promise<T> {
-  const bytes = await diskFiles.read(folder, path, DESCRIPTION_MAX_BYTES);
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as T;
-  } catch (error) {
-    throw archiveRefused(`${path} is not JSON`, error);
-  }
-  throw archiveRefused(`${path} is no object`);
 }
 
 function folderName(name: unknown): string {
