@@ -76,6 +76,30 @@ test('a reflector tells what is there, then what changes, and keeps the newest o
   await reflector.stop();
 });
 
+test('the first list is told page by page, each while the next one is asked for, and what a second try lacks is gone', async () => {
+  const scene = world();
+  const names = Array.from({ length: 501 }, (_, index) => `c${String(index).padStart(3, '0')}`);
+  for (const name of names) await scene.put(name, '1');
+  const asked: number[] = [];
+  const { promise: secondPage, reject: expire } = Promise.withResolvers<never>();
+  const store: ObjectStore = Object.assign(Object.create(scene.registry) as ObjectStore, {
+    list: (...[type, options]: Parameters<Registry['list']>) => {
+      asked.push(scene.told.length);
+      return asked.length === 2 ? secondPage : scene.registry.list(type, options);
+    },
+  });
+  const reflector = reflect(scene, store, { onSynced: () => scene.told.push('synced') });
+  reflector.start();
+  await scene.clock.advance(0);
+  assert.deepEqual([asked, scene.told.length], [[0, 0], 500]);
+  await scene.remove('c007');
+  expire(new ApiError('Expired', 'the continue parameter is too old'));
+  await scene.clock.advance(1_000);
+  assert.deepEqual(scene.told.slice(500), ['-c007', '+c500', 'synced']);
+  await reflector.stop();
+  assert.equal(scene.clock.pending, 0);
+});
+
 test('stop ends the watch and leaves no timer; what was seen stays readable', async () => {
   const scene = world();
   await scene.put('a', '1');

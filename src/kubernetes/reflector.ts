@@ -13,7 +13,10 @@ export interface ReflectorOptions<T> {
    * objects until it does. Default: false; synced only once a list was read.
    */
   optional?: boolean;
-  /** An object is new (`previous` undefined) or changed. Must not throw. */
+  /**
+   * An object is new (`previous` undefined) or changed. Those of the first list come page by page, before it is known whole.
+   * Must not throw.
+   */
   onChange?: (object: T, previous: T | undefined) => void;
   /** The object as it last was. Must not throw. */
   onDelete?: (object: T) => void;
@@ -129,17 +132,23 @@ export class Reflector<T extends KubeObject> {
     const items: T[] = [];
     const { onChange: _change, onDelete: _delete, onSynced: _synced, optional: _, ...selection } = this.#options;
     let options: ListOptions = { ...selection, signal, limit: PAGE_SIZE };
-    let resourceVersion = '';
+    let page = await this.#store.list(this.#type, options);
     for (;;) {
-      const page = await this.#store.list(this.#type, options);
       for (const item of page.items) items.push(item);
-      resourceVersion = page.resourceVersion;
       if (page.continue === undefined || page.continue === '') break;
       options = { ...options, continue: page.continue };
+      const handedOn = this.#isSynced ? undefined : this.#handOn(page.items, signal);
+      [page] = await Promise.all([this.#store.list(this.#type, options), handedOn]);
     }
     signal.throwIfAborted();
-    this.#resourceVersion = resourceVersion;
+    this.#resourceVersion = page.resourceVersion;
     this.#listed(items);
+  }
+
+  /** A page of the first list, while the server makes the next one: its request goes out before. */
+  async #handOn(items: readonly T[], signal: AbortSignal): Promise<void> {
+    await this.#clock.sleep(0, signal);
+    for (const item of items) this.#objects.put(item);
   }
 
   #listed(items: T[]): void {
