@@ -78,7 +78,7 @@ test('a reflector tells what is there, then what changes, and keeps the newest o
 
 test('the first list is told page by page, each while the next one is asked for, and what a second try lacks is gone', async () => {
   const scene = world();
-  const names = Array.from({ length: 501 }, (_, index) => `c${String(index).padStart(3, '0')}`);
+  const names = Array.from({ length: 1_001 }, (_, index) => `c${String(index).padStart(4, '0')}`);
   for (const name of names) await scene.put(name, '1');
   const asked: number[] = [];
   const { promise: secondPage, reject: expire } = Promise.withResolvers<never>();
@@ -91,11 +91,11 @@ test('the first list is told page by page, each while the next one is asked for,
   const reflector = reflect(scene, store, { onSynced: () => scene.told.push('synced') });
   reflector.start();
   await scene.clock.advance(0);
-  assert.deepEqual([asked, scene.told.length], [[0, 0], 500]);
-  await scene.remove('c007');
+  assert.deepEqual([asked, scene.told.length], [[0, 0], 1_000]);
+  await scene.remove('c0007');
   expire(new ApiError('Expired', 'the continue parameter is too old'));
   await scene.clock.advance(1_000);
-  assert.deepEqual(scene.told.slice(500), ['-c007', '+c500', 'synced']);
+  assert.deepEqual(scene.told.slice(1_000), ['-c0007', '+c1000', 'synced']);
   await reflector.stop();
   assert.equal(scene.clock.pending, 0);
 });

@@ -24,8 +24,8 @@ export interface ReflectorOptions<T> {
   onSynced?: () => void;
 }
 
-/** Objects a page, as in client-go's pager. */
-const PAGE_SIZE = 500;
+/** Objects a page. With the 500 of client-go's pager 20,000 pods take a fifth longer: each page has its price for the server. */
+const PAGE_SIZE = 1_000;
 /** The first retry comes soon: most breaks are a server that restarts or a connection that was cut. */
 const FIRST_RETRY_MILLISECONDS = 50;
 const BASE_RETRY_MILLISECONDS = 100;

@@ -7,7 +7,7 @@ import { CONFIG_MAPS, type ConfigMap, SILENT_LOG } from '../../src/model/index.t
 import { withNamespace } from './cluster.ts';
 
 /** More than two pages of a reflector's list. */
-const COUNT = 1_100;
+const COUNT = 2_100;
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   const deadline = performance.now() + 120_000;
