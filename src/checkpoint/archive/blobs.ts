@@ -13,20 +13,20 @@ export async function readBlob(
   const head = await store.head(key, signal);
   if (head === undefined) return undefined;
   if (head.size > maxBytes) throw new RangeError(`it has ${head.size} bytes, more than the ${maxBytes} it may have`);
-  const pieces: Uint8Array[] = [];
+  const blob = Buffer.allocUnsafeSlow(head.size);
   let length = 0;
   try {
     for await (const piece of store.get(key, { signal })) {
+      const begin = length;
       length += piece.length;
       if (length > head.size) break;
-      pieces.push(piece);
+      blob.set(piece, begin);
+      free(piece);
     }
   } catch (error) {
     if (error instanceof FermataError && error.code === 'BlobNotFound') return undefined;
     throw error;
   }
   if (length !== head.size) throw new RangeError(`the store gave ${length} bytes, and said it has ${head.size}`);
-  const blob = Buffer.concat(pieces, length);
-  for (const piece of pieces) free(piece);
   return blob;
 }

@@ -22,11 +22,19 @@ export interface SealJob {
   kind: 'seal';
   slot: Slot;
   rawBytes: number;
+  /** The chunks that make it up lie between others, as scanned. Undefined: they lie at the start, one behind the other. */
+  sparse: SparseChunks | undefined;
   /** zstd's; undefined: not compressed. */
   level: number | undefined;
   /** Undefined: not encrypted. */
   key: Uint8Array | undefined;
   place: RecordPlace;
+}
+
+/** So many bytes of chunks, of which `kinds` says {@link CHUNK_NAMED} of those that are meant. */
+export interface SparseChunks {
+  length: number;
+  chunkBytes: number;
 }
 
 /** Verifies what is in `stored` against `ids`, and only then writes of it what is asked for. */
@@ -97,9 +105,9 @@ function scan({ slot, descriptor, position, length, chunkBytes, earlier }: ScanJ
     const isEarlier = offset + chunkBytes <= comparable && earlierBytes?.compare(raw, offset, end, offset, end) === 0;
     slot.kinds[index] = isEarlier ? CHUNK_EARLIER : CHUNK_NAMED;
     if (isEarlier) continue;
-    const chunk = raw.subarray(offset, end);
-    if (chunk.equals(ZEROS.subarray(0, chunk.length))) slot.kinds[index] = CHUNK_ZEROS;
-    else ids.write(chunk, slot.ids, index * CHUNK_ID_BYTES);
+    const isZeros = raw[offset] === 0 && raw.compare(ZEROS, 0, end - offset, offset, end) === 0;
+    if (isZeros) slot.kinds[index] = CHUNK_ZEROS;
+    else ids.write(raw.subarray(offset, end), slot.ids, index * CHUNK_ID_BYTES);
   }
   return NOTHING;
 }
@@ -125,7 +133,8 @@ function readInto(target: Uint8Array, descriptor: number, position: number, leng
   return done;
 }
 
-function seal({ slot, rawBytes, level, key, place }: SealJob): CodecAnswer {
+function seal({ slot, rawBytes, sparse, level, key, place }: SealJob): CodecAnswer {
+  if (sparse !== undefined) closeUp(slot, sparse);
   const { bytes, compression } = compressed(slot.raw.subarray(0, rawBytes), level);
   let storedBytes = 0;
   for (const piece of key === undefined ? [bytes] : encrypted(bytes, key, place)) {
@@ -135,6 +144,21 @@ function seal({ slot, rawBytes, level, key, place }: SealJob): CodecAnswer {
   }
   if (key !== undefined) free(bytes);
   return { storedBytes, compression };
+}
+
+/** Moves the chunks that are meant to the start, in their order. */
+function closeUp({ raw, kinds }: Slot, { length, chunkBytes }: SparseChunks): void {
+  const chunks = Math.ceil(length / chunkBytes);
+  let filled = 0;
+  for (let begin = 0; begin < chunks; begin++) {
+    if (kinds[begin] !== CHUNK_NAMED) continue;
+    let end = begin + 1;
+    while (end < chunks && kinds[end] === CHUNK_NAMED) end += 1;
+    const to = Math.min(end * chunkBytes, length);
+    raw.copyWithin(filled, begin * chunkBytes, to);
+    filled += to - begin * chunkBytes;
+    begin = end;
+  }
 }
 
 function open(job: OpenJob, ids: ChunkIds): CodecAnswer {

@@ -1,9 +1,10 @@
 import { CHUNK_ID_BYTES, RECORD_CHUNKS } from './constants.ts';
 import { RunBuilder } from './contents.ts';
+import { KeptIds } from './kept-ids.ts';
 import type { KnownChunks } from './known-chunks.ts';
 import type { Block } from './scan.ts';
 import type { FullSlot, SegmentWriter } from './segment-writer.ts';
-import { CHUNK_EARLIER, CHUNK_NAMED, CHUNK_ZEROS, type Slot, type SlotPool } from './slot.ts';
+import { CHUNK_EARLIER, CHUNK_KNOWN, CHUNK_NAMED, CHUNK_ZEROS, type Slot, type SlotPool } from './slot.ts';
 import type { SourceFile } from './source-files.ts';
 
 interface OpenRecord {
@@ -16,7 +17,7 @@ interface OpenRecord {
 
 /**
  * Says of each chunk of the scanned blocks where it is stored, and puts what is stored nowhere yet into records: a block of which
- * all is new becomes a record as it is, single chunks are collected until they fill one.
+ * much is new becomes a record without the rest of it, single chunks are collected until they fill one.
  */
 export class RecordBuilder {
   readonly #known: KnownChunks;
@@ -24,6 +25,7 @@ export class RecordBuilder {
   readonly #scanned: SlotPool;
   readonly #collected: SlotPool;
   readonly #recordBytes: number;
+  readonly #ids = new KeptIds();
   readonly #runs = new Map<SourceFile, RunBuilder>();
   #open: OpenRecord | undefined;
 
@@ -51,7 +53,7 @@ export class RecordBuilder {
     const runs = this.#runs.get(file) ?? new RunBuilder();
     this.#runs.set(file, runs);
     const chunks = Math.ceil(length / chunkBytes);
-    if (this.#isNew(block, chunks)) return this.#addWhole(block, runs, chunks);
+    const own = this.#newBytes(block, chunks) < this.#recordBytes / 4 ? undefined : this.#openIn(slot);
     const first = position / chunkBytes;
     for (let chunk = 0; chunk < chunks; chunk++) {
       const at = chunk * CHUNK_ID_BYTES;
@@ -63,14 +65,18 @@ export class RecordBuilder {
       }
       const entry = kind === CHUNK_ZEROS ? -1 : this.#known.find(slot.ids, at);
       if (kind === CHUNK_ZEROS) runs.add(0, 0);
-      else if (entry >= 0) this.#refer(runs, this.#known.recordOf(entry), this.#known.slotOf(entry));
-      else {
+      else if (entry >= 0) {
+        slot.kinds[chunk] = CHUNK_KNOWN;
+        this.#refer(runs, this.#known.recordOf(entry), this.#known.slotOf(entry));
+      } else {
         const begin = chunk * chunkBytes;
-        const collected = await this.#collect(slot, begin, Math.min(chunkBytes, length - begin), at);
-        runs.add(collected.record, collected.slot);
+        const bytes = Math.min(chunkBytes, length - begin);
+        const open = own ?? (await this.#collect(slot, begin, bytes));
+        runs.add(open.record, this.#append(open, slot, at, bytes));
       }
     }
-    this.#scanned.give(slot);
+    if (own === undefined) this.#scanned.give(slot);
+    else await this.#seal(own, this.#scanned, own.chunks === chunks ? undefined : { length, chunkBytes });
   }
 
   /** Hands on what is left. */
@@ -78,26 +84,14 @@ export class RecordBuilder {
     if (this.#open !== undefined) await this.#close(this.#open);
   }
 
-  #isNew({ slot, length }: Block, chunks: number): boolean {
-    // Small blocks are collected: a record for each would be one for each small file.
-    if (length < this.#recordBytes / 4) return false;
+  /** Of a small block none: it would be a record for each small file. */
+  #newBytes({ slot, length, file }: Block, chunks: number): number {
+    if (length < this.#recordBytes / 4) return 0;
+    let count = 0;
     for (let chunk = 0; chunk < chunks; chunk++) {
-      if (slot.kinds[chunk] !== CHUNK_NAMED || this.#known.find(slot.ids, chunk * CHUNK_ID_BYTES) >= 0) return false;
+      if (slot.kinds[chunk] === CHUNK_NAMED && this.#known.find(slot.ids, chunk * CHUNK_ID_BYTES) < 0) count += 1;
     }
-    return true;
-  }
-
-  async #addWhole({ file, slot, length }: Block, runs: RunBuilder, chunks: number): Promise<void> {
-    const ids = idsOf(slot, chunks);
-    const record = this.#known.openRecord(ids);
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      this.#known.addChunk(record, chunk);
-      runs.add(record, chunk);
-    }
-    const rest = length % file.chunkBytes;
-    const lengths =
-      rest === 0 ? Uint32Array.of(file.chunkBytes, chunks) : Uint32Array.of(file.chunkBytes, chunks - 1, rest, 1);
-    await this.#seal(record, { slot, rawBytes: length, lengths, ids }, this.#scanned);
+    return count * file.chunkBytes;
   }
 
   #refer(runs: RunBuilder, record: number, slot: number): void {
@@ -105,42 +99,46 @@ export class RecordBuilder {
     runs.add(record, slot);
   }
 
-  async #collect(from: Slot, begin: number, length: number, id: number): Promise<{ record: number; slot: number }> {
+  /** The record of collected chunks that has room; it holds this one's bytes then. */
+  async #collect(from: Slot, begin: number, length: number): Promise<OpenRecord> {
     if (
       this.#open !== undefined &&
       (this.#open.rawBytes + length > this.#recordBytes || this.#open.chunks === RECORD_CHUNKS)
     ) {
       await this.#close(this.#open);
     }
-    const open = this.#open ?? this.#openIn(await this.#collected.take());
-    this.#open = open;
-    open.slot.raw.set(from.raw.subarray(begin, begin + length), open.rawBytes);
-    open.slot.ids.set(from.ids.subarray(id, id + CHUNK_ID_BYTES), open.chunks * CHUNK_ID_BYTES);
-    this.#known.addChunk(open.record, open.chunks);
-    open.rawBytes += length;
-    open.chunks += 1;
-    if (open.lengths.at(-2) === length) open.lengths.push((open.lengths.pop() ?? 0) + 1);
-    else open.lengths.push(length, 1);
-    return { record: open.record, slot: open.chunks - 1 };
+    this.#open ??= this.#openIn(await this.#collected.take());
+    this.#open.slot.raw.set(from.raw.subarray(begin, begin + length), this.#open.rawBytes);
+    return this.#open;
   }
 
   #openIn(slot: Slot): OpenRecord {
     return { record: this.#known.openRecord(slot.ids), slot, rawBytes: 0, chunks: 0, lengths: [] };
   }
 
-  async #close({ record, slot, rawBytes, chunks, lengths }: OpenRecord): Promise<void> {
+  /** Returns the number of the chunk in the record. */
+  #append(open: OpenRecord, from: Slot, id: number, length: number): number {
+    const number = open.chunks;
+    const { ids } = open.slot;
+    for (let at = 0; at < CHUNK_ID_BYTES; at++) ids[number * CHUNK_ID_BYTES + at] = from.ids[id + at] ?? 0;
+    this.#known.addChunk(open.record, number);
+    open.chunks += 1;
+    open.rawBytes += length;
+    if (open.lengths.at(-2) === length) open.lengths.push((open.lengths.pop() ?? 0) + 1);
+    else open.lengths.push(length, 1);
+    return number;
+  }
+
+  async #close(open: OpenRecord): Promise<void> {
     this.#open = undefined;
-    const full = { slot, rawBytes, lengths: Uint32Array.from(lengths), ids: idsOf(slot, chunks) };
-    this.#known.moveIds(record, full.ids);
-    await this.#seal(record, full, this.#collected);
+    await this.#seal(open, this.#collected, undefined);
   }
 
-  #seal(record: number, full: FullSlot, pool: SlotPool): Promise<void> {
-    return this.#writer.add(record, full, () => pool.give(full.slot));
+  #seal({ record, slot, rawBytes, ...open }: OpenRecord, pool: SlotPool, sparse: FullSlot['sparse']): Promise<void> {
+    // The slot is used again.
+    const ids = this.#ids.keep(slot.ids.subarray(0, open.chunks * CHUNK_ID_BYTES));
+    this.#known.moveIds(record, ids);
+    const lengths = Uint32Array.from(open.lengths);
+    return this.#writer.add(record, { slot, rawBytes, sparse, lengths, ids }, () => pool.give(slot));
   }
-}
-
-/** A copy: the slot is used again. */
-function idsOf(slot: Slot, chunks: number): Uint8Array {
-  return slot.ids.slice(0, chunks * CHUNK_ID_BYTES);
 }

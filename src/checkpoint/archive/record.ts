@@ -17,6 +17,8 @@ export interface RecordPlace {
 
 /** zlib's of Node takes none that is smaller. */
 const MINIMUM_CHUNK = 64;
+/** Over the length, what zstd may need at most (ZSTD_COMPRESSBOUND): with that room it compresses at once, without buffers of its own between. */
+const boundOf = (length: number): number => length + Math.floor(length / 256) + MINIMUM_CHUNK;
 /** Below 3 % it is not worth what decompressing costs. */
 const WORTHWHILE = 0.97;
 
@@ -30,8 +32,7 @@ export function compressed(
 ): { bytes: Uint8Array; compression: RecordCompression } {
   if (level !== undefined && raw.length > 0) {
     const bytes = zstdCompressSync(raw, {
-      // Of the length at most: one call instead of one for every 16 KiB of result.
-      chunkSize: Math.max(MINIMUM_CHUNK, raw.length),
+      chunkSize: boundOf(raw.length),
       params: { [constants.ZSTD_c_compressionLevel]: level },
     });
     if (bytes.length < raw.length * WORTHWHILE) return { bytes, compression: 'zstd' };

@@ -7,7 +7,7 @@ import { archiveCorrupt } from './errors.ts';
 import { free } from './free.ts';
 import { decodeHeader, encodeHeader, headerBytes, type ManifestHeader } from './manifest-header.ts';
 import type { ArchiveName } from './names.ts';
-import { compressed, decompressed, decrypted, encrypted, type RecordPlace } from './record.ts';
+import { compressed, decompressed, decrypted, encrypted, type RecordCompression, type RecordPlace } from './record.ts';
 import { isSignedBy, SIGNATURE_BYTES, signatureOf, signerIdOf } from './signature.ts';
 
 /** Of each record of the body: stored bytes, raw bytes, kind, compression. */
@@ -76,11 +76,13 @@ export interface VerifiedManifest {
 export function verifyManifest(name: ArchiveName, blob: Uint8Array, trusted: readonly KeyObject[]): VerifiedManifest {
   return named(name, () => {
     const signedBytes = blob.subarray(0, blob.length - SIGNATURE_BYTES);
+    const signature = blob.subarray(signedBytes.length);
     const hash = createHash('sha256').update(signedBytes);
+    const digest = hash.copy().update(signature).digest('hex');
     const end = headerBytes(blob);
     if (end > signedBytes.length) throw new RangeError('it is cut');
     const header = decodeHeader(blob.subarray(0, end));
-    if (!isSignedBy(trusted, hash, blob.subarray(blob.length - SIGNATURE_BYTES))) {
+    if (!isSignedBy(trusted, hash, signature)) {
       throw new RangeError(
         `it was altered, or its signer (it says: ${header.signer.slice(0, 64)}) is not trusted here`,
       );
@@ -88,8 +90,7 @@ export function verifyManifest(name: ArchiveName, blob: Uint8Array, trusted: rea
     if (header.tenant !== name.tenant || header.archive !== name.archive) {
       throw new RangeError(`it belongs to archive ${header.tenant}/${header.archive}`);
     }
-    const digest = `sha256:${createHash('sha256').update(blob).digest('hex')}`;
-    return { header, digest, sizeBytes: blob.length, body: blob.subarray(end, blob.length - SIGNATURE_BYTES) };
+    return { header, digest: `sha256:${digest}`, sizeBytes: blob.length, body: blob.subarray(end, signedBytes.length) };
   });
 }
 
@@ -104,29 +105,49 @@ export function openManifest(manifest: VerifiedManifest, dataKey: Uint8Array | u
   });
 }
 
+interface BodyRecord {
+  index: number;
+  kind: 'body' | 'last';
+  compression: RecordCompression;
+  rawBytes: number;
+  stored: Uint8Array;
+}
+
+/** Record by record into their place: a large one never lies there twice. */
 function openBody(name: ArchiveName, body: Uint8Array, key: Uint8Array | undefined): Uint8Array {
+  let rawBytes = 0;
+  for (const record of bodyRecords(body)) rawBytes += record.rawBytes;
+  if (rawBytes > MANIFEST_BODY_MAX_BYTES) throw new RangeError('it is too long');
+  const whole = Buffer.allocUnsafeSlow(rawBytes);
+  let filled = 0;
+  for (const { index, kind, compression, stored, ...record } of bodyRecords(body)) {
+    const opened = key === undefined ? stored : decrypted(stored, key, placeOf(name, index, kind));
+    const raw = decompressed(opened, compression, record.rawBytes);
+    whole.set(raw, filled);
+    filled += raw.length;
+    for (const part of [opened, raw]) if (part.buffer !== body.buffer) free(part);
+  }
+  return whole;
+}
+
+/** To the last one, behind which nothing may follow. */
+function* bodyRecords(body: Uint8Array): Generator<BodyRecord, void> {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const parts: Uint8Array[] = [];
-  let total = 0;
-  for (let index = 0, offset = 0; ; index++) {
+  let offset = 0;
+  for (let index = 0; ; index++) {
     if (bytes.length - offset < FRAME_BYTES) throw new RangeError('it ends before its last record');
     const [storedBytes, rawBytes] = [bytes.readUInt32BE(offset), bytes.readUInt32BE(offset + 4)];
     const [last, zstd] = [bytes[offset + 8], bytes[offset + 9]];
     offset += FRAME_BYTES;
     if (storedBytes > bytes.length - offset) throw new RangeError('a record is cut');
     if (rawBytes > RECORD_BYTES) throw new RangeError(`a record of ${rawBytes} bytes is too long`);
-    total += rawBytes;
-    if (total > MANIFEST_BODY_MAX_BYTES) throw new RangeError('it is too long');
     const stored = bytes.subarray(offset, offset + storedBytes);
     const kind = last === 1 ? 'last' : 'body';
-    const opened = key === undefined ? stored : decrypted(stored, key, placeOf(name, index, kind));
-    parts.push(decompressed(opened, zstd === 1 ? 'zstd' : 'none', rawBytes));
     offset += storedBytes;
+    yield { index, kind, compression: zstd === 1 ? 'zstd' : 'none', rawBytes, stored };
     if (kind === 'body') continue;
     if (offset !== bytes.length) throw new RangeError('something follows its last record');
-    const whole = Buffer.concat(parts);
-    for (const part of parts) if (part.buffer !== bytes.buffer) free(part);
-    return whole;
+    return;
   }
 }
 

@@ -17,6 +17,8 @@ export const CHUNK_NAMED = 0;
 export const CHUNK_ZEROS = 1;
 /** It is the same in the earlier file; no id. */
 export const CHUNK_EARLIER = 2;
+/** It has an id, under which it is stored already. */
+export const CHUNK_KNOWN = 3;
 
 /** Bytes a record takes in a segment at most. */
 export const STORED_MAX_BYTES = RECORD_BYTES + TAG_BYTES;
