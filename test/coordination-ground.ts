@@ -93,16 +93,21 @@ export class TcpGround {
   #isSwapped = false;
   readonly #criu: string;
   readonly #server: CoordinationServer;
+  readonly #hook: string;
   readonly #processes = new Map<number, { pid: number; child: ChildProcess | undefined }>();
 
-  private constructor(criu: string, server: CoordinationServer, members: readonly Member[]) {
+  private constructor(criu: string, server: CoordinationServer, members: readonly Member[], hook = HOOK_PATH) {
     this.#criu = criu;
     this.#server = server;
+    this.#hook = hook;
     this.members = members;
   }
 
-  /** @param spaces of each rank, the namespace it runs in */
-  static async open(spaces: readonly number[], options: { waitMilliseconds?: number } = {}): Promise<TcpGround> {
+  /** @param spaces of each rank, the namespace it runs in. `hook`: instead of the coordinator's. */
+  static async open(
+    spaces: readonly number[],
+    { hook, ...options }: { waitMilliseconds?: number; hook?: string } = {},
+  ): Promise<TcpGround> {
     const { criu } = await locateToolchain();
     assert.ok(criu);
     const parts = { clock: new SystemClock(), log: SILENT_LOG };
@@ -116,6 +121,7 @@ export class TcpGround {
       criu.path,
       server,
       spaces.map((space, rank) => ({ rank, space })),
+      hook,
     );
     writeFileSync(join(ground.folder, 'rank.pl'), RANK);
     await ground.makeNetwork();
@@ -210,11 +216,15 @@ export class TcpGround {
     }
   }
 
-  async restore(round: string): Promise<number[]> {
+  /** Process of each rank. */
+  pids(): number[] {
+    return this.members.map(({ rank }) => this.#processes.get(rank)?.pid ?? 0);
+  }
+
+  /** @param members default: all */
+  async restore(round: string, members: readonly Member[] = this.members): Promise<number[]> {
     const statuses = await Promise.all(
-      this.members.map((member) =>
-        this.#criuRun('restore', member, round, ['--tcp-established', '--restore-detached']),
-      ),
+      members.map((member) => this.#criuRun('restore', member, round, ['--tcp-established', '--restore-detached'])),
     );
     for (const [rank, { pid }] of this.#processes) this.#processes.set(rank, { pid, child: undefined });
     return statuses;
@@ -268,7 +278,7 @@ export class TcpGround {
   async #criuRun(what: 'dump' | 'restore', member: Member, round: string, options: readonly string[]): Promise<number> {
     const images = join(this.folder, round, String(member.rank));
     mkdirSync(images, { recursive: true });
-    const fixed = [what, '-D', images, '-v4', '-o', `${what}.log`, '--action-script', HOOK_PATH];
+    const fixed = [what, '-D', images, '-v4', '-o', `${what}.log`, '--action-script', this.#hook];
     // CRIU and its hook run where the coordinator's loopback is; the namespace is somebody else's, as a pod's is.
     const space = openSync(`/run/netns/${this.#space(member.space)}`, 'r');
     const net = what === 'dump' ? ['--external', `net[${fstatSync(space).ino}]:net`] : ['--inherit-fd', 'fd[3]:net'];

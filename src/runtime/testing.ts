@@ -1,2 +1,5 @@
 /** What tests of other rooms take from here. */
 export { type RuntimeBed, runtimeCompliance } from './compliance/index.ts';
+export { holdHook } from './kubelet/hold-hook.ts';
+export { HostProcesses } from './kubelet/host-processes.ts';
+export { Returns } from './kubelet/returns.ts';
