@@ -1,4 +1,4 @@
-import type { Metrics, Trace } from '../simulation/index.ts';
+import type { Metrics, Outcome, Trace, TraceJob } from '../simulation/index.ts';
 import { table } from './output.ts';
 
 /** Rejected lines that are shown one by one. */
@@ -14,6 +14,16 @@ export function remarks({ rejected, warnings }: Trace): string {
     if (rejected.count > REJECTIONS_SHOWN) lines.push('  … (all of them: --rejected FILE)\n');
   }
   return lines.join('');
+}
+
+/** Which jobs the world has no room for, under whichever policy found so. */
+export function refusals(jobs: readonly TraceJob[], outcomes: readonly Outcome[]): string {
+  const refused = new Map(outcomes.flatMap(({ rejected }) => [...rejected]));
+  if (refused.size === 0) return '';
+  const shown = [...refused].slice(0, REJECTIONS_SHOWN);
+  const lines = shown.map(([index, reason]) => `  job ${jobs[index]?.id ?? index}: ${reason}\n`);
+  const more = refused.size > REJECTIONS_SHOWN ? '  …\n' : '';
+  return `${refused.size} jobs were rejected, as they would never fit:\n${lines.join('')}${more}`;
 }
 
 export function renderMetrics(results: readonly Metrics[], format: 'json' | 'csv' | undefined): string {

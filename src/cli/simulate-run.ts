@@ -17,7 +17,7 @@ import { EXIT, ExitStatus } from './exit.ts';
 import { Progress } from './progress.ts';
 import type { SimulateFlags } from './simulate.ts';
 import { readTrace, worldOf } from './simulate-input.ts';
-import { remarks, renderMetrics } from './simulate-output.ts';
+import { refusals, remarks, renderMetrics } from './simulate-output.ts';
 import { adaptationOf, number, wattsOf, wholeNumber, windowOf, withoutOf } from './simulate-settings.ts';
 
 /** Broken invariants that are shown one by one. */
@@ -81,6 +81,12 @@ export async function runSimulate(flags: SimulateFlags): Promise<void> {
     }
     progress.stop();
     process.stderr.write(remarks(trace));
+    process.stderr.write(
+      refusals(
+        jobs,
+        runs.map(({ outcome }) => outcome),
+      ),
+    );
     process.stdout.write(
       renderMetrics(
         runs.map(({ metrics }) => metrics),

@@ -60,6 +60,22 @@ test('a window of its own is printed beside the one of the submissions', () => {
   assert.deepEqual(fcfs?.window, { fromSeconds: 0, toSeconds: 100, firstSubmitSeconds: 0, lastSubmitSeconds: 200 });
 });
 
+test('jobs larger than the machine are named, and counted with the lines that became no job', () => {
+  const { stdout, stderr } = simulate(
+    '--trace',
+    trace,
+    '--processors',
+    '3',
+    '--policy',
+    'easy,fermata',
+    '--output',
+    'json',
+  );
+  assert.match(stderr, /1 jobs were rejected, as they would never fit:\n {2}job 3: needs 4 processors of 3/);
+  const rejected = (JSON.parse(stdout) as Record<string, unknown>[]).map((one) => one.rejected);
+  assert.deepEqual(rejected, [2, 2]);
+});
+
 test('csv has a column for every number, and rejected lines go to a file', () => {
   const rejected = join(folder, 'rejected.txt');
   const { stdout } = simulate('--trace', trace, '--rejected', rejected, '--output', 'csv');

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { FermataError, type Node, type Pod, reasonOf } from '../../model/index.ts';
 import type { WorldNode } from '../world/world.ts';
 import { ClusterTrace } from './cluster-trace.ts';
@@ -19,6 +19,9 @@ export interface RecordedLine {
   readonly type: 'PUT' | 'DELETE';
   readonly object: Pod | Node;
 }
+
+/** Bytes of the longest text that JSON.parse can be given. */
+const LONGEST_TEXT = 2 ** 29 - 24;
 
 /**
  * Reads what `kubectl get pods,nodes -A -o json` prints. A pod that runs is taken to have as long to go as it has run; one
@@ -93,6 +96,8 @@ function keyOf(item: unknown): string {
 }
 
 function parsed(text: string): RecordedLine | undefined {
+  // A thrown error takes thirty times as long as reading a line: a gigabyte of garbage would take minutes.
+  if (!text.startsWith('{') || !text.trimEnd().endsWith('}')) return undefined;
   try {
     const line: unknown = JSON.parse(text);
     return typeof line === 'object' && line !== null ? (line as RecordedLine) : undefined;
@@ -104,6 +109,7 @@ function parsed(text: string): RecordedLine | undefined {
 
 async function itemsOf(path: string, signal: AbortSignal | undefined): Promise<unknown[]> {
   try {
+    if ((await stat(path)).size > LONGEST_TEXT) throw new Error('it is larger than half a gibibyte');
     const list: unknown = JSON.parse(
       await readFile(path, { encoding: 'utf8', ...(signal === undefined ? {} : { signal }) }),
     );
