@@ -27,13 +27,18 @@ for (const count of [1, 2, 3, 100, 1000]) {
   });
 }
 
+/** Every hook that has a barrier, and those that come before it. */
+const BARRIERS = [DUMP, RESTORE].flatMap((hooks) =>
+  hooks.map((hook, stage) => ({ hook, earlier: hooks.slice(0, stage) })),
+);
+
 for (const count of [2, 3, 100]) {
-  for (const [stage, hook] of DUMP.entries()) {
+  for (const { hook, earlier } of BARRIERS) {
     const members = named(count);
     const last = members.at(-1) ?? '';
     const others = members.slice(0, -1);
     const before = async (bench: Bench): Promise<void> => {
-      for (const earlier of DUMP.slice(0, stage)) await bench.within(0, all(bench, members, earlier));
+      for (const action of earlier) await bench.within(0, all(bench, members, action));
     };
     const rest = (bench: Bench) =>
       others.map((id) => bench.ask({ ...G, id, action: hook, members: count, dependencies: '' }));
@@ -65,6 +70,22 @@ for (const count of [2, 3, 100]) {
       const replies = await bench.within(0, [...waiting, failed]);
       // Of a group whose members are known by number only, one that never came is nobody yet: it is just missing.
       assert.deepEqual(new Set(replies), new Set([`aborted: ${last} failed: no disk`, 'ACK']));
+    });
+
+    test(`${count} members, one dies while it waits at ${hook}: a second later all are refused, by name`, async () => {
+      const bench = new Bench();
+      await before(bench);
+      const [victim = '', ...living] = others;
+      const dying = new AbortController();
+      const doomed = bench.ask({ ...G, id: victim, action: hook, members: count }, dying.signal);
+      const waiting = living.map((id) => bench.ask({ ...G, id, action: hook, members: count }));
+      await bench.within(0, [doomed]);
+      dying.abort();
+      await bench.within(1_000, waiting);
+      // At its first hook it would begin the next round.
+      const late = earlier.length === 0 ? [] : [bench.ask({ ...G, id: last, action: hook, members: count })];
+      const replies = new Set(await bench.within(0, [...waiting, ...late]));
+      if (replies.size > 0) assert.deepEqual(replies, new Set([`aborted: ${victim} is gone since ${hook}`]));
     });
 
     test(`${count} members, one of two connections of a member ends at ${hook}: it is not dead for that`, async () => {
