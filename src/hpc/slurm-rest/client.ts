@@ -1,6 +1,7 @@
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import type { Clock } from '../../clock/index.ts';
 import { FermataError, reasonOf } from '../../model/index.ts';
+import { JobSplitter } from './job-splitter.ts';
 import { tokenHeaders } from './token.ts';
 
 export interface SlurmRestOptions {
@@ -79,6 +80,20 @@ export class SlurmRestClient {
     return await this.#send(method, `/${part}/v0.0.${await this.version(signal)}${path}`, body, signal);
   }
 
+  /** Of all jobs that the controller has, which may be more than memory holds, those that `isWanted`. */
+  async jobs<T>(isWanted: (job: T) => boolean, signal?: AbortSignal): Promise<RestAnswer & { jobs: T[] }> {
+    const wanted: T[] = [];
+    const splitter = new JobSplitter<T>((job) => {
+      if (isWanted(job)) wanted.push(job);
+    });
+    const path = `/slurm/v0.0.${await this.version(signal)}/jobs`;
+    const answer = await this.#send('GET', path, undefined, signal, async (body) => {
+      for await (const chunk of body) splitter.push(chunk as Buffer);
+      return () => splitter.end();
+    });
+    return { ...answer, jobs: wanted };
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
@@ -88,11 +103,13 @@ export class SlurmRestClient {
     path: string,
     body: unknown,
     signal: AbortSignal | undefined,
+    read: (body: Body) => Promise<() => unknown> = readWhole,
   ): Promise<RestAnswer> {
     const { token, user } = this.#options;
     const headers = tokenHeaders(await token(), user, this.#clock.now());
     let status: number;
-    let text: string;
+    let text = '';
+    let parse: () => unknown = () => JSON.parse(text);
     try {
       const answer = await request(new URL(path, this.url), {
         method,
@@ -104,7 +121,8 @@ export class SlurmRestClient {
         ...(signal === undefined ? {} : { signal }),
       });
       status = answer.statusCode;
-      text = await answer.body.text();
+      if (status === 200) parse = await read(answer.body);
+      else text = await answer.body.text();
     } catch (error) {
       signal?.throwIfAborted();
       throw new FermataError('SiteUnreachable', `${this.url} cannot be reached: ${reasonOf(error)}`, { cause: error });
@@ -115,17 +133,24 @@ export class SlurmRestClient {
       });
     }
     try {
-      return JSON.parse(text) as RestAnswer;
+      return parse() as RestAnswer;
     } catch (cause) {
       throw new FermataError(
         'SiteUnreachable',
-        `${this.url} answers ${status} to ${method} ${path}: ${text.slice(0, 200)}`,
+        `${this.url} answers ${status} to ${method} ${path}: ${text.slice(0, 200) || reasonOf(cause)}`,
         {
           cause,
         },
       );
     }
   }
+}
+
+type Body = Dispatcher.ResponseData['body'];
+
+async function readWhole(body: Body): Promise<() => unknown> {
+  const text = await body.text();
+  return () => JSON.parse(text);
 }
 
 /** The errors of an answer in one line; undefined when there are none. */

@@ -258,12 +258,10 @@ export class SlurmRestSite implements BatchSite {
   }
 
   async #ownJobs(signal: AbortSignal | undefined): Promise<RestJob[]> {
-    const [answer, user] = await Promise.all([
-      this.#client.call('slurm', 'GET', '/jobs', { signal }),
-      this.#client.user(),
-    ]);
+    const user = await this.#client.user();
+    const answer = await this.#client.jobs<RestJob>(({ user_name }) => user_name === user, signal);
     if (errorsOf(answer) !== undefined) throw this.#unreachable(answer);
-    return ((answer.jobs ?? []) as RestJob[]).filter(({ user_name }) => user_name === user);
+    return answer.jobs;
   }
 
   /** One question for all jobs that are followed. Slurm gives one job, or all of the site: one alone is not asked for that way. */
