@@ -1,6 +1,6 @@
 export type { ArchiveKeys } from './archive/archive-keys.ts';
 export { CheckpointArchive } from './archive/checkpoint-archive.ts';
-export { removeArchive } from './archive/discard.ts';
+export { discardUpload, removeArchive } from './archive/discard.ts';
 export { type ArchiveProgress, metered, ProgressMeter } from './archive/progress.ts';
 export type { StoredArchive } from './archive/upload.ts';
 export type { CheckpointEntry, CheckpointFiles } from './checkpoint-files.ts';

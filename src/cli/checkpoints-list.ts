@@ -85,18 +85,12 @@ async function usageOfCluster(flags: ListFlags): Promise<void> {
     }
     return found;
   });
-  await printResult(namespaces, flags.output, () =>
-    table(
-      ['NAMESPACE', 'CHECKPOINTS', 'ON NODES', 'STORED', 'NOT STORED'],
-      namespaces.map((one) => [
-        one.namespace,
-        String(one.checkpoints),
-        bytes(one.onNodesBytes),
-        bytes(one.storedBytes),
-        String(one.notStored),
-      ]),
-    ),
-  );
+  await printUsage(namespaces, flags, {
+    CHECKPOINTS: ({ checkpoints }) => String(checkpoints),
+    'ON NODES': ({ onNodesBytes }) => bytes(onNodesBytes),
+    STORED: ({ storedBytes }) => bytes(storedBytes),
+    'NOT STORED': ({ notStored }) => String(notStored),
+  });
 }
 
 async function usageOfStore(url: string, flags: ListFlags): Promise<void> {
@@ -123,16 +117,24 @@ async function usageOfStore(url: string, flags: ListFlags): Promise<void> {
     }
     return found;
   });
-  await printResult(namespaces, flags.output, () =>
+  await printUsage(namespaces, flags, {
+    ARCHIVES: ({ archives }) => String(archives),
+    STORED: ({ storedBytes }) => bytes(storedBytes),
+    'WITHOUT SHARING': ({ referredBytes }) => bytes(referredBytes),
+    UNREFERENCED: ({ unreferencedBytes }) => bytes(unreferencedBytes),
+  });
+}
+
+/** A line for each namespace. */
+async function printUsage<T extends { namespace: string }>(
+  namespaces: readonly T[],
+  { output }: ListFlags,
+  columns: Readonly<Record<string, (one: T) => string>>,
+): Promise<void> {
+  await printResult(namespaces, output, () =>
     table(
-      ['NAMESPACE', 'ARCHIVES', 'STORED', 'WITHOUT SHARING', 'UNREFERENCED'],
-      namespaces.map((one) => [
-        one.namespace,
-        String(one.archives),
-        bytes(one.storedBytes),
-        bytes(one.referredBytes),
-        bytes(one.unreferencedBytes),
-      ]),
+      ['NAMESPACE', ...Object.keys(columns)],
+      namespaces.map((one) => [one.namespace, ...Object.values(columns).map((value) => value(one))]),
     ),
   );
 }

@@ -17,7 +17,7 @@ import { TransferProgress } from './transfer-progress.ts';
 /** Whole or not at all, and flushed. */
 export async function exportTo(source: string, flags: SourceFlags & { file: string }): Promise<void> {
   const target = resolve(flags.file);
-  await withCheckpoint(source, flags, async (checkpoint) => {
+  await withCheckpoint(source, flags, async (checkpoint, signal) => {
     const container = oneContainer(checkpoint, flags.container);
     const { entries } = await exportContainer(checkpoint.directory, container, checkpoint.pod);
     const draft = join(dirname(target), `.${process.pid}.exporting`);
@@ -26,7 +26,10 @@ export async function exportTo(source: string, flags: SourceFlags & { file: stri
       const progress = new TransferProgress('exporting');
       try {
         const meter = progress.meter(tarBytes(entries));
-        for await (const piece of metered(writeTar(entries), meter)) await handle.appendFile(piece);
+        for await (const piece of metered(writeTar(entries), meter)) {
+          signal.throwIfAborted();
+          await handle.appendFile(piece);
+        }
         await handle.sync();
       } finally {
         progress.stop();
@@ -46,13 +49,13 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 
 export async function push(source: string, image: string, flags: SourceFlags): Promise<void> {
   const reference = parseImageReference(image);
-  await withCheckpoint(source, flags, async (checkpoint) => {
+  await withCheckpoint(source, flags, async (checkpoint, signal) => {
     const container = oneContainer(checkpoint, flags.container);
     const { pod, directory } = checkpoint;
     const exported = await exportContainer(directory, container, pod);
     const architecture = ARCHITECTURES[process.arch] ?? process.arch;
     const progress = new TransferProgress('pushing');
-    const options = { architecture, onProgress: progress.show, ...(pod === undefined ? {} : { pod }) };
+    const options = { architecture, signal, onProgress: progress.show, ...(pod === undefined ? {} : { pod }) };
     const dependencies = { clock: new SystemClock() };
     const digest = await pushCheckpointImage(dependencies, reference, container, exported, options).finally(() =>
       progress.stop(),

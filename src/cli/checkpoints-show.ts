@@ -77,11 +77,11 @@ async function showObject(name: string, flags: SourceFlags): Promise<void> {
 }
 
 export async function verify(source: string, flags: SourceFlags): Promise<void> {
-  await withCheckpoint(source, flags, async ({ directory, containers, kind, manifestDigest }) => {
+  await withCheckpoint(source, flags, async ({ directory, containers, kind, manifestDigest }, signal) => {
     await verifyDump(directory, containers);
     const sealed = (await stat(join(directory, MANIFEST_FILE)).catch(() => undefined)) !== undefined;
     const isDigested = sealed || manifestDigest !== undefined;
-    const digest = isDigested ? await verifiedDigest(directory, manifestDigest) : undefined;
+    const digest = isDigested ? await verifiedDigest(directory, manifestDigest, signal) : undefined;
     const verified = digest !== undefined || kind === 'archive' ? 'EveryByte' : 'ImagesFitTogether';
     const result = { source, containers, verified, ...(digest === undefined ? {} : { digest }) };
     await printResult(result, flags.output, () =>
@@ -92,12 +92,12 @@ export async function verify(source: string, flags: SourceFlags): Promise<void> 
   });
 }
 
-async function verifiedDigest(directory: string, expected: string | undefined): Promise<string> {
+async function verifiedDigest(directory: string, expected: string | undefined, signal: AbortSignal): Promise<string> {
   const progress = new TransferProgress('verifying');
   try {
     const files = (await diskFiles.list(directory)) ?? [];
     const meter = progress.meter(files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
-    return (await verifyCheckpoint(directory, expected, { onDigested: (count) => meter.add(count) })).digest;
+    return (await verifyCheckpoint(directory, expected, { signal, onDigested: (count) => meter.add(count) })).digest;
   } finally {
     progress.stop();
   }

@@ -16,6 +16,7 @@ import { SystemClock } from '../clock/index.ts';
 import type { SourceFlags } from './checkpoints.ts';
 import { isObjectName, locateCheckpoint } from './checkpoints-object.ts';
 import { UsageError } from './exit.ts';
+import { interruptible } from './interrupt.ts';
 import { TransferProgress } from './transfer-progress.ts';
 
 /** A checkpoint as a folder on this machine, wherever it came from. */
@@ -55,18 +56,20 @@ export function archiveName(text: string): { tenant: string; archive: string } {
   return { tenant, archive };
 }
 
-/** Runs `work` on the checkpoint; what had to be brought here for it is removed again. */
-export async function withCheckpoint<T>(
-  source: string,
-  flags: SourceFlags,
-  work: (checkpoint: OpenedCheckpoint) => Promise<T>,
-): Promise<T> {
+type Work<T> = (checkpoint: OpenedCheckpoint, signal: AbortSignal) => Promise<T>;
+
+/** Runs `work` on the checkpoint; what had to be brought here for it is removed again, also when somebody interrupts. */
+export function withCheckpoint<T>(source: string, flags: SourceFlags, work: Work<T>): Promise<T> {
+  return interruptible((signal) => onCheckpoint(source, flags, work, signal));
+}
+
+async function onCheckpoint<T>(source: string, flags: SourceFlags, work: Work<T>, signal: AbortSignal): Promise<T> {
   if (flags.store !== undefined) {
-    return fromStore({ url: flags.store, ...archiveName(source) }, flags.keys, work);
+    return fromStore({ url: flags.store, ...archiveName(source) }, flags.keys, work, signal);
   }
   const found = await stat(source).catch(() => undefined);
-  if (found?.isDirectory() === true) return work(await opened(resolve(source), 'folder'));
-  if (found !== undefined) return fromTar(source, found.size, work);
+  if (found?.isDirectory() === true) return work(await opened(resolve(source), 'folder'), signal);
+  if (found !== undefined) return fromTar(source, found.size, work, signal);
   if (!isObjectName(source)) {
     throw new UsageError(
       `${source} is neither a folder nor a file, nor the name of a PodCheckpoint`,
@@ -74,10 +77,10 @@ export async function withCheckpoint<T>(
     );
   }
   const { folder, archive, keys, manifestDigest } = await locateCheckpoint(source, flags);
-  const expecting = (checkpoint: OpenedCheckpoint): Promise<T> =>
-    work({ ...checkpoint, ...(manifestDigest === undefined ? {} : { manifestDigest }) });
-  if (folder !== undefined) return expecting(await opened(folder, 'folder'));
-  return fromStore(archive, keys, expecting);
+  const expecting: Work<T> = (checkpoint) =>
+    work({ ...checkpoint, ...(manifestDigest === undefined ? {} : { manifestDigest }) }, signal);
+  if (folder !== undefined) return expecting(await opened(folder, 'folder'), signal);
+  return fromStore(archive, keys, expecting, signal);
 }
 
 /** The one that is meant. */
@@ -96,26 +99,28 @@ export async function importFile(
   file: string,
   sizeBytes: number,
   directory: string,
+  signal: AbortSignal,
 ): ReturnType<typeof importContainer> {
   const progress = new TransferProgress('unpacking');
   try {
-    return await importContainer(metered(createReadStream(file), progress.meter(sizeBytes)), directory);
+    return await importContainer(metered(createReadStream(file), progress.meter(sizeBytes)), directory, signal);
   } finally {
     progress.stop();
   }
 }
 
-function fromTar<T>(file: string, sizeBytes: number, work: (checkpoint: OpenedCheckpoint) => Promise<T>): Promise<T> {
+function fromTar<T>(file: string, sizeBytes: number, work: Work<T>, signal: AbortSignal): Promise<T> {
   return inTemporary(async (directory) => {
-    await importFile(file, sizeBytes, directory);
-    return work(await opened(directory, 'tar'));
+    await importFile(file, sizeBytes, directory, signal);
+    return work(await opened(directory, 'tar'), signal);
   });
 }
 
 async function fromStore<T>(
   { url, ...name }: ArchiveInStore,
   keyFolder: string | undefined,
-  work: (checkpoint: OpenedCheckpoint) => Promise<T>,
+  work: Work<T>,
+  signal: AbortSignal,
 ): Promise<T> {
   if (keyFolder === undefined) throw new UsageError('what is in a store is read with --keys FOLDER');
   const keys = await readKeyFolder(keyFolder);
@@ -125,11 +130,11 @@ async function fromStore<T>(
       const progress = new TransferProgress('fetching');
       const { show: onProgress } = progress;
       try {
-        await archive.download({ ...name, directory, signal: new AbortController().signal, onProgress });
+        await archive.download({ ...name, directory, signal, onProgress });
       } finally {
         progress.stop();
       }
-      return work(await opened(directory, 'archive'));
+      return work(await opened(directory, 'archive'), signal);
     }),
   );
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
   CheckpointArchive,
+  discardUpload,
   type ImportedContainer,
   importContainer,
   parseImageReference,
@@ -17,10 +18,11 @@ import { preparePod, recordCheckpoint } from './checkpoints-record.ts';
 import { archiveName, importFile, inTemporary, withStore } from './checkpoints-source.ts';
 import { type Cluster, withCluster } from './cluster.ts';
 import { UsageError } from './exit.ts';
+import { interruptible } from './interrupt.ts';
 import { printResult } from './output.ts';
 import { TransferProgress } from './transfer-progress.ts';
 
-type Bring = (directory: string) => Promise<ImportedContainer>;
+type Bring = (directory: string, signal: AbortSignal) => Promise<ImportedContainer>;
 interface Place {
   url: string;
   keys: string;
@@ -32,25 +34,27 @@ interface Place {
 export async function importFrom(file: string, folder: string | undefined, flags: TakeFlags): Promise<void> {
   const found = await stat(file).catch(() => undefined);
   if (found?.isFile() !== true) throw new UsageError(`${file} is no file`);
-  await take((directory) => importFile(file, found.size, directory), folder, flags);
+  await interruptible((signal) =>
+    take((directory) => importFile(file, found.size, directory, signal), folder, flags, signal),
+  );
 }
 
 export async function pull(image: string, folder: string | undefined, flags: TakeFlags): Promise<void> {
   const reference = parseImageReference(image);
-  const bring: Bring = async (directory) => {
+  const bring: Bring = async (directory, signal) => {
     const progress = new TransferProgress('pulling');
     const { show: onProgress } = progress;
     try {
-      const layer = pullCheckpointImage({ clock: new SystemClock() }, reference, { onProgress });
-      return await importContainer(layer, directory);
+      const layer = pullCheckpointImage({ clock: new SystemClock() }, reference, { signal, onProgress });
+      return await importContainer(layer, directory, signal);
     } finally {
       progress.stop();
     }
   };
-  await take(bring, folder, flags);
+  await interruptible((signal) => take(bring, folder, flags, signal));
 }
 
-async function take(bring: Bring, folder: string | undefined, flags: TakeFlags): Promise<void> {
+async function take(bring: Bring, folder: string | undefined, flags: TakeFlags, signal: AbortSignal): Promise<void> {
   const { store: url, keys, as, checkpoint } = flags;
   if ((folder === undefined) === (url === undefined)) {
     throw new UsageError('name a folder to be made, or --store');
@@ -58,21 +62,21 @@ async function take(bring: Bring, folder: string | undefined, flags: TakeFlags):
   if (folder !== undefined) {
     if (checkpoint !== undefined) throw new UsageError('--checkpoint needs --store: nodes find its data there');
     const directory = resolve(folder);
-    const { name } = await bring(directory);
+    const { name } = await bring(directory, signal);
     await printResult({ container: name, folder: directory }, flags.output, () => inFolder(name, directory));
     return;
   }
   if (url === undefined || keys === undefined || (as === undefined) === (checkpoint === undefined)) {
     throw new UsageError('what goes to a store needs --keys FOLDER, and --as NAMESPACE/ARCHIVE or --checkpoint NAME');
   }
-  if (as !== undefined) return toStore(bring, { url, keys, ...archiveName(as) }, flags);
-  await withCluster(flags, (cluster) => toCluster(bring, { url, keys }, cluster, flags));
+  if (as !== undefined) return toStore(bring, { url, keys, ...archiveName(as) }, flags, signal);
+  await withCluster(flags, (cluster) => toCluster(bring, { url, keys }, cluster, flags, signal));
 }
 
-async function toStore(bring: Bring, place: Place, flags: TakeFlags): Promise<void> {
+async function toStore(bring: Bring, place: Place, flags: TakeFlags, signal: AbortSignal): Promise<void> {
   await inTemporary(async (directory) => {
-    const { name } = await bring(directory);
-    const stored = await upload(directory, place, flags);
+    const { name } = await bring(directory, signal);
+    const stored = await upload(directory, place, flags, signal);
     const result = { container: name, namespace: place.tenant, archive: place.archive, ...stored };
     await printResult(result, flags.output, () => {
       const encrypted = stored.encrypted ? 'encrypted' : 'not encrypted';
@@ -87,10 +91,11 @@ async function toCluster(
   where: { url: string; keys: string },
   cluster: Cluster,
   flags: TakeFlags,
+  signal: AbortSignal,
 ): Promise<void> {
   const { checkpoint: name = '' } = flags;
   await inTemporary(async (directory) => {
-    const imported = await bring(directory);
+    const imported = await bring(directory, signal);
     const pod = await preparePod(directory, imported, {
       namespace: cluster.namespace,
       checkpoint: name,
@@ -98,7 +103,7 @@ async function toCluster(
       now: Date.now(),
     });
     const place = { ...where, tenant: cluster.namespace, archive: `imported-${randomUUID()}` };
-    const stored = await upload(directory, place, flags);
+    const stored = await upload(directory, place, flags, signal);
     const url = await withStore(place.url, async (store) => store.url);
     const archive = { ...stored, url, archive: place.archive };
     try {
@@ -116,21 +121,23 @@ async function toCluster(
   });
 }
 
-async function upload(directory: string, place: Place, flags: TakeFlags): Promise<StoredArchive> {
+/** An upload under a name of the user's goes on when it is tried again after a failure; one that was interrupted is given up. */
+async function upload(directory: string, place: Place, flags: TakeFlags, signal: AbortSignal): Promise<StoredArchive> {
   const { url, keys: folder, ...name } = place;
   const keys = await readKeyFolder(folder, flags.encryptTo ?? []);
   const clock = new SystemClock();
   const progress = new TransferProgress('storing');
   try {
-    return await withStore(url, (store) =>
-      new CheckpointArchive({ store, clock, keys }).upload({
-        ...name,
-        directory,
-        createdAt: rfc3339(clock.now()),
-        signal: new AbortController().signal,
-        onProgress: progress.show,
-      }),
-    );
+    return await withStore(url, async (store) => {
+      const createdAt = rfc3339(clock.now());
+      const request = { ...name, directory, createdAt, signal, onProgress: progress.show };
+      try {
+        return await new CheckpointArchive({ store, clock, keys }).upload(request);
+      } catch (error) {
+        if (signal.aborted || flags.as === undefined) await discardUpload(store, name, new AbortController().signal);
+        throw error;
+      }
+    });
   } finally {
     progress.stop();
   }

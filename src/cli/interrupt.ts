@@ -20,3 +20,13 @@ export function abortOnInterrupt(): { signal: AbortSignal; dispose(): void } {
     },
   };
 }
+
+/** Gives `work` such a signal. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { signal, dispose } = abortOnInterrupt();
+  try {
+    return await work(signal);
+  } finally {
+    dispose();
+  }
+}

@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { RegistryServer } from './registry-server.ts';
@@ -122,6 +134,29 @@ test('a tar is taken into a folder; a damaged one is refused and leaves nothing'
   writeFileSync(join(folder, 'bad.tar'), 'no archive');
   await refuses(1, /refused/, 'import', join(folder, 'bad.tar'), join(folder, 'bad'));
   assert.ok(!existsSync(join(folder, 'bad')) && !existsSync(join(folder, 'bad.importing')));
+});
+
+test('memory that was brought to a temporary folder is gone from there when somebody interrupts', async () => {
+  const large = join(folder, 'large');
+  cpSync(checkpoint, large, { recursive: true });
+  writeFileSync(join(large, 'main', 'rootfs-diff.tar'), '');
+  truncateSync(join(large, 'main', 'rootfs-diff.tar'), 256 << 20);
+  const tar = join(folder, 'large.tar');
+  await fermata('export', large, '--file', tar);
+  const temporary = mkdtempSync(join(folder, 'tmp-'));
+  const child = spawn(FERMATA, ['checkpoints', 'show', tar], { env: { ...process.env, TMPDIR: temporary } });
+  let said = '';
+  child.stderr.on('data', (piece) => {
+    said += String(piece);
+  });
+  const ended = once(child, 'close');
+  while (readdirSync(temporary).length === 0 && child.exitCode === null) await pause(10);
+  child.kill('SIGINT');
+  const [status] = await ended;
+  assert.deepEqual([status, readdirSync(temporary)], [1, []]);
+  assert.match(said, /interrupted by SIGINT/);
+  rmSync(tar);
+  rmSync(large, { recursive: true });
 });
 
 test('wrong use is said in words', async () => {
