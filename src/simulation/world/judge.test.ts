@@ -60,6 +60,21 @@ const MEDDLING: Record<string, { meddle: (stage: Stage, first: Work) => void; wa
     },
     wants: [3],
   },
+  'a checkpoint that holds less than before': {
+    meddle: (stage, first) => {
+      stage.dump(first, 'go on');
+      stage.alarm(stage.now + 20, () => {
+        first.savedSeconds = 5;
+      });
+    },
+    wants: [5],
+  },
+  'a job that stops though nobody interrupted it': {
+    meddle: (_, first) => {
+      first.phase = 'restoring';
+    },
+    wants: [7, 9],
+  },
   'work that was computed and is in no result': {
     meddle: (stage) => {
       stage.ledger.uses.compute.all += 7;

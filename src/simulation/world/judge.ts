@@ -14,12 +14,15 @@ const GRAIN = 1e-6;
 
 /**
  * Watches a simulated world after every event: (1) no node is over-committed, (2) no job has more tasks placed than it has,
- * (3) progress never falls below the newest checkpoint, nor at all without a kill that was booked, (8) a job computes with all
- * its tasks or not at all, (9) no work counts twice. At the end (4) nothing waits that could run.
+ * (3) progress never falls below the newest checkpoint, nor at all without a kill that was booked, (5) nor is what a checkpoint holds
+ * ever less than before, (7) who computed and was not interrupted computes still, whatever became of its dump, (8) a job computes with
+ * all its tasks or not at all, (9) no work counts twice. At the end (4) nothing waits that could run. What (6) forbids, binding before
+ * the room is free, is (1) here.
  */
 export class Judge {
   readonly violations: Violation[] = [];
-  readonly #done = new Map<number, { seconds: number; interruptions: number }>();
+  /** By job, as it was when it last had room. */
+  readonly #seen = new Map<number, { done: number; saved: number; interruptions: number; computes: boolean }>();
   /** Processor-seconds in the results of those that ended. */
   #useful = 0;
 
@@ -33,7 +36,7 @@ export class Judge {
 
   /** It ended, or was rejected. */
   settled({ index, phase, job, doneSeconds }: Work, now: number): void {
-    this.#done.delete(index);
+    this.#seen.delete(index);
     if (phase === 'ended' && Math.abs(doneSeconds - job.runSeconds) > GRAIN)
       this.#violated(9, now, job.id, `ended after ${doneSeconds} s`);
     this.#useful += doneSeconds * job.processors;
@@ -62,13 +65,18 @@ export class Judge {
     if (computes && tasks !== shape.tasks)
       this.#violated(8, now, job.id, `is ${phase} with ${tasks} of ${shape.tasks} tasks`);
     const done = phase === 'running' ? work.doneSeconds + now - work.sinceSeconds : work.doneSeconds;
-    const before = this.#done.get(work.index);
+    const before = this.#seen.get(work.index);
     if (done < work.savedSeconds - GRAIN)
       this.#violated(3, now, job.id, `is at ${done} s, its checkpoint at ${work.savedSeconds}`);
-    if (before !== undefined && done < before.seconds - GRAIN && before.interruptions === work.interruptions) {
-      this.#violated(3, now, job.id, `fell from ${before.seconds} to ${done} s and nobody interrupted it`);
-    }
-    this.#done.set(work.index, { seconds: done, interruptions: work.interruptions });
+    const isUninterrupted = before?.interruptions === work.interruptions;
+    if (before !== undefined && done < before.done - GRAIN && isUninterrupted)
+      this.#violated(3, now, job.id, `fell from ${before.done} to ${done} s and nobody interrupted it`);
+    if (before !== undefined && work.savedSeconds < before.saved)
+      this.#violated(5, now, job.id, `had ${before.saved} s in its checkpoint, and has ${work.savedSeconds}`);
+    if (before?.computes === true && isUninterrupted && !computes)
+      this.#violated(7, now, job.id, `is ${phase}, and nobody interrupted it`);
+    const { savedSeconds: saved, interruptions } = work;
+    this.#seen.set(work.index, { done, saved, interruptions, computes });
   }
 
   #violated(invariant: Violation['invariant'], atSeconds: number, job: string, message: string): void {
