@@ -21,11 +21,11 @@ export class ChunkIds {
   }
 
   /** Writes the id of `chunk` to `ids` at `offset`. */
-  write(chunk: Uint8Array, ids: Uint8Array, offset: number): void {
+  write(chunk: Buffer, ids: Uint8Array, offset: number): void {
     const length = KEY_BYTES + chunk.length;
     // Only an archive that somebody else made has chunks of other lengths.
     if (length > this.#keyed.length) this.#keyed = Buffer.concat([this.#keyed.subarray(0, KEY_BYTES), chunk]);
-    else this.#keyed.set(chunk, KEY_BYTES);
+    else chunk.copy(this.#keyed, KEY_BYTES); // of shared memory twice as fast as `set`
     // As text: a Buffer of its own for each hash costs half as much again, and waits for a collection.
     const digest = hash('sha256', this.#keyed.subarray(0, length), 'binary');
     for (let at = 0; at < CHUNK_ID_BYTES; at++) ids[offset + at] = digest.charCodeAt(at);

@@ -104,6 +104,7 @@ export class SegmentWriter {
 
   async #send(open: OpenSegment): Promise<void> {
     this.#open = undefined;
+    this.#level.isWaitedFor = this.#puts.size >= PUTS_AT_ONCE;
     while (this.#puts.size >= PUTS_AT_ONCE) await Promise.race(this.#puts);
     this.#throwFailure();
     const put = this.#put(open)
