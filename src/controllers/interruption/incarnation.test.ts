@@ -96,6 +96,17 @@ test('where the server knows no gates, restore: Manual is held by the annotation
   assert.equal(automatic.metadata.annotations?.['fermata.dev/held'], undefined);
 });
 
+test('what the kubelet restores by itself names it, and is held by the annotation: its spec must be the recorded one', () => {
+  const held = checkpoint({ restore: 'Manual' });
+  const upstream = {
+    ...held,
+    status: { ...held.status, checkpointLocation: { type: 'NodeLocal', upstream: { name: 'x' } } },
+  };
+  const pod = nextIncarnation(upstream as typeof held);
+  assert.deepEqual(pod.spec, { ...(held.status?.checkpointedPodTemplate?.spec as object), restoreFrom: 'x' });
+  assert.equal(pod.metadata.annotations?.['fermata.dev/held'], 'suspended until it is resumed');
+});
+
 test('after failed restores the next try knows when and where not', () => {
   const annotations = nextIncarnation(checkpoint({ failures: 2 })).metadata.annotations;
   assert.equal(annotations?.['fermata.dev/restore-failures'], '2');
