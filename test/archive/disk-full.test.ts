@@ -18,7 +18,8 @@ import { SystemClock } from '../../src/clock/index.ts';
 import { FermataError } from '../../src/model/index.ts';
 
 const run = promisify(execFile);
-const MEMORY = randomBytes(24 * 1024 * 1024);
+/** Four segments: there is room for the two that are sent at once. */
+const MEMORY = randomBytes(48 * 1024 * 1024);
 const NAME = { tenant: 'team-a', archive: 'one' };
 
 test('a disk that is full refuses an upload and a download whole, and both go on when it has room', async () => {
@@ -26,7 +27,7 @@ test('a disk that is full refuses an upload and a download whole, and both go on
   const small = join(root, 'small');
   const { signal } = new AbortController();
   await mkdir(small);
-  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=0700', 'fermata-full', small]);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=28m,mode=0700', 'fermata-full', small]);
   const grow = (size: string) => run('mount', ['-o', `remount,size=${size}`, small]);
   try {
     await createKeyFolder(join(root, 'keys'));
@@ -42,7 +43,7 @@ test('a disk that is full refuses an upload and a download whole, and both go on
     const upload = () => archive.upload({ ...NAME, directory, createdAt, signal });
     await assert.rejects(upload(), (error) => error instanceof FermataError && error.code === 'StoreFull');
     assert.deepEqual(await readdir(join(small, 'store', '~drafts')), []);
-    await grow('40m');
+    await grow('80m');
     const { sentBytes } = await upload();
     assert.ok(sentBytes < MEMORY.length, `${sentBytes} bytes sent again`);
 
@@ -50,7 +51,7 @@ test('a disk that is full refuses an upload and a download whole, and both go on
     const { bavail } = await statfs(small);
     await assert.rejects(archive.download({ ...NAME, directory: back, signal }), { code: 'ENOSPC' });
     assert.deepEqual([await readdir(small), (await statfs(small)).bavail], [['store'], bavail]);
-    await grow('80m');
+    await grow('140m');
     await archive.download({ ...NAME, directory: back, signal });
     assert.ok((await readFile(join(back, 'pages-1.img'))).equals(MEMORY));
   } finally {
