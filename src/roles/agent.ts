@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statfsSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -16,6 +16,7 @@ import { FermataError, PODS, reasonOf } from '../model/index.ts';
 import { KubeletRuntime } from '../runtime/index.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { NodeArchives } from './archive.ts';
+import { mustBeInMemory } from './images-in-memory.ts';
 import { type ClusterOptions, connect, type Running } from './role.ts';
 
 /** Where the restored images' registry listens unless told otherwise; beside the kubelet's own ports. */
@@ -121,17 +122,6 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
       await close();
     },
   };
-}
-
-/** Of a tmpfs (statfs(2)). */
-const TMPFS_TYPE = 0x01021994;
-
-function mustBeInMemory(directory: string): void {
-  if (statfsSync(directory).type === TMPFS_TYPE) return;
-  throw new FermataError('CheckpointsOnDisk', `${directory} is on a disk, and with --images-in-memory it must not be`, {
-    nextStep:
-      'Mount a tmpfs there before the agent starts, large enough for what is dumped at once, on a node without swap.',
-  });
 }
 
 async function kubeletOf(nodeName: string, options: AgentRoleOptions): Promise<KubeletCheckpoints> {
