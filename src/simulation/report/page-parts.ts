@@ -1,7 +1,7 @@
 /** Colours that colour-blind people can tell apart (Okabe and Ito), large enough for a projector. */
 export const PAGE_STYLE = `
 :root{--used:#0072b2;--idle:#56b4e9;--overhead:#e69f00;--lost:#d55e00;--free:#eceff1}
-body{font:17px/1.5 system-ui,sans-serif;color:#1b1f23;background:#fff;max-width:1100px;margin:2rem auto;padding:0 1rem}
+body{font:17px/1.5 system-ui,sans-serif;color:#1b1f23;background:#fff;max-width:1180px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.9rem;margin-bottom:.2rem}h2{margin-top:2.2rem;border-bottom:2px solid #e1e4e8}h3{margin:1.2rem 0 .2rem}
 svg{width:100%;height:auto;display:block}svg text{font:13px system-ui,sans-serif;fill:#444;dominant-baseline:middle}
 svg text.left{text-anchor:end}svg text.below{text-anchor:middle}svg text.small{font-size:10px}
@@ -14,7 +14,7 @@ svg text.left{text-anchor:end}svg text.below{text-anchor:middle}svg text.small{f
 .policy6{stroke:#8c7a00;background:#8c7a00}.policy7{stroke:#000;background:#000}
 svg polyline.line{background:none}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{padding:.3rem .5rem;text-align:right;border-bottom:1px solid #e1e4e8}
-td{white-space:nowrap}th:first-child,td:first-child{text-align:left}.assumptions td{white-space:normal}.assumptions{width:auto}.assumptions th,.assumptions td{text-align:left;font-weight:normal}
+table.policies{font-size:.8em}table.policies th,table.policies td{padding:.3rem .35rem}td{white-space:nowrap}th:first-child,td:first-child{text-align:left}.assumptions td{white-space:normal}.assumptions{width:auto}.assumptions th,.assumptions td{text-align:left;font-weight:normal}
 .bar{display:inline-block;height:.8em;background:var(--used)}td:last-child .bar{min-width:1px}
 pre{background:#f6f8fa;padding:.8rem;white-space:pre-wrap;word-break:break-all}
 #what-if input{width:16rem;vertical-align:middle}
