@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { VirtualClock } from '../../clock/index.ts';
 import { FermataError, type Pod, SILENT_LOG } from '../../model/index.ts';
-import { HeldRestores } from './held-restores.ts';
+import { goesOnAtOnce, HeldRestores } from './held-restores.ts';
 
+const IMAGE = '127.0.0.1:1/fermata/7d8ba7b1-221e-42af-a776-841748e768da/c:checkpoint';
 let clock: VirtualClock;
 let held: HeldRestores;
 /** By pod: how many of its containers are back. */
@@ -37,7 +38,7 @@ function pod(uid: string, containers: number): Pod {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: uid, uid, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
-    spec: { containers: Array.from({ length: containers }, (_, index) => ({ name: `c${index}` })) },
+    spec: { containers: Array.from({ length: containers }, (_, index) => ({ name: `c${index}`, image: IMAGE })) },
   };
 }
 
@@ -50,6 +51,20 @@ test('no container goes on before all of the pod are back', async () => {
   await clock.advance(100);
   assert.deepEqual(log, ['request p', 'release p', 'changed p']);
   assert.deepEqual(held.stateOf('p'), { state: 'free', backAt: clock.now() });
+});
+
+test('a sidecar comes back too, and what starts from its own image is not waited for', async () => {
+  const mixed = pod('p', 1);
+  mixed.spec.initContainers = [{ name: 'sidecar', image: IMAGE, restartPolicy: 'Always' }];
+  mixed.spec.containers.push({ name: 'new', image: 'busybox' });
+  assert.ok(goesOnAtOnce(mixed, undefined));
+  await held.begin(mixed, undefined);
+  back.set('p', 1);
+  await clock.advance(600_000);
+  assert.equal(held.stateOf('p')?.state, 'held');
+  back.set('p', 2);
+  await clock.advance(100);
+  assert.equal(held.stateOf('p')?.state, 'free');
 });
 
 test('a member of a group that is back goes on when its group does', async () => {

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock/index.ts';
 import { FermataError, keyOf, type Log, type Pod, reasonOf } from '../../model/index.ts';
 import type { Returns } from '../../runtime/index.ts';
 import { RESTORE_HOLD_MILLISECONDS } from '../defaults.ts';
+import { restoredContainers } from './restore-outcome.ts';
 
 /** How soon to look again whether CRIU has brought back what is waited for. */
 const BACK_POLL_MILLISECONDS = 100;
@@ -129,7 +130,7 @@ export class HeldRestores {
   /** Why they are not waited for any longer; undefined: all containers of the pod are back. Who waits for nobody else has time. */
   async #allBack(pod: Pod, milliseconds: number, signal: AbortSignal): Promise<string | undefined> {
     const { returns, clock } = this.#parts;
-    const { containers } = pod.spec;
+    const containers = restoredContainers(pod);
     let since: number | undefined;
     for (;;) {
       const { length } = await returns.back(pod.metadata.uid);
@@ -145,5 +146,5 @@ export class HeldRestores {
 
 /** Whether something waits for something else: it is one of a group, or has several containers. */
 export function goesOnAtOnce(pod: Pod, hold: Hold | undefined): boolean {
-  return hold !== undefined || pod.spec.containers.length > 1;
+  return hold !== undefined || restoredContainers(pod).length > 1;
 }

@@ -25,7 +25,7 @@ import { describeLayer } from './checkpoint-layer.ts';
 import { goesOnAtOnce, HeldRestores, type HeldRestoresParts } from './held-restores.ts';
 import { ImageServer, type ImageSource } from './image-server.ts';
 import { newestCopy, takenAt } from './restart-point.ts';
-import { type RestoreOutcome, restoreOf, restoreOutcome } from './restore-outcome.ts';
+import { type RestoreOutcome, restoredContainers, restoreOf, restoreOutcome } from './restore-outcome.ts';
 
 /** A container as an image, packed from that folder. */
 interface Packed {
@@ -275,8 +275,9 @@ export class KubeletRestores implements ImageSource {
     const outcome = restoreOutcome(pod);
     if (outcome.state !== 'restored' || held?.state !== 'held') return outcome;
     const stopped = await this.#held.stopped(pod.metadata.uid);
+    const restored = restoredContainers(pod);
     const runner = pod.status?.containerStatuses?.find(
-      ({ containerID = '' }) => !stopped.includes(containerID.split('://')[1] ?? ''),
+      ({ name, containerID = '' }) => restored.includes(name) && !stopped.includes(containerID.split('://')[1] ?? ''),
     );
     if (runner === undefined || this.#held.stateOf(pod.metadata.uid)?.state !== 'held') return { state: 'waiting' };
     const message = `container ${runner.name} did not stand still when it was back: CRIU did not run Fermata's hook on this node; see that the container runtime reads /etc/criu/runc.conf or /etc/criu/crun.conf`;

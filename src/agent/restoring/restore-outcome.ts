@@ -1,4 +1,4 @@
-import { type ContainerStatus, type Pod, RESTORE_FROM_ANNOTATION } from '../../model/index.ts';
+import { type ContainerStatus, type Pod, RESTORE_FROM_ANNOTATION, restoreImageUid } from '../../model/index.ts';
 
 export type RestoreOutcome = { state: 'waiting' } | { state: 'restored' } | { state: 'failed'; message: string };
 
@@ -19,6 +19,12 @@ const NEVER_RAN = new Set(['StartError', 'ContainerCannotRun']);
 export function restoreOf(pod: Pod, registry: string): string | undefined {
   const isOurs = pod.spec.containers.some(({ image = '' }) => image.startsWith(`${registry}/`));
   return isOurs ? pod.metadata.annotations?.[RESTORE_FROM_ANNOTATION] : undefined;
+}
+
+/** Names of the containers that come back from a checkpoint, sidecars among them. */
+export function restoredContainers({ spec }: Pod): string[] {
+  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  return all.filter(({ image = '' }) => restoreImageUid(image) !== undefined).map(({ name }) => name);
 }
 
 /** Pure: how far the kubelet has come with a pod that it restores, by what it says of the containers. */

@@ -46,9 +46,9 @@ stop() {
   for child in $(cat ${proc}/"$1"/task/*/children); do stop "$child"; done
 }
 comes_back() {
-  for return in ${folder}/returns/*/; do
-    [ -e "$return" ] && [ ! -e "$return/released" ] || continue
-    uid=\${return%/}
+  for asked in ${folder}/returns/*/; do
+    [ -e "$asked" ] && [ ! -e "$asked/released" ] || continue
+    uid=\${asked%/}
     uid=\${uid##*/}
     case "$1" in *pod"$uid"* | *pod"$(echo "$uid" | tr - _)"*) ;; *) continue ;; esac
     if [ "$CRTOOLS_SCRIPT_ACTION" = post-setup-namespaces ]; then
@@ -56,14 +56,14 @@ comes_back() {
       [ -e "$1" ] || return 0
       # On the node's own network there are others.
       [ "$(readlink ${proc}/"$CRTOOLS_INIT_PID"/ns/net)" != "$(readlink ${proc}/self/ns/net)" ] || return 0
-      : >"$return/locked" || exit 1
+      : >"$asked/locked" || exit 1
       lock "$CRTOOLS_INIT_PID" || exit 1
       return 0
     fi
     id=$(echo "$1" | grep -oE '[0-9a-f]{64}' | tail -n 1)
     [ \${#id} -eq 64 ] && [ "$CRTOOLS_INIT_PID" -gt 1 ] || exit 1
     stop "$CRTOOLS_INIT_PID"
-    : >"$return/$id.back"
+    : >"$asked/$id.back"
   done
 }
 `;
