@@ -12,11 +12,19 @@ export interface TriedOut {
   readonly added: ReadonlyMap<string, { readonly pod: PodInfo; readonly node: NodeInfo }>;
 }
 
+/** When the pods of a node give their room back, the first at first; as of one generation of the node. */
+interface KnownEnds {
+  readonly generation: number;
+  readonly byEnd: readonly { readonly requests: Float64Array; readonly end: number }[];
+}
+
 /** Who has room on nodes, and until when. */
 export class Occupants {
   readonly #vacating: Vacating;
   /** By UID, for pods that have not begun yet. */
   readonly #placedAt = new Map<string, number>();
+  /** By slot of the node. */
+  readonly #ends: (KnownEnds | undefined)[] = [];
 
   constructor(vacating: Vacating) {
     this.#vacating = vacating;
@@ -73,20 +81,17 @@ export class Occupants {
    * Before when nobody with these requests can start on the node, by known ends alone: what is promised there, and pods that
    * stay longer than they said, only make it later. Infinity: no known end makes enough room; -Infinity: there is enough now.
    */
-  earliestOn({ allocatable, requested, pods }: NodeInfo, requests: Float64Array): number {
+  earliestOn(node: NodeInfo, requests: Float64Array): number {
+    const { allocatable, requested } = node;
     let earliest = -Infinity;
-    let byEnd: { pod: PodInfo; end: number }[] | undefined;
     for (let index = 0; index < requests.length; index++) {
       const asked = requests[index] ?? 0;
       if (asked <= 0) continue;
       let lacking = asked + (requested[index] ?? 0) - (allocatable[index] ?? 0);
       if (lacking <= 0) continue;
-      byEnd ??= [...pods.values()]
-        .map((pod) => ({ pod, end: this.#earliestEnd(pod) }))
-        .sort((one, other) => one.end - other.end);
       let end = Infinity;
-      for (const one of byEnd) {
-        lacking -= one.pod.requests[index] ?? 0;
+      for (const one of this.#endsOn(node)) {
+        lacking -= one.requests[index] ?? 0;
         if (lacking > 0) continue;
         end = one.end;
         break;
@@ -94,6 +99,17 @@ export class Occupants {
       earliest = Math.max(earliest, end);
     }
     return earliest;
+  }
+
+  /** The pods of the node by their earliest end; worked out once until the node changes. */
+  #endsOn({ slot, generation, pods }: NodeInfo): KnownEnds['byEnd'] {
+    const known = this.#ends[slot];
+    if (known?.generation === generation) return known.byEnd;
+    const byEnd: { requests: Float64Array; end: number }[] = [];
+    for (const pod of pods.values()) byEnd.push({ requests: pod.requests, end: this.#earliestEnd(pod) });
+    byEnd.sort((one, other) => one.end - other.end);
+    this.#ends[slot] = { generation, byEnd };
+    return byEnd;
   }
 
   #earliestEnd(pod: PodInfo): number {

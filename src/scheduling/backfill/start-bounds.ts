@@ -35,7 +35,8 @@ export class StartBounds {
       const times = Float64Array.from(nodes, (node) => this.#occupants.earliestOn(node, requests));
       bounds = { times, membership, generation };
     } else {
-      for (const node of this.#cluster.changedSince(bounds.generation)) {
+      let node = this.#cluster.newest;
+      for (; node !== undefined && node.generation > bounds.generation; node = node.older) {
         if (node.position >= 0) bounds.times[node.position] = this.#occupants.earliestOn(node, requests);
       }
       bounds.generation = generation;

@@ -68,11 +68,6 @@ export class Cluster {
     return this.#newest;
   }
 
-  /** Nodes that changed after `generation`, the latest first; nodes that are gone may be among them. */
-  *changedSince(generation: number): Iterable<NodeInfo> {
-    for (let node = this.#newest; node !== undefined && node.generation > generation; node = node.older) yield node;
-  }
-
   /** The nodes as they are now, in an array that never changes; `NodeInfo.position` is made what it is in there. */
   settledNodes(): readonly NodeInfo[] {
     if (this.#positionsOf === this.#membership) return this.#settled;
