@@ -91,37 +91,34 @@ function resized(pod: Pod, { requests, scoredCpu, scoredMemory }: PodTemplate, s
   return { requests, scoredCpu, scoredMemory };
 }
 
+type PodStatus = NonNullable<Pod['status']>;
+
 const EVERY_POD = { apiVersion: 'v1', kind: 'Pod' } as const;
 
 /** 150,000 whole objects would be most of the scheduler's memory: what no decision reads is let go. */
 function kept({ metadata, status }: Pod, { spec }: PodTemplate): Pod {
   const { name, namespace, uid, labels, annotations, ownerReferences, creationTimestamp, deletionTimestamp } = metadata;
-  return {
+  const pod: Pod = {
     ...EVERY_POD,
-    metadata: {
-      name,
-      uid,
-      resourceVersion: '',
-      creationTimestamp,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(labels === undefined ? {} : { labels }),
-      ...(annotations === undefined ? {} : { annotations }),
-      ...(ownerReferences === undefined ? {} : { ownerReferences }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    },
+    metadata: { name, uid, resourceVersion: '', creationTimestamp },
     spec,
-    ...(status === undefined ? {} : { status: statusKept(status) }),
   };
+  if (namespace !== undefined) pod.metadata.namespace = namespace;
+  if (labels !== undefined) pod.metadata.labels = labels;
+  if (annotations !== undefined) pod.metadata.annotations = annotations;
+  if (ownerReferences !== undefined) pod.metadata.ownerReferences = ownerReferences;
+  if (deletionTimestamp !== undefined) pod.metadata.deletionTimestamp = deletionTimestamp;
+  if (status !== undefined) pod.status = statusKept(status);
+  return pod;
 }
 
-function statusKept(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
-  const { phase, startTime, conditions, nominatedNodeName } = status;
-  return {
-    ...(phase === undefined ? {} : { phase }),
-    ...(startTime === undefined ? {} : { startTime }),
-    ...(conditions === undefined ? {} : { conditions }),
-    ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }),
-  };
+function statusKept({ phase, startTime, conditions, nominatedNodeName }: PodStatus): PodStatus {
+  const status: PodStatus = {};
+  if (phase !== undefined) status.phase = phase;
+  if (startTime !== undefined) status.startTime = startTime;
+  if (conditions !== undefined) status.conditions = conditions;
+  if (nominatedNodeName !== undefined) status.nominatedNodeName = nominatedNodeName;
+  return status;
 }
 
 export function podRef(info: PodInfo): PodRef {

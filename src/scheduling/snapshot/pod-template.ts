@@ -81,11 +81,16 @@ const EVERYWHERE: readonly (keyof Volume)[] = [
 /** Templates of one-off pods would add up for ever: when there are this many, they are all forgotten, and made again. */
 const MOST_TEMPLATES = 20_000;
 
+/** Specs that share their containers with others, of which is remembered what their template is. */
+const MOST_SHARED = 256;
+
 /** Finds the template of a pod by the content of its spec. */
 export class PodTemplates {
   readonly #space: ResourceSpace;
   readonly #bySpec = new Map<string, PodTemplate>();
   readonly #shapes = new Map<string, number>();
+  /** By the containers: a new version of a pod that was bound, made from the one before, still has the same object there. */
+  readonly #shared = new Map<PodSpec['containers'], { readonly spec: PodSpec; readonly template: PodTemplate }>();
   #nextShape = 0;
 
   constructor(space: ResourceSpace) {
@@ -94,6 +99,15 @@ export class PodTemplates {
 
   /** Throws `QuantityInvalid` when a request cannot be read. */
   of(spec: PodSpec): PodTemplate {
+    const shared = this.#shared.get(spec.containers);
+    if (shared !== undefined && isSameButNode(shared.spec, spec)) return shared.template;
+    const template = this.#byContent(spec);
+    if (this.#shared.size >= MOST_SHARED) this.#shared.clear();
+    this.#shared.set(spec.containers, { spec, template });
+    return template;
+  }
+
+  #byContent(spec: PodSpec): PodTemplate {
     const kept = keptOf(spec);
     const key = JSON.stringify(kept);
     const known = this.#bySpec.get(key);
@@ -117,6 +131,18 @@ export class PodTemplates {
     }
     return shape;
   }
+}
+
+/** Whether both have the very same values in all fields but `nodeName`. */
+function isSameButNode(one: PodSpec, other: PodSpec): boolean {
+  if (one === other) return true;
+  for (const name in one) if (name !== 'nodeName' && !isAlike(one, other, name)) return false;
+  for (const name in other) if (name !== 'nodeName' && !isAlike(one, other, name)) return false;
+  return true;
+}
+
+function isAlike(one: PodSpec, other: PodSpec, name: string): boolean {
+  return one[name as keyof PodSpec] === other[name as keyof PodSpec];
 }
 
 function keptOf(spec: PodSpec): PodSpec {
