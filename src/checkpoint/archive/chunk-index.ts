@@ -1,18 +1,18 @@
-import { CHUNK_ID_BYTES } from './constants.ts';
+import { CHUNK_ID_BYTES, RECORD_CHUNKS } from './constants.ts';
 
-const INITIAL_SLOTS = 1024;
+const INITIAL_PLACES = 2048;
+/** What fits into the 32 bits of a place: records of 512 KiB, 2 TiB of them. */
+const RECORDS_MAX = Math.floor(0xfffffffe / RECORD_CHUNKS);
 
 /**
  * Chunk ids → where they are stored: number of the record among all of the archive, number of the chunk in it. The ids stay where
- * their records have them, and typed arrays take the place of a Map: 15 to 23 bytes a chunk instead of 200, so that the two
- * million pages of 8 GiB take 40 MiB.
+ * their records have them, and a typed array takes the place of a Map: 8 to 16 bytes a chunk instead of 200, so that the two
+ * million pages of 8 GiB take 16 MiB.
  */
 export class ChunkIndex {
   readonly #idsOf: (record: number) => Uint8Array;
-  #records = new Uint32Array(INITIAL_SLOTS);
-  #slots = new Uint16Array(INITIAL_SLOTS);
-  /** Number of the entry and one, 0 for none; open addressing. */
-  #table = new Uint32Array(2 * INITIAL_SLOTS);
+  /** Entries and one, 0 for none; open addressing. */
+  #table = new Uint32Array(INITIAL_PLACES);
   #count = 0;
 
   /** `idsOf`: the ids of a record's chunks, one after the other, for ever the same. */
@@ -29,30 +29,30 @@ export class ChunkIndex {
     while ((this.#count + more) * 2 > this.#table.length) this.#growTable();
   }
 
-  /** Number of the entry of the id at `offset` of `ids`, or -1. Ids are uniform: their own bits are the hash. */
+  /** The entry of the id at `offset` of `ids`, or -1. Ids are uniform: their own bits are the hash. */
   find(ids: Uint8Array, offset: number): number {
-    const entry = this.#table[this.#place(ids, offset)] ?? 0;
-    return entry - 1;
+    return (this.#table[this.#place(ids, offset)] ?? 0) - 1;
   }
 
   recordOf(entry: number): number {
-    return this.#records[entry] ?? 0;
+    return Math.floor(entry / RECORD_CHUNKS);
   }
 
   slotOf(entry: number): number {
-    return this.#slots[entry] ?? 0;
+    return entry % RECORD_CHUNKS;
   }
 
-  /** Adds a chunk of a record, unless there is one of that id: the place that was first stays. */
+  /**
+   * Adds a chunk of a record, unless there is one of that id: the place that was first stays. A record too many is not kept: its chunks
+   * are found no more, and stored again.
+   */
   add(record: number, slot: number): void {
+    if (record >= RECORDS_MAX) return;
     if (this.#count * 2 >= this.#table.length) this.#growTable();
-    if (this.#count >= this.#records.length) this.#growEntries();
     const place = this.#place(this.#idsOf(record), slot * CHUNK_ID_BYTES);
     if (this.#table[place] !== 0) return;
-    this.#records[this.#count] = record;
-    this.#slots[this.#count] = slot;
     this.#count += 1;
-    this.#table[place] = this.#count;
+    this.#table[place] = record * RECORD_CHUNKS + slot + 1;
   }
 
   #place(ids: Uint8Array, offset: number): number {
@@ -71,23 +71,16 @@ export class ChunkIndex {
   }
 
   #growTable(): void {
-    this.#table = new Uint32Array(this.#table.length * 2);
-    const mask = this.#table.length - 1;
-    for (let entry = 0; entry < this.#count; entry++) {
+    const table = new Uint32Array(this.#table.length * 2);
+    const mask = table.length - 1;
+    for (const value of this.#table) {
+      if (value === 0) continue;
+      const entry = value - 1;
       let place = wordAt(this.#idsOf(this.recordOf(entry)), this.slotOf(entry) * CHUNK_ID_BYTES) & mask;
-      while (this.#table[place] !== 0) place = (place + 1) & mask;
-      this.#table[place] = entry + 1;
+      while (table[place] !== 0) place = (place + 1) & mask;
+      table[place] = value;
     }
-  }
-
-  /** By half: doubling would hold three times of what is there. */
-  #growEntries(): void {
-    const entries = Math.ceil(this.#records.length * 1.5);
-    const [records, slots] = [this.#records, this.#slots];
-    this.#records = new Uint32Array(entries);
-    this.#records.set(records);
-    this.#slots = new Uint16Array(entries);
-    this.#slots.set(slots);
+    this.#table = table;
   }
 }
 

@@ -45,8 +45,8 @@ export class DirectoryStore implements BlobStore, Sweepable {
     try {
       const handle = await open(draft, 'wx', FILE_MODE);
       try {
-        if (body instanceof Uint8Array) await handle.writeFile(body);
-        else for await (const piece of body) await write(handle, piece, options.signal);
+        for await (const piece of body instanceof Uint8Array ? [body] : body)
+          await write(handle, piece, options.signal);
         options.signal?.throwIfAborted();
         await handle.sync();
       } finally {
