@@ -45,12 +45,14 @@ function assumptionsOf(flags: SimulateFlags, { costs, isPool, nodes }: World): [
     ['priorities', flags.priorities ?? "the trace's own, else 0"],
     ['a dump', `${costs.dumpSeconds} s and its bytes`],
     ['a restore', `${costs.restoreSeconds} s and its bytes`],
+    ['disks', `${nodeBytesPerSecond === Infinity ? 'without limit' : mib(nodeBytesPerSecond)}, a node`],
     [
-      'bandwidth',
+      'store',
       storeBytesPerSecond === undefined
-        ? `${nodeBytesPerSecond === Infinity ? 'without limit' : mib(nodeBytesPerSecond)}, a node`
-        : `${mib(storeBytesPerSecond)}, shared by all dumps and restores`,
+        ? 'none: every node reads every checkpoint as if it had made it'
+        : `${mib(storeBytesPerSecond)}, shared by uploads in the background and fetches`,
     ],
+    ['idle sessions', `suspended by fermata after ${flags.idleAfterSeconds} s`],
     ['memory', `${costs.memoryBytesPerProcessor / 1024 ** 3} GiB a processor, where the trace does not say`],
     ['dumps that fail', `${costs.dumpFailureShare * 100} %`],
     [
