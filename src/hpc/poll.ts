@@ -156,15 +156,15 @@ say_list $known
 cd -- "$folder" || exit
 ${READ_FILES}`;
 
-/** $1 folder of all jobs, $2 name of the list, $3 when it was asked for, $4 `list` or `error`, which comes on stdin. */
+/** $1 folder of all jobs, $2 name of the list, $3 when it was asked for, $4 `list` or `error`, which comes on stdin; $5 its size. */
 export const PUBLISH_SCRIPT = `
 queue=$1/queue-$2
-new=$(mktemp "$queue.XXXXXX") && cat >"$new" && touch -d "@$3" "$new" || exit
 exec 9>"$queue.lock"
 flock 9
-if [ "$4" = error ]; then mv -f "$new" "$queue.error"
-elif [ "$queue" -nt "$new" ]; then rm -f "$new"
-else mv -f "$new" "$queue" && rm -f "$queue.error"
+cat >"$queue.new" && [ "$(wc -c <"$queue.new")" -eq "$5" ] && touch -d "@$3" "$queue.new" || exit
+if [ "$4" = error ]; then mv -f "$queue.new" "$queue.error"
+elif [ "$queue" -nt "$queue.new" ]; then rm -f "$queue.new"
+else mv -f "$queue.new" "$queue" && rm -f "$queue.error"
 fi`;
 
 export function pollInput(positions: ReadonlyMap<string, LogPosition>): string {

@@ -181,8 +181,9 @@ export class Site implements BatchSite {
 
   /** Leaves for all what the batch system said at this turn; a string: why it did not. */
   async share(list: string, turn: Turn, said: readonly JobReport[] | string, signal?: AbortSignal): Promise<void> {
-    const [what, input] = typeof said === 'string' ? ['error', said] : ['list', sharedLines(turn.ids, said)];
-    const words = [await this.#root(signal), list, String(turn.at), what];
+    const what = typeof said === 'string' ? 'error' : 'list';
+    const input = typeof said === 'string' ? said : sharedLines(turn.ids, said);
+    const words = [await this.#root(signal), list, String(turn.at), what, String(Buffer.byteLength(input))];
     const answer = await this.#run(PUBLISH_SCRIPT, words, { input, signal });
     if (answer.status !== 0) throw this.#unreachable('the list of jobs cannot be left for others', answer.stderr);
   }
