@@ -34,7 +34,7 @@ export interface ProfileRuntime {
   readonly chooser: NodeChooser;
 }
 
-export type StateOptions = Pick<NodeChooserOptions, 'random' | 'keptVerdicts'> &
+export type StateOptions = Pick<NodeChooserOptions, 'random' | 'keptVerdicts' | 'explains'> &
   QueueOptions & { readonly plugins?: PluginRegistry | undefined };
 
 /** Everything the engine remembers, wired together. */

@@ -45,3 +45,12 @@ test('a failed bind is undone and tried again after a backoff', () => {
   assert.equal(story.engine.nextWakeup(), story.now + 1_000);
   assert.deepEqual(story.after(1_000).brief(), ['Bind a → n1']);
 });
+
+test('a bind says how the best nodes scored, unless it is told that nobody reads it', () => {
+  for (const explains of [true, false]) {
+    const story = new Story({ explains }).nodes(node('n1'), node('n2')).pods(pod('a').requests({ cpu: '1' }));
+    const [bind] = story.decide();
+    assert.equal(bind?.type, 'Bind');
+    assert.equal(bind?.explanation.scores.length, explains ? 2 : 0);
+  }
+});

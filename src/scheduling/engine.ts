@@ -29,6 +29,11 @@ export interface EngineOptions {
    * each. 0: every plugin is asked about every node for every pod, which leads to the same decisions, slower.
    */
   keptVerdicts?: number;
+  /**
+   * Whether decisions to bind say what kept other nodes out, and how the best scored. Default true; false where nobody reads it
+   * and there are many.
+   */
+  explains?: boolean;
 }
 
 /**

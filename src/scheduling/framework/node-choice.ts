@@ -28,6 +28,8 @@ export interface NodeChooserOptions {
   readonly random?: (() => number) | undefined;
   /** How many verdicts, one per node and shape of pod, are kept; 0: all plugins are asked about all nodes each time. */
   readonly keptVerdicts?: number | undefined;
+  /** Whether a choice says what kept other nodes out, and how the best scored. Default true. */
+  readonly explains?: boolean | undefined;
   /** Kube-scheduler's `percentageOfNodesToScore`; undefined: all nodes, none overlooked. 0: by cluster size. */
   readonly percentageOfNodesToScore?: number | undefined;
 }
@@ -47,6 +49,7 @@ export class NodeChooser {
   readonly #cluster: Cluster;
   readonly #random: (() => number) | undefined;
   readonly #keptVerdicts: number;
+  readonly #explains: boolean;
   readonly #percentage: number | undefined;
   readonly #walk: Walk;
   readonly #buffers: Float64Array[] = [];
@@ -56,12 +59,13 @@ export class NodeChooser {
   constructor(
     framework: Framework,
     cluster: Cluster,
-    { random, keptVerdicts = KEPT_VERDICTS, percentageOfNodesToScore }: NodeChooserOptions,
+    { random, keptVerdicts = KEPT_VERDICTS, explains = true, percentageOfNodesToScore }: NodeChooserOptions,
   ) {
     this.#framework = framework;
     this.#cluster = cluster;
     this.#random = random;
     this.#keptVerdicts = keptVerdicts;
+    this.#explains = explains;
     this.#percentage = percentageOfNodesToScore;
     this.#walk = new Walk(framework, random);
   }
@@ -188,6 +192,8 @@ export class NodeChooser {
   ): Choice | undefined {
     const node = table.nodes[found];
     if (node === undefined) return undefined;
+    const feasible = wide.length === 0 ? table.feasible : undefined;
+    if (!this.#explains) return { node, feasible, filtered: {}, scores: [] };
     const filtered = reasonsOf(table);
     for (const { rejection } of turnedDown) {
       for (const reason of rejection.reasons) filtered[reason] = (filtered[reason] ?? 0) + 1;
@@ -200,7 +206,7 @@ export class NodeChooser {
       total: table.tree.at(position),
       byPlugin: table.scoresOf(cycle, position),
     }));
-    return { node, feasible: wide.length === 0 ? table.feasible : undefined, filtered, scores };
+    return { node, feasible, filtered, scores };
   }
 
   /** Asks the wide plugins about every node that the others let through. */

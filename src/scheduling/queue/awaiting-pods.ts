@@ -54,7 +54,7 @@ export class AwaitingPods {
       if (groups === undefined || groups.size === 0 || plugin.hints?.[event.type] === undefined) continue;
       for (const group of groups.values()) {
         const [first] = group;
-        if (first !== undefined && helps(plugin, first, event)) helped.push(...group);
+        if (first !== undefined && helps(plugin, first, event)) for (const entry of group) helped.push(entry);
       }
     }
     return helped;
