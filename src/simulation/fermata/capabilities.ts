@@ -18,14 +18,17 @@ export type Capability = keyof typeof CAPABILITIES;
 
 export const CAPABILITY_NAMES = Object.keys(CAPABILITIES) as readonly Capability[];
 
-/** The engine's default profile with what is switched on. In a pool, restores have a disk for every processor: no pacing. */
-export function profileFor(on: ReadonlySet<Capability>, isPool: boolean): Profile {
+/**
+ * The engine's default profile with what is switched on. In a pool, restores have a disk for every processor: no pacing. Without
+ * opportunistic jobs nobody has to watch what the others use.
+ */
+export function profileFor(on: ReadonlySet<Capability>, isPool: boolean, hasGuests: boolean): Profile {
   const left = DEFAULT_PROFILE.plugins.filter(({ name }) => {
     if (name === 'Gang') return on.has('gang');
+    if (name === 'Reclaim') return hasGuests;
     return !(isPool && name === 'RestorePacing');
   });
   const added = [
-    ...(on.has('reclaim') && on.has('checkpoint') && !isPool ? [{ name: 'Reclaim' }] : []),
     ...(on.has('backfill') ? [{ name: 'Backfill' }] : []),
     ...(on.has('consolidation') ? [{ name: 'Consolidation' }] : []),
   ];

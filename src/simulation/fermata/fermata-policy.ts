@@ -20,6 +20,7 @@ import {
   runningPod,
   storedCheckpoint,
 } from './objects.ts';
+import { PodSpecs } from './pod-specs.ts';
 import { TimedOrders, type TimedOrdersOptions } from './timed-orders.ts';
 import { memoryOf, piecesOf, UsageReports } from './usage-reports.ts';
 
@@ -60,6 +61,7 @@ export class FermataPolicy implements WorldPolicy {
   readonly #classes = new Set<number>();
   #checkpoints = 0;
   #lastPass = -Infinity;
+  readonly #specs = new PodSpecs();
   readonly #usage: UsageReports;
   readonly #timed: TimedOrders;
   /**
@@ -72,19 +74,19 @@ export class FermataPolicy implements WorldPolicy {
     this.#stage = stage;
     this.#options = options;
     const { world } = stage;
+    const hasGuests = stage.jobs.some(
+      (job, index) => job.isOpportunistic && this.#mayBeGuest(workOf(job, index, world)),
+    );
     this.#engine = new Engine({
-      profile: profileFor(options.capabilities, world.isPool),
+      profile: profileFor(options.capabilities, world.isPool, hasGuests),
       // Whoever an event may help is looked at in that very instant, as the other policies do.
       backoff: { initialMilliseconds: 0, maxMilliseconds: 0 },
       // A safety net against events that were missed: here none are, and what waits is tried by the thousand. But that room is
       // no longer used is no event: who waits for that is tried with it.
-      flushMilliseconds: stage.jobs.some(
-        (job, index) => job.isOpportunistic && this.#mayBeGuest(workOf(job, index, world)),
-      )
-        ? FLUSH_MILLISECONDS
-        : Infinity,
+      flushMilliseconds: hasGuests ? FLUSH_MILLISECONDS : Infinity,
       // Batch jobs come in many shapes; on 10,000 nodes the engine's default would hold fewer than there are, and begin anew.
       keptVerdicts: 2_000_000,
+      explains: false,
     });
     this.#usage = new UsageReports(stage, (work, usage) => {
       for (const { metadata } of this.#known.get(work.index)?.pods ?? []) {
@@ -278,12 +280,11 @@ export class FermataPolicy implements WorldPolicy {
       return podObject(work, {
         task,
         incarnation: known.incarnation,
-        cpuMillicores,
+        spec: this.#specs.of(work, cpuMillicores),
         createdSeconds: this.#stage.now,
         doneSeconds: work.savedSeconds,
         ...(restoreFrom === undefined ? {} : { restoreFrom }),
         isGang,
-        isGuest: work.isGuest,
       });
     });
     for (const pod of known.pods) {
@@ -305,13 +306,10 @@ export class FermataPolicy implements WorldPolicy {
     const node = this.#nodeIndex.get(nodeName);
     if (known === undefined || node === undefined) return;
     const { work } = known;
-    const vacateBy = preBind
-      .map(({ patch }) => (patch.metadata as { annotations?: Record<string, string> } | undefined)?.annotations)
-      .find((annotations) => annotations?.[VACATE_BY_ANNOTATION] !== undefined)?.[VACATE_BY_ANNOTATION];
     const task = known.pods.findIndex(({ metadata }) => metadata.uid === uid);
     const pod = known.pods[task];
     if (pod === undefined) return;
-    const bound = boundPod(pod, nodeName, vacateBy);
+    const bound = boundPod(pod, nodeName, vacateByOf(preBind));
     known.pods[task] = bound;
     this.#stage.acquire(work, node, this.#stage.world.isPool ? work.shape.tasks : 1);
     known.bound++;
@@ -383,4 +381,13 @@ export class FermataPolicy implements WorldPolicy {
     known.newest = known.newest.map(change);
     for (const checkpoint of known.newest) this.#tell({ type: 'CheckpointChanged', checkpoint });
   }
+}
+
+/** What the decision writes on the pod: by when it is to be gone. */
+function vacateByOf(preBind: NonNullable<Extract<Decision, { type: 'Bind' }>['preBind']>): string | undefined {
+  for (const { patch } of preBind) {
+    const { annotations } = (patch.metadata ?? {}) as { annotations?: Record<string, string> };
+    if (annotations?.[VACATE_BY_ANNOTATION] !== undefined) return annotations[VACATE_BY_ANNOTATION];
+  }
+  return undefined;
 }

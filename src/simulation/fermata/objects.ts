@@ -7,6 +7,7 @@ import {
   type Pod,
   type PodCheckpoint,
   type PodGroup,
+  type PodSpec,
   PREEMPTION_POLICY_ANNOTATION,
   type PriorityClass,
   RAN_SECONDS_ANNOTATION,
@@ -31,8 +32,13 @@ const NAMESPACE = 'default';
 /** A kubelet's own default is 110; traces pack more onto their largest nodes. */
 const PODS_PER_NODE = '1000000';
 
+/** The last one written: a pod has several, mostly the same. */
+let written = { time: EPOCH, text: new Date(EPOCH).toISOString() };
+
 export function instant(seconds: number): string {
-  return new Date(EPOCH + Math.round(seconds * 1_000)).toISOString();
+  const time = engineTime(seconds);
+  if (time !== written.time) written = { time, text: new Date(time).toISOString() };
+  return written.text;
 }
 
 /** The engine's time, ms. */
@@ -104,15 +110,13 @@ export interface PodSettings {
   /** Number of the task. */
   readonly task: number;
   readonly incarnation: number;
-  readonly cpuMillicores: number;
+  readonly spec: PodSpec;
   readonly createdSeconds: number;
   /** Seconds of its run time that are done. */
   readonly doneSeconds: number;
   /** Absent: it starts anew. */
   readonly restoreFrom?: string;
   readonly isGang: boolean;
-  /** It asks for room beside its requests, not by them. */
-  readonly isGuest: boolean;
 }
 
 function groupName(work: Work): string {
@@ -129,30 +133,18 @@ export function groupObject(work: Work, members: number): PodGroup {
 }
 
 export function podObject(work: Work, settings: PodSettings): Pod {
-  const { task, incarnation, cpuMillicores, createdSeconds, doneSeconds, restoreFrom, isGang, isGuest } = settings;
-  const { shape, job } = work;
+  const { task, incarnation, spec, createdSeconds, doneSeconds, restoreFrom, isGang } = settings;
+  const { job } = work;
   const name = `job-${work.index}-${task}`;
-  const labels = {
-    ...(isGang ? { [POD_GROUP_LABEL]: groupName(work) } : {}),
-    ...(job.checkpointable === false ? { [CHECKPOINTABLE_LABEL]: 'no' } : {}),
-  };
-  const cpu = `${cpuMillicores}m`;
-  const memory = shape.memoryBytes > 0 ? String(shape.memoryBytes) : undefined;
-  const wants = `cpu=${cpu}${memory === undefined ? '' : `,memory=${memory}`}`;
-  const annotations = {
+  const annotations: Record<string, string> = {
     [WORKLOAD_ANNOTATION]: name,
-    ...(isGuest ? { [OPPORTUNISTIC_ANNOTATION]: wants } : {}),
     [FIRST_ENQUEUED_ANNOTATION]: instant(job.submitSeconds),
-    ...(job.walltimeSeconds === undefined ? {} : { [WALLTIME_ANNOTATION]: `${Math.ceil(estimateOf(work))}s` }),
-    ...(doneSeconds > 0 ? { [RAN_SECONDS_ANNOTATION]: String(Math.floor(doneSeconds)) } : {}),
-    ...(restoreFrom === undefined ? {} : { [RESTORE_FROM_ANNOTATION]: restoreFrom }),
   };
-  const requests = {
-    ...(isGuest ? {} : { cpu }),
-    ...(isGuest || memory === undefined ? {} : { memory }),
-    ...(shape.gpuMillis > 0 ? { [GPU_RESOURCE]: String(shape.gpuMillis) } : {}),
-  };
-  return {
+  if (work.isGuest) annotations[OPPORTUNISTIC_ANNOTATION] = wantedBy(work);
+  if (job.walltimeSeconds !== undefined) annotations[WALLTIME_ANNOTATION] = `${Math.ceil(estimateOf(work))}s`;
+  if (doneSeconds > 0) annotations[RAN_SECONDS_ANNOTATION] = String(Math.floor(doneSeconds));
+  if (restoreFrom !== undefined) annotations[RESTORE_FROM_ANNOTATION] = restoreFrom;
+  const pod: Pod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
@@ -162,25 +154,47 @@ export function podObject(work: Work, settings: PodSettings): Pod {
       resourceVersion: '1',
       creationTimestamp: instant(createdSeconds),
       annotations,
-      ...(Object.keys(labels).length === 0 ? {} : { labels }),
     },
-    spec: {
-      containers: [{ name: 'main', image: 'simulated', resources: { requests } }],
-      priority: priorityOf(work),
-      priorityClassName: className(priorityOf(work)),
-      ...(shape.gpuModel === undefined ? {} : { nodeSelector: { [GPU_MODEL_LABEL]: shape.gpuModel } }),
-    },
+    spec,
     status: { phase: 'Pending' },
+  };
+  if (isGang || job.checkpointable === false) {
+    pod.metadata.labels = {
+      ...(isGang ? { [POD_GROUP_LABEL]: groupName(work) } : {}),
+      ...(job.checkpointable === false ? { [CHECKPOINTABLE_LABEL]: 'no' } : {}),
+    };
+  }
+  return pod;
+}
+
+/** What an opportunistic pod asks for: room beside its requests, not by them. */
+function wantedBy({ shape: { cpuMillicores, memoryBytes } }: Work): string {
+  return `cpu=${cpuMillicores}m${memoryBytes > 0 ? `,memory=${memoryBytes}` : ''}`;
+}
+
+/** @param cpuMillicores of one pod */
+export function specObject(work: Work, cpuMillicores: number): PodSpec {
+  const { isGuest } = work;
+  const { memoryBytes, gpuMillis, gpuModel } = work.shape;
+  const requests = {
+    ...(isGuest ? {} : { cpu: `${cpuMillicores}m` }),
+    ...(isGuest || memoryBytes === 0 ? {} : { memory: String(memoryBytes) }),
+    ...(gpuMillis > 0 ? { [GPU_RESOURCE]: String(gpuMillis) } : {}),
+  };
+  return {
+    containers: [{ name: 'main', image: 'simulated', resources: { requests } }],
+    priority: priorityOf(work),
+    priorityClassName: className(priorityOf(work)),
+    ...(gpuModel === undefined ? {} : { nodeSelector: { [GPU_MODEL_LABEL]: gpuModel } }),
   };
 }
 
 /** The pod as it is once bound: with what the decision writes on it. */
 export function boundPod(pod: Pod, nodeName: string, vacateBy: string | undefined): Pod {
-  const annotations = {
-    ...pod.metadata.annotations,
-    ...(vacateBy === undefined ? {} : { [VACATE_BY_ANNOTATION]: vacateBy }),
-  };
-  return { ...pod, metadata: { ...pod.metadata, annotations }, spec: { ...pod.spec, nodeName } };
+  const spec = { ...pod.spec, nodeName };
+  if (vacateBy === undefined) return { ...pod, spec };
+  const annotations = { ...pod.metadata.annotations, [VACATE_BY_ANNOTATION]: vacateBy };
+  return { ...pod, metadata: { ...pod.metadata, annotations }, spec };
 }
 
 export function runningPod(pod: Pod, now: number): Pod {
