@@ -1,5 +1,6 @@
 import { JobQueue } from './job-queue.ts';
 import type { Pool, PoolPolicy } from './pool.ts';
+import { RunningJobs } from './running-jobs.ts';
 
 /**
  * EASY (Lifka 1995; Mu'alem and Feitelson 2001): the head of the queue has a reservation at the earliest time the estimates of
@@ -11,8 +12,8 @@ import type { Pool, PoolPolicy } from './pool.ts';
 export class Easy implements PoolPolicy {
   readonly #pool: Pool;
   readonly #queue = new JobQueue();
-  /** Running jobs by expected end, and those ends. */
-  readonly #running: number[] = [];
+  /** By expected end, then by processors, then by index; and those ends. */
+  readonly #running = new RunningJobs((one, other) => this.#endsBefore(one, other));
   readonly #expectedEnd: Float64Array;
   /** Of the reservation, valid while nothing ended or started. */
   #shadow = Infinity;
@@ -31,7 +32,7 @@ export class Easy implements PoolPolicy {
   }
 
   end(job: number): void {
-    this.#running.splice(this.#placeOf(this.#expectedEnd[job] ?? 0, job), 1);
+    this.#running.delete(job);
     this.#isStale = true;
   }
 
@@ -52,10 +53,13 @@ export class Easy implements PoolPolicy {
     const { processors, free } = this.#pool;
     const needed = processors[this.#queue.head] ?? 0;
     let available = free;
-    let index = 0;
-    while (available < needed && index < this.#running.length)
-      available += processors[this.#running[index++] ?? 0] ?? 0;
-    this.#shadow = this.#expectedEnd[this.#running[index - 1] ?? 0] ?? Infinity;
+    let last = 0;
+    for (const job of this.#running) {
+      if (available >= needed) break;
+      available += processors[job] ?? 0;
+      last = job;
+    }
+    this.#shadow = this.#expectedEnd[last] ?? Infinity;
     this.#extra = available - needed;
     this.#tried = 1;
     this.#isStale = false;
@@ -78,28 +82,16 @@ export class Easy implements PoolPolicy {
   }
 
   #start(job: number, now: number): void {
-    const end = now + (this.#pool.estimates[job] ?? 0);
-    this.#expectedEnd[job] = end;
-    this.#running.splice(this.#placeOf(end, job), 0, job);
+    this.#expectedEnd[job] = now + (this.#pool.estimates[job] ?? 0);
+    this.#running.add(job);
     this.#pool.start(job, now);
   }
 
-  /** Where a job with this expected end stands, or belongs: by end, then by processors, then by index. */
-  #placeOf(end: number, job: number): number {
-    let [from, to] = [0, this.#running.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      const other = this.#running[middle] ?? 0;
-      const otherEnd = this.#expectedEnd[other] ?? 0;
-      if (otherEnd < end || (otherEnd === end && this.#isNarrower(other, job))) from = middle + 1;
-      else to = middle;
-    }
-    return from;
-  }
-
-  #isNarrower(one: number, other: number): boolean {
+  #endsBefore(one: number, other: number): boolean {
+    const later = (this.#expectedEnd[one] ?? 0) - (this.#expectedEnd[other] ?? 0);
+    if (later !== 0) return later < 0;
     const { processors } = this.#pool;
-    const difference = (processors[one] ?? 0) - (processors[other] ?? 0);
-    return difference === 0 ? one < other : difference < 0;
+    const wider = (processors[one] ?? 0) - (processors[other] ?? 0);
+    return wider === 0 ? one < other : wider < 0;
   }
 }
