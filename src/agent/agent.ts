@@ -34,6 +34,7 @@ import { awaitsRelease, Keeper } from './keeper.ts';
 import { LocalCopies, type LocalCopiesOptions } from './local-copies.ts';
 import { type OpenedCheckpoint, Opener } from './opener.ts';
 import { RestoreBallot } from './restore-ballot.ts';
+import { newestCopy } from './restoring/restart-point.ts';
 import { Slots } from './slots.ts';
 import type { CheckpointStorage } from './storage.ts';
 import type { StorageDemand } from './storage-demand.ts';
@@ -239,6 +240,25 @@ export class Agent {
   /** What the pod has to wait for once it is back; see {@link RestoreBallot.holdOf}. */
   holdOf(pod: Pod, checkpoint: PodCheckpoint): ((signal: AbortSignal) => Promise<void>) | undefined {
     return this.#ballot.holdOf(pod, checkpoint);
+  }
+
+  /** Name of the policy by which containers of the pod that crash start from their image; undefined: they go back to a checkpoint. */
+  async restartsFromImage(pod: Pod, signal: AbortSignal): Promise<string | undefined> {
+    const policy = await this.#parts.demand?.policyOf(pod, signal);
+    return policy?.spec.restartFrom === 'Image' ? policy.metadata.name : undefined;
+  }
+
+  /** The newest checkpoint with all containers of the pod that was taken of it while it ran; not one of a group, which goes back whole. */
+  async newestOf(pod: Pod, signal: AbortSignal): Promise<string | undefined> {
+    const { namespace, uid } = pod.metadata;
+    const scope = namespace === undefined ? {} : { namespace };
+    const { items } = await this.#parts.store.list(POD_CHECKPOINTS, { ...scope, signal });
+    const own = items.filter(({ spec }) => spec.group === undefined);
+    const whole = pod.spec.containers.reduce(
+      (rest, { name }) => rest.filter(({ status }) => status?.checkpointedContainers?.some((one) => one.name === name)),
+      own,
+    );
+    return newestCopy(uid, pod.spec.containers[0]?.name ?? '', whole)?.metadata.name;
   }
 
   /** Records that the pod goes on from the checkpoint. Idempotent; a checkpoint that is gone is fine. */

@@ -127,6 +127,7 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
   agent: [
     rule('what runs on its node; Kubernetes cannot narrow this to one node for a service account', '', 'pods', READ),
     rule('says that a pod was restored, or why not', '', 'pods/status', ['patch']),
+    rule('gives a restored container that crashed its own image back, where its policy says so', '', 'pods', ['patch']),
     rule('carries out the orders for its node; holds them until their data is gone', 'fermata.dev', 'podcheckpoints', [
       ...READ,
       'patch',

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   conditionOf,
   INCARNATION_ANNOTATION,
+  INTERRUPTION_POLICIES,
   isConditionTrue,
   POD_CHECKPOINTS,
   PODS,
@@ -18,11 +19,12 @@ type PodOptions = NonNullable<Parameters<typeof counting>[1]>;
 
 /** Two nodes; the pod `p` has done some steps on n2 and is suspended: its checkpoint is there, its pod is gone. */
 async function withSuspended(
-  options: { faults?: SimulatedFaults; deaths?: readonly DeathPlan[]; steps?: number } = {},
+  options: { faults?: SimulatedFaults; deaths?: readonly DeathPlan[]; steps?: number; policies?: boolean } = {},
 ): Promise<NodeWorld> {
-  const { faults, deaths, steps = 20 } = options;
+  const { faults, deaths, steps = 20, policies = false } = options;
   const world = new NodeWorld({
     nodes: ['n1', 'n2'],
+    policies,
     ...(faults === undefined ? {} : { faults }),
     ...(deaths === undefined ? {} : { deaths }),
   });
@@ -212,6 +214,47 @@ test('a restored container that crashes goes on from its checkpoint, not from it
   assert.equal(steps.filter((step) => step === 1).length, 1);
   assert.equal((await world.pod('p'))?.status?.containerStatuses?.[0]?.restartCount, 1);
   assert.equal((await world.events('Restoring')).length, 2);
+  await world.stop();
+});
+
+test('a restored container that crashes goes on from the newest checkpoint of its pod', async () => {
+  const world = await withSuspended({ faults: once({ kind: 'die', milliseconds: 900 }) });
+  const annotations = { [RESTORE_FROM_ANNOTATION]: 'c1' };
+  const draft = counting('p', { nodeName: 'n1', annotations });
+  const pod = await world.store.create(PODS, { ...draft, spec: { ...draft.spec, restartPolicy: 'OnFailure' } });
+  await world.until(async () => (await world.phase('p')) === 'Running');
+  await world.pass(0.4);
+  const before = world.outputs.steps('/shared/p', world.clock.now());
+  const metadata = { namespace: 'default', name: 'c2' };
+  const spec = { sourcePod: { name: 'p', uid: pod.metadata.uid }, postCheckpointState: 'Running' as const };
+  await world.store.create(POD_CHECKPOINTS, { metadata, spec });
+  await world.until(() => world.isTrue('c2', 'Ready'));
+  await world.until(async () => (await world.phase('p')) === 'Succeeded');
+  const steps = world.outputs.steps('/shared/p', world.clock.now());
+  assert.deepEqual(
+    [...new Set(steps)].sort((one, other) => one - other),
+    STEPS(20),
+  );
+  for (const step of before) assert.equal(steps.filter((one) => one === step).length, 1);
+  assert.equal((await world.pod('p'))?.status?.containerStatuses?.[0]?.restartCount, 1);
+  await world.stop();
+});
+
+test('where its policy says so, a restored container that crashes starts from its image, and that is said', async () => {
+  const world = await withSuspended({ faults: once({ kind: 'die', milliseconds: 450 }), policies: true });
+  const metadata = { namespace: 'default', name: 'service' };
+  await world.store.create(INTERRUPTION_POLICIES, { metadata, spec: { restartFrom: 'Image' } });
+  const annotations = { [RESTORE_FROM_ANNOTATION]: 'c1' };
+  const draft = counting('p', { nodeName: 'n1', annotations });
+  await world.store.create(PODS, { ...draft, spec: { ...draft.spec, restartPolicy: 'OnFailure' } });
+  await world.until(async () => (await world.phase('p')) === 'Succeeded');
+  const steps = world.outputs.steps('/shared/p', world.clock.now());
+  assert.equal(steps.filter((step) => step === 1).length, 2, 'it began anew');
+  assert.deepEqual(steps.slice(-20), STEPS(20));
+  assert.equal((await world.events('Restoring')).length, 1);
+  const [said, ...more] = await world.events('StartsFromImage');
+  assert.match(said?.message ?? '', /^container main starts again from its image, as policy service says/);
+  assert.deepEqual(more, []);
   await world.stop();
 });
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SystemClock, seededRandom } from '../../clock/index.ts';
 import { MemoryBacking, Registry } from '../../kubernetes/index.ts';
 import {
@@ -62,6 +63,8 @@ let port: number;
 let registry: Registry;
 let restores: KubeletRestores;
 let opens: string[];
+/** By which containers that crash start from their image. */
+let imagePolicy: string | undefined;
 /** Why restores were given up. */
 let told: string[];
 /** What a pod waits for once it is back, and what became of that on its node. */
@@ -81,6 +84,7 @@ beforeEach(async () => {
   registry = new Registry({ ...parts, backing: new MemoryBacking() });
   await registry.create(NAMESPACES, { metadata: { name: NAMESPACE } });
   [opens, broken, told, hold, returns] = [[], new Set(), [], undefined, new MemoryReturns()];
+  imagePolicy = undefined;
   restores = newRestores();
   await restores.start();
 });
@@ -98,6 +102,7 @@ function newRestores(): KubeletRestores {
       return { directory: join(folder, name), fillVolumes: async () => undefined } as never;
     },
     restored: async () => undefined,
+    restartsFromImage: async () => imagePolicy,
     restoreFailed: async (_pod: Pod, _name: string, reason: string) => void told.push(reason),
     holdOf: () => hold,
   };
@@ -145,7 +150,7 @@ async function verdict({ metadata: { namespace, name } }: Pod): Promise<string> 
     const { status } = await registry.get(PODS, { namespace, name });
     const found = conditionOf(status?.conditions, RESTORED_CONDITION);
     if (found !== undefined) return `${found.status}: ${found.message}`;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
 
@@ -194,6 +199,24 @@ test('a container that crashed goes on from the newest checkpoint of its pod, an
     /^Warning: container main starts again from checkpoint first, which the pod was restored/,
   );
   assert.match(said[1] ?? '', /^Normal: container main starts again from checkpoint third of 2026-01-01T11:00:00Z/);
+});
+
+test('where its policy says so, a container that crashed gets its own image back and starts from that', async () => {
+  const first = await checkpoint('first', { postCheckpointState: 'Stopped' });
+  const { metadata } = await restoredPod(first, false);
+  imagePolicy = 'service';
+  assert.equal(await startsFrom(first), 'first', 'the restore itself is none of its business');
+  const annotations = { 'fermata.dev/images': JSON.stringify({ main: { image: 'registry/program:1' } }) };
+  await registry.patch(PODS, metadata, { metadata: { annotations } });
+  const conditions = [{ type: RESTORED_CONDITION, status: 'True' as const }];
+  await registry.patch(PODS, metadata, { status: { conditions } }, { subresource: 'status' });
+  await nextTurn();
+  assert.equal(await startsFrom(first), undefined, 'this start fails, and the next is of the image');
+  const { spec } = await registry.get(PODS, metadata);
+  assert.equal(spec.containers[0]?.image, 'registry/program:1');
+  assert.deepEqual(await events(), [
+    'Warning: container main starts again from its image, as policy service says: all that it did is lost',
+  ]);
 });
 
 test('not from one of another pod, nor one that stopped it, nor one that failed', async () => {

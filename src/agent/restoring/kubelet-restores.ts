@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
 import { EventRecorder, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
 import {
+  type Container,
   conditionOf,
   isConditionTrue,
   isTerminal,
   keyOf,
   type Log,
+  originalImages,
   POD_CHECKPOINTS,
   PODS,
   type Pod,
@@ -50,7 +52,7 @@ const CONCURRENCY = 4;
 
 export interface KubeletRestoresParts {
   store: ObjectStore;
-  agent: Pick<Agent, 'open' | 'restored' | 'restoreFailed' | 'holdOf'>;
+  agent: Pick<Agent, 'open' | 'restored' | 'restoreFailed' | 'holdOf' | 'restartsFromImage'>;
   runtime: Pick<CheckpointRuntime, 'list'> & Pick<HeldRestoresParts, 'returns'>;
   clock: Clock;
   random: Random;
@@ -138,6 +140,7 @@ export class KubeletRestores implements ImageSource {
     const named = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
     if (named.metadata.uid !== request.checkpointUid) return undefined;
     if (starting && !(await this.#mayStart(pod, named))) return undefined;
+    if (starting && (await this.#startsFromImage(pod, request.container, signal))) return undefined;
     if (!this.#askedAt.has(uid)) this.#askedAt.set(uid, this.#parts.clock.now());
     const given = this.#given.get(uid) ?? { copies: new Map(), opening: new Map(), startedFrom: new Map() };
     this.#given.set(uid, given);
@@ -159,6 +162,28 @@ export class KubeletRestores implements ImageSource {
     const restored = conditionOf(pod.status?.conditions, RESTORED_CONDITION)?.status;
     if (restored === 'False') return hold === undefined;
     if (restored === undefined && goesOnAtOnce(pod, hold)) await this.#held.begin(pod, hold);
+    return true;
+  }
+
+  /**
+   * By policy a container that crashed is not to go back: it gets its own image again, which of a pod that runs may be written, and this
+   * start of it fails; the next is from there.
+   */
+  async #startsFromImage(pod: Pod, container: string, signal: AbortSignal): Promise<boolean> {
+    if (!isConditionTrue(pod.status?.conditions, RESTORED_CONDITION)) return false;
+    const policy = await this.#parts.agent.restartsFromImage(pod, signal);
+    const image = originalImages(pod)[container]?.image;
+    if (policy === undefined || image === undefined) return false;
+    const { namespace, name, uid, resourceVersion } = pod.metadata;
+    const original = (one: Container): Container => (one.name === container ? { ...one, image } : one);
+    const { containers, initContainers } = pod.spec;
+    const spec = {
+      containers: containers.map(original),
+      ...(initContainers && { initContainers: initContainers.map(original) }),
+    };
+    await this.#parts.store.patch(PODS, { namespace, name }, { metadata: { uid, resourceVersion }, spec }, { signal });
+    const message = `container ${container} starts again from its image, as policy ${policy} says: all that it did is lost`;
+    this.#events.record(pod, 'Warning', 'StartsFromImage', message);
     return true;
   }
 

@@ -15,6 +15,10 @@ export interface CheckpointSource {
    * FermataError: `CheckpointNotReady`, `CheckpointMissing`, `CheckpointCorrupt`.
    */
   open(pod: Pod, checkpointName: string, signal: AbortSignal): Promise<OpenCheckpoint>;
+  /** Name of the policy by which containers of the pod that crash start from their image; undefined: they go back to a checkpoint. */
+  restartsFromImage(pod: Pod, signal: AbortSignal): Promise<string | undefined>;
+  /** The newest checkpoint that was taken of this very pod while it ran; undefined: there is none. */
+  newestOf(pod: Pod, signal: AbortSignal): Promise<string | undefined>;
   /**
    * The pod runs again. Idempotent; `milliseconds`, from the order to the runtime to running, is unknown when a node
    * finds that out only after it was started again itself.

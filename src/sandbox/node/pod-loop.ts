@@ -8,7 +8,7 @@ import { type PodPlan, planPod } from './pod-plan.ts';
 import { PodRecord } from './pod-record.ts';
 import { graceOf, PodRemover } from './pod-remover.ts';
 import { PodStarter } from './pod-starter.ts';
-import { appViews, initViews, isToRestart, restartAt, restoreFrom } from './pod-state.ts';
+import { appViews, hasCrashed, initViews, isToRestart, restartAt, restoreFrom } from './pod-state.ts';
 import { podStatus } from './pod-status.ts';
 import { PrepareAhead } from './prepare-ahead.ts';
 import { PodStatusWriter } from './status-writer.ts';
@@ -247,6 +247,8 @@ export class PodLoop {
       }
       record.observe(pod, observed);
       await this.#reportRestore(record, pod, observed);
+      const crashed = hasCrashed(pod, observed, record);
+      record.imagePolicy = crashed ? await this.#parts.checkpoints.restartsFromImage(pod, signal) : undefined;
       const plan = planPod(pod, observed, record, clock.now());
       this.#publish(record, pod, observed);
       if (plan.action === 'none') {

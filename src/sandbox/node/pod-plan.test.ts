@@ -49,6 +49,21 @@ for (const [name, { observed, wants }] of Object.entries(cases)) {
   });
 }
 
+const anew: Record<string, { observed: PodObservation | undefined; wants: PodPlan }> = {
+  'one that crashed under a policy of images starts anew': {
+    observed: shows('exited', 1),
+    wants: { action: 'start', containers: ['main'] },
+  },
+  'which is no word on one whose machine went down': { observed: undefined, wants: { action: 'restore', again: true } },
+  'nor on one that ended': { observed: shows('exited', 0), wants: { action: 'none' } },
+};
+
+for (const [name, { observed, wants }] of Object.entries(anew)) {
+  test(name, () => {
+    assert.deepEqual(planPod(RESTORED, observed, { ...STATE, imagePolicy: 'service' }, 1_000_000), wants);
+  });
+}
+
 const LOST = {
   exitCode: 137,
   reason: 'ContainerStatusUnknown',

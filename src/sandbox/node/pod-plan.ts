@@ -147,7 +147,8 @@ function planRestored(
   if (!lost && !unfinished && isFinished(pod, apps)) return { action: 'none' };
   const failed = apps.filter((view) => isToRestart(pod, view, 'app'));
   const crashed = failed.filter((view) => view.seen?.endedBeforeDump !== true);
-  if (crashed.length === 0 && !lost && !unfinished) return planAnew(failed, state, now);
+  const mayBeginAnew = crashed.length === 0 || state.imagePolicy !== undefined;
+  if (mayBeginAnew && !lost && !unfinished) return planAnew(failed, state, now);
   // From its image it would begin anew, and what the checkpoint holds would be lost without a word.
   const failedAt =
     crashed.length === 0 || lost
@@ -164,7 +165,10 @@ function planRestored(
   return { action: 'restore', again: true };
 }
 
-/** What had ended before the dump has nothing in the checkpoint to go back to: it starts anew, and the others run on. */
+/**
+ * What had ended before the dump has nothing in the checkpoint to go back to, and what crashes under a policy that says so is not to go
+ * back: it starts anew, and the others run on.
+ */
 function planAnew(failed: readonly ContainerView[], state: PodState, now: number): PodPlan {
   const due = failed.filter((view) => restartAt(view, state, now) <= now);
   if (due.length > 0) return { action: 'start', containers: due.map(({ container }) => container.name) };

@@ -18,6 +18,7 @@ export class PodRecord implements PodState {
   created = false;
   restored: 'no' | 'yes' | 'failed' = 'no';
   restoreFailure: string | undefined;
+  imagePolicy: string | undefined;
   problem: Problem | undefined;
   retryAt: number | undefined;
   verdict: Verdict | undefined;

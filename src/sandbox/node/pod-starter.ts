@@ -80,7 +80,18 @@ export class PodStarter {
   }
 
   async start(record: PodRecord, pod: Pod, containers: readonly string[], signal: AbortSignal): Promise<void> {
+    this.#tellOfImages(record, pod, containers);
     await Promise.all(containers.map((name) => this.#startOne(record, pod, name, signal)));
+  }
+
+  /** What a restored container did is not lost without a word. */
+  #tellOfImages({ imagePolicy, observed }: PodRecord, pod: Pod, starts: readonly string[]): void {
+    if (imagePolicy === undefined) return;
+    for (const { name, endedBeforeDump } of observed?.containers ?? []) {
+      if (!starts.includes(name) || endedBeforeDump === true) continue;
+      const message = `container ${name} starts again from its image, as policy ${imagePolicy} says: all that it did is lost`;
+      this.#event(pod, 'Warning', 'StartsFromImage', message);
+    }
   }
 
   async #startOne(record: PodRecord, pod: Pod, name: string, signal: AbortSignal): Promise<void> {
@@ -106,7 +117,8 @@ export class PodStarter {
    */
   async restore(record: PodRecord, pod: Pod, again: boolean, signal: AbortSignal): Promise<void> {
     const { clock, checkpoints, runtime } = this.#parts;
-    const checkpoint = restoreFrom(pod) ?? '';
+    const origin = restoreFrom(pod) ?? '';
+    const checkpoint = (again ? await checkpoints.newestOf(pod, signal) : undefined) ?? origin;
     if (again) {
       const message = `A restored container ended: the pod goes on from checkpoint ${checkpoint} again`;
       this.#event(pod, 'Warning', 'Restoring', message);

@@ -36,6 +36,8 @@ export interface PodState {
   readonly restored: 'no' | 'yes' | 'failed';
   /** Why, when `restored` is `failed`. */
   readonly restoreFailure?: string | undefined;
+  /** Name of the policy by which restored containers that crash start from their image. */
+  readonly imagePolicy?: string | undefined;
   readonly problem?: Problem | undefined;
   /** When what has the problem is tried again. */
   readonly retryAt?: number | undefined;
@@ -108,6 +110,12 @@ export function looksRestored(pod: Pod, observed: PodObservation): boolean {
   return seen.every(
     (one) => one?.state !== 'exited' || one.exitCode !== 137 || one.reason === 'OOMKilled' || one.endedBeforeDump,
   );
+}
+
+/** A container of a restored pod has ended, and is to run again; the machine is not what ended it. */
+export function hasCrashed(pod: Pod, observed: PodObservation | undefined, state: PodState): boolean {
+  if (restoreFrom(pod) === undefined || state.restored !== 'yes' || observed === undefined) return false;
+  return appViews(pod, observed, state).some((view) => !view.lost && isToRestart(pod, view, 'app'));
 }
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
