@@ -110,7 +110,7 @@ export function testJob(
   });
 
   test('obeys a second signal at once', async () => {
-    const job = connect('--', 'bash', '-c', "trap '' TERM; echo begun; sleep 5; sleep 5");
+    const job = connect('--', 'bash', '-c', "trap '' TERM; echo begun; sleep 300; sleep 300");
     await runs(/begun/, job);
     job.process.kill('SIGINT');
     await seen('that it is being cancelled', () => job.stderr.includes('cancelling job') || undefined);
@@ -129,9 +129,12 @@ export function testJob(
   });
 
   test('waits for the one it depends on', async () => {
-    const first = connect('--', 'bash', '-c', 'sleep 2; date +%s%N');
+    const gate = ground().gate(`first-${way}`);
+    const first = connect('--', 'bash', '-c', `${gate.wait}; date +%s%N`);
     const id = await jobIdOf(first);
     const second = connect('--dependency', name === 'gridengine' ? id : `afterok:${id}`, '--', 'date', '+%s%N');
+    await jobIdOf(second);
+    await gate.open();
     assert.deepEqual([await first.ended, await second.ended], [0, 0], second.stderr);
     assert.ok(BigInt(second.stdout.trim()) > BigInt(first.stdout.trim()));
   });
@@ -236,7 +239,9 @@ export function testShell(ground: () => HpcGround): void {
   const connect = (...words: string[]): Connector => ground().connect(...words);
 
   test('whose log rotates or is truncated shows every line once', async () => {
-    const job = connect('--', 'bash', '-c', 'for i in $(seq 40); do echo line $i; sleep 0.2; done');
+    const gate = ground().gate('rotated');
+    const program = `for i in $(seq 20); do echo line $i; [ $i != 5 ] || ${gate.wait}; sleep 0.2; done`;
+    const job = connect('--', 'bash', '-c', program);
     await runs(/line 5\n/, job);
     const id = await jobIdOf(job);
     const mark = (await ground().site().cards()).find((card) => card.id === id)?.mark;
@@ -246,11 +251,11 @@ export function testShell(ground: () => HpcGround): void {
     await ground().asUser(
       `mv ${folder}/stdout ${folder}/old.1 && cp ${folder}/old.1 ${folder}/aside && : > ${folder}/stdout`,
     );
-    await runs(/line 15\n/, job);
+    await gate.open();
     assert.equal(await job.ended, 0, job.stderr);
     assert.deepEqual(
       job.stdout.trim().split('\n'),
-      Array.from({ length: 40 }, (_, i) => `line ${i + 1}`),
+      Array.from({ length: 20 }, (_, i) => `line ${i + 1}`),
     );
   });
 

@@ -154,6 +154,12 @@ export class HpcGround {
     };
   }
 
+  /** Shell words by which a job waits until the test has done its part, which is never too late on a slow machine. */
+  gate(name: string): { wait: string; open(): Promise<void> } {
+    const path = join(this.folder, 'home', `gate-${name}`);
+    return { wait: `while ! [ -e ${path} ]; do sleep 0.2; done`, open: () => writeFile(path, '') };
+  }
+
   /** Runs a command of the site as its administrator. */
   async administer(script: string): Promise<string> {
     const { stdout } = await run('bash', ['-c', `${this.#environment()}\n${script}`], { timeout: 60_000 });

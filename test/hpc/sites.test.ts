@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { HPC_EXIT } from '../../src/hpc/index.ts';
 import { testJob, testShell, testSite } from './compliance.ts';
 import { HpcGround, jobIdOf, seen } from './ground.ts';
+import { testPbsWords } from './pbs-words.ts';
 import { testSitePrograms, testSlurmExtras } from './slurm-extras.ts';
 import { testSlurmRest } from './slurm-rest.ts';
 
@@ -33,6 +34,7 @@ for (const name of ['slurm', 'gridengine', 'pbs'] as const) {
           () => ground,
           () => rest,
         );
+        testPbsWords(() => ground);
         testSlurmRest(
           () => ground,
           () => rest,
@@ -217,18 +219,21 @@ function testDisturbedSlurm(ground: () => HpcGround): void {
   });
 
   test('goes on while the controller restarts', async () => {
-    const job = ground().connect('--', 'bash', '-c', 'for i in $(seq 10); do echo line $i; sleep 1; done; exit 4');
+    const gate = ground().gate('restarted');
+    const program = `for i in $(seq 5); do echo line $i; [ $i != 2 ] || ${gate.wait}; sleep 0.5; done; exit 4`;
+    const job = ground().connect('--', 'bash', '-c', program);
     await seen('that it runs', () => job.stdout.includes('line 2\n') || undefined);
     const { folder } = ground();
     await ground().administer(
       `kill $(cat ${folder}/slurm/run/slurmctld.pid); while scontrol ping | grep -q UP; do sleep 0.2; done`,
     );
     await seen('that Slurm does not answer', () => /does not answer; the job goes on/.test(job.stderr) || undefined);
+    await gate.open();
     await ground().script('slurm', 'up');
     assert.equal(await job.ended, 4, job.stderr);
     assert.deepEqual(
       job.stdout.trim().split('\n'),
-      Array.from({ length: 10 }, (_, i) => `line ${i + 1}`),
+      Array.from({ length: 5 }, (_, i) => `line ${i + 1}`),
     );
   });
 }
@@ -256,7 +261,9 @@ function testLostHost(ground: () => HpcGround): void {
 
 function testBrokenLink(ground: () => HpcGround): void {
   test('goes on while the login node is away, and its log has every line once', async () => {
-    const job = ground().connect('--', 'bash', '-c', 'for i in $(seq 20); do echo line $i; sleep 0.5; done; exit 6');
+    const gate = ground().gate('reached');
+    const program = `for i in $(seq 10); do echo line $i; [ $i != 3 ] || ${gate.wait}; sleep 0.2; done; exit 6`;
+    const job = ground().connect('--', 'bash', '-c', program);
     await seen('that it runs', () => job.stdout.includes('line 3\n') || undefined);
     await ground().script('ssh', 'down');
     const { folder } = ground();
@@ -265,11 +272,12 @@ function testBrokenLink(ground: () => HpcGround): void {
       'that the connection is lost',
       () => /the job goes on; lab cannot be reached/.test(job.stderr) || undefined,
     );
+    await gate.open();
     await ground().script('ssh', 'up');
     assert.equal(await job.ended, 6, job.stderr);
     assert.deepEqual(
       job.stdout.trim().split('\n'),
-      Array.from({ length: 20 }, (_, i) => `line ${i + 1}`),
+      Array.from({ length: 10 }, (_, i) => `line ${i + 1}`),
     );
   });
 }

@@ -66,14 +66,13 @@ export function testSitePrograms(ground: () => HpcGround): void {
   test('is dumped when the site warns that it will preempt it, and goes on from there', async () => {
     const { folder } = ground();
     const words = ['--checkpoint', 'criu', '--criu', `${folder}/criu/criu`, '--submit-option=--exclusive'];
-    const urgentHasRun = join(folder, 'home', 'urgent-has-run');
-    const waiting = `while [ $i = 6 ] && ! [ -e ${urgentHasRun} ]; do sleep 0.2; done`;
-    const program = `for i in $(seq 12); do echo line $i; ${waiting}; sleep 0.2; done; exit 3`;
+    const urgentHasRun = ground().gate('urgent-has-run');
+    const program = `for i in $(seq 12); do echo line $i; [ $i != 6 ] || ${urgentHasRun.wait}; sleep 0.2; done; exit 3`;
     const low = ground().connect(...words, '--partition', 'warned', '--', 'bash', '-c', program);
     await seen('that it runs', () => low.stdout.includes('line 3\n') || undefined);
     const high = ground().connect('--partition', 'urgent', '--submit-option=--exclusive', '--', 'sleep', '1');
     assert.equal(await high.ended, 0, high.stderr);
-    await ground().asUser(`touch ${urgentHasRun}`);
+    await urgentHasRun.open();
     const id = await jobIdOf(low);
     await ground().administer(`scontrol update JobId=${id} StartTime=now || true`);
     assert.equal(await low.ended, 3, low.stderr);

@@ -54,14 +54,15 @@ export function testSlurmRest(ground: () => HpcGround, rest: () => readonly stri
     await writeFile(join(staging, 'in.txt'), 'two words\n');
     const way = [...rest(), '--directory', there, '--mounted-at', here];
     const files = ['--stage-in', 'in.txt', '--stage-out', 'out.txt'];
-    const program = `echo begun; while ! [ -e ${there}/go ]; do sleep 0.2; done; tr a-z A-Z <in.txt >out.txt; echo err >&2; exit 3`;
+    const gate = ground().gate('mounted');
+    const program = `echo begun; ${gate.wait}; tr a-z A-Z <in.txt >out.txt; echo err >&2; exit 3`;
     const words = ['--queue-interval', '1', ...way, ...files, '--', 'bash', '-c', program];
     const job = ground().aloneAsUser(staging, 'run', ...words);
     await seen('its log while it runs', () => job.stdout === 'begun\n' || undefined);
     const logs = ground().aloneAsUser(staging, 'logs', ...way, await jobIdOf(job));
     assert.equal(await logs.ended, 0, logs.stderr);
     assert.equal(logs.stdout, 'begun\n');
-    await ground().asUser(`touch ${there}/go`);
+    await gate.open();
     assert.equal(await job.ended, 3, job.stderr);
     assert.match(job.stderr, /^err$/m);
     assert.equal(await readFile(join(staging, 'out.txt'), 'utf8'), 'TWO WORDS\n');
