@@ -68,6 +68,11 @@ export function checkpointingTests(node: () => TestNode, secondNode: () => TestN
     assert.equal((await node().container('moved-3')).exitCode, 0);
     assert.deepEqual(await node().written('moved'), stepsUpTo(STEPS));
     assert.deepEqual(await node().steps('moved-3'), stepsUpTo(STEPS));
+    // Started again it is its image that runs, and not the checkpoint.
+    await node().bed.during(node().runtime.startContainer('moved-3', 'main'));
+    await node().untilStep('moved-3', 2);
+    assert.deepEqual((await node().steps('moved-3')).slice(0, 2), stepsUpTo(2));
+    assert.equal((await node().container('moved-3')).state, 'running');
   });
 
   test('two pods come from one checkpoint, and not a byte of it changes', async () => {
