@@ -210,7 +210,10 @@ export class HpcScene {
       const refused = proxy.asked.filter(({ status }) => status === 403);
       assert.deepEqual(refused, [], 'the role asked for more than its manifest allows');
     });
-    await seen(`that the webhook listens: ${log}`, () => log.includes('the webhook listens'));
+    await seen('that the webhook listens', () => {
+      assert.equal(child.exitCode, null, log);
+      return log.includes('the webhook listens');
+    });
   }
 
   /** The rights of the manifest, for this namespace's own names. */

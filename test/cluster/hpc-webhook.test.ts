@@ -56,7 +56,7 @@ describe('Jobs that go out to an HPC site', {
   });
 
   test('one that finds no room overflows after its time: the pod makes way for a connector and is not counted', async () => {
-    const annotations = { 'hpc.fermata.dev/overflow-after': '2s' };
+    const annotations = { 'hpc.fermata.dev/overflow-after': '10s' };
     const container = { command: ['sh', '-c', 'echo overflowed'], resources: { requests: { memory: '900Gi' } } };
     await scene.job('overflows', 'overflow', container, { annotations });
     const first = await seen('the pod that waits for room', async () => (await scene.pods('overflows'))[0]);
