@@ -30,10 +30,12 @@ function namesCheckpoint(object: string): string {
   return `has(${object}.metadata.annotations) && '${RESTORE_FROM_ANNOTATION}' in ${object}.metadata.annotations`;
 }
 
+/** Of containers, and of volumes (KEP-4639, which servers before 1.31 do not know). */
 function imagesOf(object: string): string {
   const optional = (field: string): string => `(has(${object}.spec.${field}) ? ${object}.spec.${field} : [])`;
   const all = `${object}.spec.containers + ${optional('initContainers')} + ${optional('ephemeralContainers')}`;
-  return `(${all}).map(c, has(c.image) ? c.image : '')`;
+  const mounted = `${optional('volumes')}.map(v, has(v.image) && has(v.image.reference) ? v.image.reference : '')`;
+  return `((${all}).map(c, has(c.image) ? c.image : '') + ${mounted})`;
 }
 
 /**

@@ -9,12 +9,13 @@ import type { Condition, KubeObject, ResourceType } from './meta.ts';
 /** The standard kinds Fermata works with: the upstream shapes, with metadata and conditions in this project's types. */
 export type Container = core.Container;
 /** `restoreFrom`: KEP-5823, where the server has it. */
-export type PodSpec = core.PodSpec & { restoreFrom?: string };
+export type PodSpec = Omit<core.PodSpec, 'volumes'> & { restoreFrom?: string; volumes?: Volume[] };
 export type ContainerStatus = core.ContainerStatus;
 export type ContainerState = core.ContainerState;
 export type Toleration = core.Toleration;
 export type Taint = core.Taint;
-export type Volume = core.Volume;
+/** `image`: KEP-4639, on since 1.35. */
+export type Volume = core.Volume & { image?: { reference?: string } };
 
 export interface PodStatus extends Omit<core.PodStatus, 'conditions' | 'phase'> {
   phase?: PodPhase;

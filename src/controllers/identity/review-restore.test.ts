@@ -12,15 +12,17 @@ interface PodOf {
   image?: string;
   init?: string;
   debug?: string;
+  volume?: string;
 }
 
-function pod({ from, image = 'registry.example/program:1', init, debug }: PodOf): object {
+function pod({ from, image = 'registry.example/program:1', init, debug, volume }: PodOf): object {
   return {
     metadata: { ...(from !== undefined && { annotations: { 'fermata.dev/restore-from': from, other: 'x' } }) },
     spec: {
       containers: [{ name: 'main', image }],
       ...(init !== undefined && { initContainers: [{ name: 'init', image: init }] }),
       ...(debug !== undefined && { ephemeralContainers: [{ name: 'debug', image: debug }] }),
+      ...(volume !== undefined && { volumes: [{ name: 'other' }, { name: 'v', image: { reference: volume } }] }),
     },
   };
 }
@@ -69,6 +71,7 @@ const CASES: Record<string, Case> = {
   'nor by writing it to a pod that exists': [{ image: theirs }, { before: plain, may: true }, /is a checkpoint/],
   'nor as an init container': [{ init: theirs }, {}, /is a checkpoint/],
   'nor as a container to debug with': [{ debug: theirs }, { before: plain, may: true }, /is a checkpoint/],
+  'nor as a volume, which would show the memory as files': [{ volume: theirs }, { may: true }, /is a checkpoint/],
   'nor by its digest': [{ image: imageOf(UIDS.theirs, `@sha256:${'0'.repeat(64)}`) }, {}, /is a checkpoint/],
   'nor through another name of the registry': [{ image: theirs.replace('127.0.0.1:10270', 'localhost:1') }, {}, /is a/],
   'an own checkpoint is no cover for the image of another one': [
@@ -81,6 +84,7 @@ const CASES: Record<string, Case> = {
     { may: true },
     /is none of podcheckpoint "mine"/,
   ],
+  'nor for a volume of it': [{ from: 'mine', image: mine, volume: theirs }, { may: true }, /is none of podcheckpoint/],
   'a checkpoint that does not exist is none either': [
     { from: 'gone', image: mine },
     { may: true },
@@ -88,6 +92,7 @@ const CASES: Record<string, Case> = {
   ],
   'with the right, a new pod may': [{ from: 'mine', image: mine }, { may: true }, ALLOWED],
   'and one that runs where no kubelet does, without an image': [{ from: 'mine' }, { may: true }, ALLOWED],
+  'a volume of another image is nothing special': [{ volume: 'registry.example/model:1' }, {}, undefined],
   'other changes of a restored pod are free': [
     { from: 'mine', image: mine },
     { before: { from: 'mine', image: mine } },

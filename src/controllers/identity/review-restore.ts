@@ -13,7 +13,7 @@ export interface RestoreReviewParts {
 interface Claim {
   /** The checkpoint of its namespace that it names. */
   from: string | undefined;
-  /** Images that are checkpoints of containers, by the UID of their PodCheckpoint. */
+  /** Images, of containers and volumes, that are checkpoints: to the UID of their PodCheckpoint. */
   images: ReadonlyMap<string, string>;
 }
 
@@ -63,9 +63,11 @@ const NOTHING: Claim = { from: undefined, images: new Map() };
 
 function claimOf(object: unknown): Claim {
   const { metadata, spec } = (object ?? {}) as Partial<NewPod>;
-  const { containers = [], initContainers = [], ephemeralContainers = [] } = spec ?? {};
+  const { containers = [], initContainers = [], ephemeralContainers = [], volumes = [] } = spec ?? {};
   const all: Pick<Container, 'image'>[] = [...containers, ...initContainers, ...ephemeralContainers];
-  const images = all.flatMap(({ image = '' }): [string, string][] => {
+  // Mounted as a volume (KEP-4639), a checkpoint is not run but read.
+  const mounted = volumes.map(({ image }) => image?.reference);
+  const images = [...all.map(({ image }) => image), ...mounted].flatMap((image = ''): [string, string][] => {
     const uid = restoreImageUid(image);
     return uid === undefined ? [] : [[image, uid]];
   });
