@@ -53,6 +53,10 @@ test('podman: checkpoints are looked at by name, one is exported, and what is im
     const [used] = JSON.parse(await checkpoints('du', '--output', 'json'));
     assert.deepEqual([used.checkpoints, used.notStored], [2, 0]);
     assert.ok(used.onNodesBytes > 16 << 20 && used.storedBytes > 0);
+    await checkpoints('pin', 'first');
+    assert.match(await checkpoints('ls'), /^first .* yes *$/m);
+    await assert.rejects(checkpoints('rm', 'first'), /it is pinned/);
+    await checkpoints('pin', 'first', '--unpin');
     assert.equal(await checkpoints('gc', '--dry-run'), 'no checkpoint is to go\n');
     const wiping = ['--node', 'node-1', '--local-copies', 'wipe', '--output', 'json'];
     const { copies } = JSON.parse(await checkpoints('gc', '--dry-run', ...wiping));
@@ -85,6 +89,7 @@ test('podman: checkpoints are looked at by name, one is exported, and what is im
       signal,
     );
     assert.ok(suspended);
+    await assert.rejects(checkpoints('rm', 'third'), /only copy of what a suspended workload computed/);
     await command('resume', `pod/${name}`);
     await observer.until('it goes on', async () => ((await counted()) > frozenAt + 2 ? true : undefined), signal);
     await sandbox.store.delete(PODS, { namespace: DEMO_NAMESPACE, name });
