@@ -144,8 +144,7 @@ export class Backfill
     const entry = this.#dependencies.entryOf(pod.uid);
     if (own === undefined && (entry === undefined || !this.#withoutStart.has(entry))) return false;
     if (owner !== pod.uid) return true;
-    const earliest = this.#occupants.earliestOn(node, pod.requests);
-    return earliest < Infinity && earliest <= (own?.[0]?.at ?? Infinity);
+    return this.#occupants.mayStartBy(node, pod.requests, own?.[0]?.at ?? Infinity);
   }
 
   unreserve({ uid }: PodInfo): void {

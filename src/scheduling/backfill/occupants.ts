@@ -101,6 +101,22 @@ export class Occupants {
     return earliest;
   }
 
+  /** Whether {@link earliestOn} is known, and no later than `at`: asked at every change of every node, of all who wait. */
+  mayStartBy({ allocatable, requested, pods }: NodeInfo, requests: Float64Array, at: number): boolean {
+    for (let index = 0; index < requests.length; index++) {
+      const asked = requests[index] ?? 0;
+      if (asked <= 0) continue;
+      let lacking = asked + (requested[index] ?? 0) - (allocatable[index] ?? 0);
+      for (const pod of pods.values()) {
+        if (lacking <= 0) break;
+        const end = this.#earliestEnd(pod);
+        if (end <= at && end < Infinity) lacking -= pod.requests[index] ?? 0;
+      }
+      if (lacking > 0) return false;
+    }
+    return true;
+  }
+
   /** The pods of the node by their earliest end; worked out once until the node changes. */
   #endsOn({ slot, generation, pods }: NodeInfo): KnownEnds['byEnd'] {
     const known = this.#ends[slot];
