@@ -20,12 +20,13 @@ export class ChunkIds {
     this.#keyed = Buffer.concat([key, Buffer.alloc(FILE_CHUNK_BYTES)]);
   }
 
-  /** Writes the id of `chunk` to `ids` at `offset`. */
-  write(chunk: Buffer, ids: Uint8Array, offset: number): void {
-    const length = KEY_BYTES + chunk.length;
+  /** Writes the id of the chunk from `begin` to `end` of `bytes` to `ids` at `offset`. */
+  write(bytes: Buffer, begin: number, end: number, ids: Uint8Array, offset: number): void {
+    const length = KEY_BYTES + end - begin;
     // Only an archive that somebody else made has chunks of other lengths.
-    if (length > this.#keyed.length) this.#keyed = Buffer.concat([this.#keyed.subarray(0, KEY_BYTES), chunk]);
-    else chunk.copy(this.#keyed, KEY_BYTES); // of shared memory twice as fast as `set`
+    if (length > this.#keyed.length) {
+      this.#keyed = Buffer.concat([this.#keyed.subarray(0, KEY_BYTES), bytes.subarray(begin, end)]);
+    } else bytes.copy(this.#keyed, KEY_BYTES, begin, end);
     // As text: a Buffer of its own for each hash costs half as much again, and waits for a collection.
     const digest = hash('sha256', this.#keyed.subarray(0, length), 'binary');
     for (let at = 0; at < CHUNK_ID_BYTES; at++) ids[offset + at] = digest.charCodeAt(at);

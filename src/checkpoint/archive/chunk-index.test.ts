@@ -38,7 +38,7 @@ test('the same page has different ids for two tenants, and the same for one', ()
   const secret = Buffer.alloc(32, 1);
   const idFor = (tenant: string): string => {
     const id = Buffer.alloc(CHUNK_ID_BYTES);
-    new ChunkIds(chunkIdKey(secret, tenant)).write(page, id, 0);
+    new ChunkIds(chunkIdKey(secret, tenant)).write(page, 0, page.length, id, 0);
     return id.toString('hex');
   };
   assert.equal(idFor('one'), idFor('one'));

@@ -107,7 +107,7 @@ function scan({ slot, descriptor, position, length, chunkBytes, earlier }: ScanJ
     if (isEarlier) continue;
     const isZeros = raw[offset] === 0 && raw.compare(ZEROS, 0, end - offset, offset, end) === 0;
     if (isZeros) slot.kinds[index] = CHUNK_ZEROS;
-    else ids.write(raw.subarray(offset, end), slot.ids, index * CHUNK_ID_BYTES);
+    else ids.write(raw, offset, end, slot.ids, index * CHUNK_ID_BYTES);
   }
   return NOTHING;
 }
@@ -171,7 +171,7 @@ function open(job: OpenJob, ids: ChunkIds): CodecAnswer {
   const raw = Buffer.from(whole.buffer, whole.byteOffset, whole.length);
   const found = Buffer.alloc(CHUNK_ID_BYTES);
   for (let chunk = 0; chunk + 1 < offsets.length; chunk++) {
-    ids.write(raw.subarray(offsets[chunk], offsets[chunk + 1]), found, 0);
+    ids.write(raw, offsets[chunk] ?? 0, offsets[chunk + 1] ?? 0, found, 0);
     const expected = slot.ids.subarray(chunk * CHUNK_ID_BYTES, (chunk + 1) * CHUNK_ID_BYTES);
     if (found.compare(expected) !== 0) throw new RangeError(`its chunk ${chunk} is another one`);
   }
