@@ -64,6 +64,8 @@ export interface AgentOptions {
   volumeFolder?: (podUid: string, volume: string) => string;
   /** Where a kubelet runs the pods: the image from which it restores a container of a PodCheckpoint. */
   restoreImage?: RestoreImage;
+  /** Whether the kubelet's own PodCheckpoint (KEP-5823) may hold what it can hold. Default false. */
+  upstream?: boolean;
   /** Directory of the checkpoints of another local node, from which this one may copy. Default: there is none. */
   peers?: (nodeName: string) => string | undefined;
   /** Dumps at once. Default 2. */
@@ -130,7 +132,7 @@ export class Agent {
         slots: new Slots(options.concurrency ?? DEFAULT_CONCURRENCY),
         votes,
       },
-      { nodeName, directory, volumeFolder: options.volumeFolder, restoreImage: options.restoreImage },
+      { ...options, nodeName, directory },
     );
     if (parts.archives !== undefined) {
       const checkpoints = (): readonly PodCheckpoint[] => this.#checkpoints.items();

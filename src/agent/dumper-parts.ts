@@ -35,4 +35,6 @@ export interface DumperOptions {
   volumeFolder?: ((podUid: string, volume: string) => string) | undefined;
   /** Where a kubelet restores: the image of a container of a PodCheckpoint. */
   restoreImage?: RestoreImage | undefined;
+  /** Whether the kubelet's own PodCheckpoint may hold what it can hold. Default false. */
+  upstream?: boolean | undefined;
 }

@@ -89,7 +89,7 @@ export class Dumper {
     const entry: JournalEntry = {
       ...firstEntry(checkpoint, pod, clock.now()),
       ...(outside !== undefined && { outside }),
-      ...(upstreamObstacle(pod, checkpoint, policy) === undefined && { upstream: true }),
+      ...(this.#options.upstream && upstreamObstacle(pod, checkpoint, policy) === undefined && { upstream: true }),
     };
     await storage.ensure(this.#options.directory);
     await storage.files.remove(this.#steps.path(entry));

@@ -73,3 +73,17 @@ test('a workload keeps the place in the queue of its first incarnation', () => {
   const again = podTemplate({ ...POD, metadata: { ...POD.metadata, annotations } }, START);
   assert.equal(again.metadata.annotations?.['fermata.dev/first-enqueued'], '2025-12-31T00:00:00Z');
 });
+
+test('of a pod that the kubelet restored by itself, neither the checkpoint nor its node is in the template', () => {
+  const zone = { key: 'zone', operator: 'In' as const, values: ['a'] };
+  const matchFields = [{ key: 'metadata.name', operator: 'In' as const, values: ['n1'] }];
+  const affinityOf = (...nodeSelectorTerms: object[]) => ({
+    nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+  });
+  const templateOf = (affinity: object) =>
+    podTemplate({ ...POD, spec: { ...POD.spec, restoreFrom: 'x', affinity } as typeof POD.spec }, START).spec;
+  const { spec: plain } = podTemplate(POD, START);
+  assert.deepEqual(templateOf(affinityOf({ matchFields })), plain);
+  const kept = affinityOf({ matchExpressions: [zone] });
+  assert.deepEqual(templateOf(affinityOf({ matchExpressions: [zone], matchFields })), { ...plain, affinity: kept });
+});

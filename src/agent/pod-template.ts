@@ -8,6 +8,7 @@ import {
   type ObjectMeta,
   originalImages,
   type Pod,
+  type PodSpec,
   RAN_SECONDS_ANNOTATION,
   RESTORE_FAILURES_ANNOTATION,
   RESTORE_FROM_ANNOTATION,
@@ -48,7 +49,7 @@ export function podTemplate(pod: Pod, now: number): PodTemplate {
     preemptionPolicy: _policy,
     ephemeralContainers: _debug,
     ...spec
-  } = pod.spec;
+  } = withoutRestore(pod.spec);
   const originals = originalImages(pod);
   const asWritten = (container: Container): Container => ({ ...withoutToken(container), ...originals[container.name] });
   const volumes = spec.volumes?.filter((volume) => !TOKEN_VOLUME.test(volume.name));
@@ -65,6 +66,22 @@ export function podTemplate(pod: Pod, now: number): PodTemplate {
       ...(volumes === undefined ? {} : { volumes }),
     },
   };
+}
+
+/** What the API server adds to a pod with `restoreFrom` binds it to the node of that checkpoint (KEP-5823); the next has its own. */
+function withoutRestore({ restoreFrom, affinity, ...spec }: PodSpec): PodSpec {
+  if (restoreFrom === undefined) return { ...spec, ...(affinity && { affinity }) };
+  const { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required, ...preferred } = {}, ...others } =
+    affinity ?? {};
+  const nodeSelectorTerms = (required?.nodeSelectorTerms ?? [])
+    .map(({ matchFields: _pinned, ...term }) => term)
+    .filter(({ matchExpressions = [] }) => matchExpressions.length > 0);
+  const wanted = {
+    ...preferred,
+    ...(nodeSelectorTerms.length > 0 && { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } }),
+  };
+  const rest = { ...others, ...(Object.keys(wanted).length > 0 && { nodeAffinity: wanted }) };
+  return { ...spec, ...(Object.keys(rest).length > 0 && { affinity: rest }) };
 }
 
 function withoutToken(container: Container): Container {

@@ -68,9 +68,7 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
   const kubelet = await kubeletOf(nodeName, options);
   const pods = async (signal?: AbortSignal) =>
     (await parts.store.list(PODS, { fieldSelector: `spec.nodeName=${nodeName}`, ...(signal && { signal }) })).items;
-  // What the kubelet writes by itself stays on its node, on its disk.
-  const isForKubelet = archives === undefined && options.imagesInMemory !== true;
-  const upstream = isForKubelet ? new UpstreamCheckpoints(parts.store) : undefined;
+  const upstream = new UpstreamCheckpoints(parts.store);
   const runtime = new KubeletRuntime({ ...parts, kubelet, upstream, pods }, { root: hostRoot });
   await runtime.prepare();
   const folder = join(hostRoot, directory);
@@ -87,6 +85,8 @@ export async function startAgent(options: AgentRoleOptions): Promise<Running> {
       directory: checkpoints,
       volumeFolder,
       restoreImage: (uid, container) => imageReference(registry, uid, container),
+      // What the kubelet writes by itself stays on its node, on its disk.
+      upstream: archives === undefined && options.imagesInMemory !== true,
       // Where the nodes share the folder, each finds the others' checkpoints there.
       peers: (other) => join(folder, 'checkpoints', other),
       localCopies: { wipe: options.localCopies === 'wipe', waterMarks: options.waterMarks },

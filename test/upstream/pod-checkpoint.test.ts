@@ -39,6 +39,8 @@ let api: ApiStandIn;
 let kubelet: KubeletStandIn;
 let simulated: SimulatedRuntime;
 let runtime: KubeletRuntime;
+let journal: MemoryJournal;
+let agent: Agent;
 let checkpoints: string;
 /** What the kubelet's older endpoint was asked of this pod; here it has none. */
 let asked: ContainerToCheckpoint[];
@@ -56,9 +58,38 @@ beforeEach(async () => {
   kubelet.start();
   asked = [];
   const { store } = api;
-  runtime = new KubeletRuntime(
+  runtime = newRuntime();
+  await runtime.prepare();
+  checkpoints = join(root, 'checkpoints');
+  mkdirSync(checkpoints);
+  journal = new MemoryJournal();
+  agent = newAgent();
+  const restores = new UpstreamRestores({ ...parts, store, agent }, { nodeName: NODE });
+  const events = new EventRecorder({ ...parts, store }, { component: 'test' });
+  const controller = new InterruptionController({ ...parts, store, events });
+  agent.start();
+  restores.start();
+  controller.start();
+  stops = [controller, restores, kubelet].map((one) => async () => one.stop());
+  stops.push(() => agent.stop());
+});
+
+afterEach(async () => {
+  const stopping = Promise.all(stops.map((stop) => stop()));
+  let stopped = false;
+  void stopping.finally(() => (stopped = true));
+  while (!stopped) await clock.advance(100);
+  await stopping;
+  await simulated.stop();
+  rmSync(root, { recursive: true });
+});
+
+function newRuntime(): KubeletRuntime {
+  const { store } = api;
+  return new KubeletRuntime(
     {
-      ...parts,
+      clock,
+      log: SILENT_LOG,
       upstream: new UpstreamCheckpoints(store),
       kubelet: {
         checkpoint: async (container) => {
@@ -72,31 +103,19 @@ beforeEach(async () => {
     },
     { root },
   );
-  await runtime.prepare();
-  checkpoints = join(root, 'checkpoints');
-  mkdirSync(checkpoints);
-  const agent = new Agent(
-    { ...parts, store, runtime, journal: new MemoryJournal() },
-    { nodeName: NODE, directory: checkpoints, restoreImage: (uid, name) => `registry.invalid/fermata/${uid}/${name}` },
-  );
-  const restores = new UpstreamRestores({ ...parts, store, agent }, { nodeName: NODE });
-  const events = new EventRecorder({ ...parts, store }, { component: 'test' });
-  const controller = new InterruptionController({ ...parts, store, events });
-  agent.start();
-  restores.start();
-  controller.start();
-  stops = [controller, restores, agent, kubelet].map((one) => async () => one.stop());
-});
+}
 
-afterEach(async () => {
-  const stopping = Promise.all(stops.map((stop) => stop()));
-  let stopped = false;
-  void stopping.finally(() => (stopped = true));
-  while (!stopped) await clock.advance(100);
-  await stopping;
-  await simulated.stop();
-  rmSync(root, { recursive: true });
-});
+function newAgent(): Agent {
+  return new Agent(
+    { clock, random: seededRandom(2), log: SILENT_LOG, store: api.store, runtime, journal },
+    {
+      nodeName: NODE,
+      directory: checkpoints,
+      restoreImage: (uid, name) => `registry.invalid/fermata/${uid}/${name}`,
+      upstream: true,
+    },
+  );
+}
 
 async function until(what: string, holds: () => Promise<boolean>, seconds = 60): Promise<void> {
   for (let passed = 0; passed < seconds * 1000; passed += 20) {
@@ -218,6 +237,41 @@ test('a pod that is to run on does, and what its checkpoint left goes with it', 
   await until('it is gone', async () => (await api.store.list(POD_CHECKPOINTS)).items.length === 0);
   assert.deepEqual(await upstreamObjects(), []);
   assert.deepEqual(readdirSync(kubelet.checkpoints), []);
+});
+
+test('an agent that ends in the middle of a dump leaves nothing of it behind, and the next one takes it up', async () => {
+  await thesis();
+  await order({ postCheckpointState: 'Running', reason: 'Manual' });
+  await until('the kubelet dumps', async () => {
+    const [made] = await upstreamObjects();
+    return conditionOf(made?.status?.conditions, 'Ready')?.reason === 'CheckpointInProgress';
+  });
+  let ended = false;
+  void agent.stop().finally(() => (ended = true));
+  await until('the agent has ended', async () => ended);
+  assert.deepEqual(await upstreamObjects(), []);
+  assert.deepEqual(readdirSync(kubelet.checkpoints), []);
+  agent = newAgent();
+  agent.start();
+  await until('Ready', async () => (await condition('Ready'))?.status === 'True');
+  assert.equal((await upstreamObjects()).length, 1);
+});
+
+test('a victim whose dump was complete when its agent died stands still behind it, and runs on when the data is gone', async () => {
+  const { uid } = (await thesis()).metadata;
+  const options = { directory: join(checkpoints, 'default_x_y'), leaveRunning: false, timeoutMilliseconds: 10_000 };
+  let dumped = false;
+  void runtime.checkpointPod(uid, { ...options, upstream: true }).finally(() => (dumped = true));
+  await until('it is dumped', async () => dumped);
+  const done = simulated.outputOf(OUTPUT);
+  assert.equal(await newRuntime().recoverDump(uid, options), 'dumped');
+  await clock.advance(1_000);
+  assert.deepEqual(simulated.outputOf(OUTPUT), done);
+  for (const name of readdirSync(kubelet.checkpoints)) rmSync(join(kubelet.checkpoints, name), { recursive: true });
+  assert.equal(await newRuntime().recoverDump(uid, options), 'running');
+  await clock.advance(1_000);
+  assert.ok(simulated.outputOf(OUTPUT).length > done.length);
+  assert.deepEqual(await upstreamObjects(), []);
 });
 
 for (const [sentence, lack] of Object.entries({
