@@ -23,6 +23,7 @@ test('what is in the image runs every role, not as root, from nothing but the im
     const fermata = (...flags: string[]) => inImage('65532:65532', ...(JSON.parse(entry) as string[]), ...flags);
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     assert.equal((await fermata('--version')).stdout.trim(), version);
+    assert.equal((await inImage('0:0', 'fermata', '--version')).stdout.trim(), version);
     for (const role of ['scheduler', 'controller', 'webhook', 'agent']) {
       await assert.rejects(fermata(role), /there is no kubeconfig/, role);
     }

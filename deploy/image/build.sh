@@ -34,6 +34,9 @@ lay_out() { # FOLDER PACKAGES-FOLDER
     tar -xf - -C "$1/opt/fermata"
   cp "$node" "$1/opt/fermata/node"
   (cd "$root" && tar -cf - --exclude='*.test.ts' --exclude='fixtures' src package.json LICENSE) | tar -xf - -C "$1/opt/fermata"
+  # For `kubectl exec`: the Containerfile's entry point by name.
+  printf '#!/bin/sh\nexec /opt/fermata/node --disable-warning=ExperimentalWarning /opt/fermata/src/cli/main.ts "$@"\n' >"$1/usr/bin/fermata"
+  chmod 755 "$1/usr/bin/fermata"
 }
 
 context=$(mktemp -d)
