@@ -173,7 +173,11 @@ export class TcpGround {
   }
 
   async removeNetwork(): Promise<void> {
-    for (const space of this.#spaces()) await run('ip', ['netns', 'del', this.#space(space)]).catch(() => undefined);
+    for (const space of this.#spaces()) {
+      // A connection that is being closed, and cannot be, keeps its namespace, and that its link.
+      await run('ip', ['link', 'del', `${this.#space(space)}o`]).catch(() => undefined);
+      await run('ip', ['netns', 'del', this.#space(space)]).catch(() => undefined);
+    }
     for (const link of [`${this.#name}x`, ...this.#nodes()])
       await run('ip', ['link', 'del', link]).catch(() => undefined);
   }
@@ -196,10 +200,14 @@ export class TcpGround {
     await this.#until('messages flow', () => this.progress().every((reached, rank) => reached >= (goals[rank] ?? 0)));
   }
 
-  /** All members at once; `options` by rank are added to CRIU's. Exit status by rank. */
-  dump(round: string, options: (rank: number) => readonly string[] = () => ['--tcp-established']): Promise<number[]> {
+  /** All members at once (default: all there are); `options` by rank are added to CRIU's. Exit status by rank. */
+  dump(
+    round: string,
+    options: (rank: number) => readonly string[] = () => ['--tcp-established'],
+    members: readonly Member[] = this.members,
+  ): Promise<number[]> {
     return Promise.all(
-      this.members.map(async (member) => {
+      members.map(async (member) => {
         const pid = this.#processes.get(member.rank)?.pid ?? 0;
         const status = await this.#criuRun('dump', member, round, ['-t', String(pid), ...options(member.rank)]);
         if (status !== 0) await this.#abort(member);

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { returnHook } from './return-hook.ts';
+import { tcpLock, UNLOCK_ACTION } from './tcp-lock.ts';
 
 /** Where the node keeps what must not outlive a boot: hook and holds. As the node sees it. */
 export const VOLATILE_FOLDER = '/run/fermata';
@@ -12,11 +13,13 @@ export const HOOK_WAIT_MILLISECONDS = 10_000;
 const CRIU_CONFIGURATIONS = ['/etc/criu/runc.conf', '/etc/criu/crun.conf'];
 
 /**
- * Run by CRIU inside every dump and restore on the node; for the latter see {@link returnHook}. In a dump it does something only for containers of which the agent asked so, in
- * `holds/<pod uid>/<container id>.requested`. Before the dump it waits until all containers of the pod have come that far (a container
- * runtime pauses each one first, so they are dumped at one instant), at most ten seconds. After the dump it stops every process of
- * the container: CRIU has written its images and still holds the processes, which come out of its hands stopped. The request
- * is claimed by renaming it, so that one that was withdrawn holds nobody.
+ * Run by CRIU inside every dump and restore on the node; for the latter see {@link returnHook}. In a dump it does something only for
+ * containers of which the agent asked so, in `holds/<pod uid>/<container id>.requested`. Before the dump it waits until all containers of
+ * the pod have come that far (a container runtime pauses each one first, so they are dumped at one instant), at most ten seconds. After
+ * the dump it stops every process of the container: CRIU has written its images and still holds the processes, which come out of its
+ * hands stopped. The request is claimed by renaming it, so that one that was withdrawn holds nobody. Of a pod with connections all TCP is
+ * dropped from before the dump until it is let go: CRIU itself locks them only while it dumps, and what the kernel acknowledged behind
+ * the dump would be in none.
  *
  * A process is stopped only when its own control group names the container: an empty path once meant every process of the machine.
  *
@@ -26,10 +29,9 @@ export function holdHook(roots: { folder?: string; proc?: string } = {}): string
   const { folder = VOLATILE_FOLDER, proc = '/proc' } = roots;
   return `#!/bin/sh
 PATH=$PATH:/usr/sbin:/sbin
-${returnHook({ folder, proc })}
-case "$CRTOOLS_SCRIPT_ACTION" in
+${tcpLock(proc)}${returnHook({ folder, proc })}case "$CRTOOLS_SCRIPT_ACTION" in
   pre-dump | post-dump | post-setup-namespaces | pre-resume) ;;
-  fermata-unlock) unlock "$CRTOOLS_INIT_PID"; exit ;;
+  ${UNLOCK_ACTION}) unlock "$CRTOOLS_INIT_PID"; exit ;;
   *) exit 0 ;;
 esac
 cgroup=$(cat "${proc}/$CRTOOLS_INIT_PID/cgroup") || exit 0
@@ -41,6 +43,7 @@ for request in ${folder}/holds/*/*.requested; do
   case "$cgroup" in *"$id"*) ;; *) continue ;; esac
   hold=\${request%/*}
   if [ "$CRTOOLS_SCRIPT_ACTION" = pre-dump ]; then
+    ! connected "$CRTOOLS_INIT_PID" || lock "$CRTOOLS_INIT_PID" "$hold/locked" || exit 1
     : >"$hold/$id.reached" || exit 1
     read -r count <"$hold/count" || exit 1
     tries=0

@@ -1,9 +1,11 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock/index.ts';
-import { VOLATILE_FOLDER } from './hold-hook.ts';
-import type { HostProcesses } from './host-processes.ts';
+import type { Log } from '../../model/index.ts';
+import { HOOK, VOLATILE_FOLDER } from './hold-hook.ts';
+import type { HostProcess, HostProcesses } from './host-processes.ts';
 import { thaw } from './pause.ts';
+import { unlockTcp } from './tcp-lock.ts';
 
 /** How soon to look again whether a dump that nobody waits for any more has ended. */
 const ORPHAN_POLL_MILLISECONDS = 50;
@@ -13,6 +15,9 @@ export interface HoldsParts {
   processes: HostProcesses;
   /** Sends a signal; a process that is gone is fine. */
   signal(pid: number, name: 'SIGCONT'): void;
+  log: Log;
+  /** Lets TCP through again in the namespace of that process, or gives why not. Default: the node's hook does. */
+  unlock?(pid: number): Promise<string | undefined>;
 }
 
 /** Pods that stand still behind their dump, or will as soon as it is complete; see the hook. Survives this process, not a boot. */
@@ -20,12 +25,14 @@ export class Holds {
   readonly #parts: HoldsParts;
   readonly #root: string;
   readonly #folder: string;
+  readonly #unlock: (pid: number) => Promise<string | undefined>;
 
   /** @param root the node's `/` as seen here */
   constructor(parts: HoldsParts, root: string) {
     this.#parts = parts;
     this.#root = root;
     this.#folder = join(root, VOLATILE_FOLDER, 'holds');
+    this.#unlock = parts.unlock ?? ((pid) => unlockTcp(root, HOOK, pid));
   }
 
   /**
@@ -74,12 +81,22 @@ export class Holds {
     for (const file of files) if (file.endsWith('.requested')) await rm(join(folder, file), { force: true });
     const ids = new Set(files.map((file) => file.split('.')[0] ?? '').filter((id) => id.length === 64));
     for (const id of ids) await this.dumpEnded(id);
-    for (const { pid, containerId } of this.#parts.processes.ofPods()) {
-      if (containerId === undefined || !ids.has(containerId)) continue;
+    const own = this.#parts.processes
+      .ofPods()
+      .filter(({ containerId }) => containerId !== undefined && ids.has(containerId));
+    await this.#unlockOf(podUid, own);
+    for (const { pid } of own) {
       thaw(this.#root, this.#parts.processes.cgroupOf(pid) ?? '');
       this.#parts.signal(pid, 'SIGCONT');
     }
     await this.forget(podUid);
+  }
+
+  async #unlockOf(podUid: string, [first]: readonly HostProcess[]): Promise<void> {
+    if (first === undefined || !((await list(join(this.#folder, podUid))) ?? []).includes('locked')) return;
+    const failure = await this.#unlock(first.pid);
+    // Its processes go on all the same: what was not to stop them must not.
+    if (failure !== undefined) this.#parts.log.error({ podUid, reason: failure }, 'TCP of a pod stays locked');
   }
 
   /** Nothing of the pod is left to hold. */

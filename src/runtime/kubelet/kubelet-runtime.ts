@@ -84,7 +84,7 @@ export class KubeletRuntime implements CheckpointRuntime {
         if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
       }
     };
-    const shared = { clock: parts.clock, processes: this.#processes, signal: this.#signal };
+    const shared = { clock: parts.clock, log: parts.log, processes: this.#processes, signal: this.#signal };
     this.#holds = new Holds(shared, this.#root);
     this.#endpoint = new EndpointDumps({ kubelet: this.#kubelet, holds: this.#holds, clock }, this.#root);
     this.returns = new Returns(shared, this.#root);

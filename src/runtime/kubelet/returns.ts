@@ -1,9 +1,9 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FermataError } from '../../model/index.ts';
-import { runCommand } from '../podman/command.ts';
 import { HOOK, VOLATILE_FOLDER } from './hold-hook.ts';
 import type { HostProcesses } from './host-processes.ts';
+import { unlockTcp } from './tcp-lock.ts';
 
 export interface ReturnsParts {
   processes: HostProcesses;
@@ -26,7 +26,7 @@ export class Returns {
   constructor(parts: ReturnsParts, root: string) {
     this.#parts = parts;
     this.#folder = join(root, VOLATILE_FOLDER, 'returns');
-    this.#unlock = parts.unlock ?? ((pid) => unlockByHook(root, pid));
+    this.#unlock = parts.unlock ?? ((pid) => unlockTcp(root, HOOK, pid));
   }
 
   /** From now on what is restored of the pod stands still. Idempotent. */
@@ -93,14 +93,6 @@ export class Returns {
   async forget(podUid: string): Promise<void> {
     await rm(join(this.#folder, podUid), { recursive: true, force: true });
   }
-}
-
-async function unlockByHook(root: string, pid: number): Promise<string | undefined> {
-  const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', CRTOOLS_SCRIPT_ACTION: 'fermata-unlock' };
-  const { status, stderr } = await runCommand('chroot', [root, HOOK], {
-    environment: { ...environment, CRTOOLS_INIT_PID: String(pid) },
-  });
-  return status === 0 ? undefined : stderr.trim();
 }
 
 async function list(folder: string): Promise<string[]> {

@@ -4,18 +4,21 @@ import { type PodmanTools, SYSTEM_PATH } from './layout.ts';
 
 const TABLE = 'fermata_lock';
 const ENVIRONMENT = { PATH: SYSTEM_PATH.join(':') };
-/** Before every other rule, connection tracking included. */
-const RULES = `table inet ${TABLE} {
+/** For nft: drops all TCP, before every other rule, connection tracking included. */
+export const LOCK_RULES = `table inet ${TABLE} {
   chain input { type filter hook input priority -400; policy accept; meta l4proto tcp drop; }
   chain output { type filter hook output priority -400; policy accept; meta l4proto tcp drop; }
 }
 `;
+/** Harmless when they are not there. */
+export const UNLOCK_RULES = `table inet ${TABLE}\ndelete table inet ${TABLE}\n`;
+
 /**
  * Drops all TCP in the network namespace of a process. The containers of a pod are dumped and restored one after the other:
  * without the lock the one that runs already answers its frozen peer's segments with a reset.
  */
 export async function lockNetwork(tools: PodmanTools, pid: number): Promise<void> {
-  const result = await inNetworkOf(tools, pid, RULES);
+  const result = await inNetworkOf(tools, pid, LOCK_RULES);
   if (result.status === 0) return;
   throw new FermataError(
     'CheckpointUnsupported',
@@ -28,7 +31,7 @@ export async function lockNetwork(tools: PodmanTools, pid: number): Promise<void
 
 /** Harmless when it is not locked. */
 export async function unlockNetwork(tools: PodmanTools, pid: number): Promise<void> {
-  await inNetworkOf(tools, pid, `table inet ${TABLE}\ndelete table inet ${TABLE}\n`);
+  await inNetworkOf(tools, pid, UNLOCK_RULES);
 }
 
 /** Far longer than a pod's namespaces take to be made and locked; so nothing is held for ever when whoever holds it is killed. */
