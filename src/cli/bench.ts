@@ -60,14 +60,24 @@ export function register(program: Command): void {
   bench
     .command('cluster')
     .description(
-      'on the cluster that $KUBECONFIG names: pods a second beside kube-scheduler, interruptions beside a move by hand, memory',
+      'on the cluster that $KUBECONFIG names: pods a second beside kube-scheduler, interruptions beside a move by hand, groups beside single dumps, memory',
     )
     .option('--runs <number>', 'runs, of which medians are told', '3')
     .option('--pods <number>', 'pods of a run, on 1,000 nodes that are made for it', '5000')
     .option('--kube-scheduler <program>', 'kube-scheduler to measure beside (default: it is not)')
+    .addOption(new Option('--only <part>', 'one part').choices(['scheduling', 'interruption', 'groups']))
     .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
     .action(
-      async ({ kubeScheduler, ...flags }: { runs: string; pods: string; kubeScheduler?: string; output: string }) => {
+      async ({
+        kubeScheduler,
+        ...flags
+      }: {
+        runs: string;
+        pods: string;
+        kubeScheduler?: string;
+        only?: string;
+        output: string;
+      }) => {
         const { benchScript } = await import('./bench-script.ts');
         await benchScript('cluster', { ...flags, ...(kubeScheduler && { 'kube-scheduler': kubeScheduler }) });
       },
