@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { CAPABILITY_NAMES, type Metrics } from '../../src/simulation/index.ts';
 import { swfLine } from '../../src/simulation/testing.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
@@ -91,4 +92,22 @@ test('wrong use is said with the way out', () => {
   const unknown = simulate('--trace', trace, '--policy', 'lottery');
   assert.equal(unknown.status, 1);
   assert.match(unknown.stderr, /no scheduling policy "lottery".*fcfs, easy, conservative/s);
+});
+
+test('an ablation says what each capability brings: idle notebooks that are suspended hold less, and their users wait', () => {
+  const work = ['--generate', 'research', '--generate-nodes', '2', '--generate-days', '2', '--generate-sessions', '20'];
+  const { stdout, stderr } = simulate(...work, '--policy', 'kube', '--ablate', '--judge', '--output', 'json');
+  const results = JSON.parse(stdout) as Metrics[];
+  assert.deepEqual(
+    results.map(({ policy }) => policy),
+    ['kube', 'fermata', ...CAPABILITY_NAMES.map((name) => `fermata without ${name}`)],
+  );
+  const [, all] = results;
+  const without = results.find(({ policy }) => policy === 'fermata without idle');
+  assert.ok(all !== undefined && without !== undefined, stderr);
+  assert.ok(all.heldIdle < without.heldIdle - 0.1, `${all.heldIdle} of ${without.heldIdle}`);
+  assert.ok(all.idleSuspensions > 100 && without.idleSuspensions === 0);
+  assert.ok((all.wakeSeconds?.p95 ?? 0) > (all.wakeSeconds?.p50 ?? Infinity));
+  assert.equal(without.wakeSeconds, null);
+  assert.equal(all.traffic.dump.length, 48);
 });
