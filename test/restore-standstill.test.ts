@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SystemClock } from '../src/clock/index.ts';
 import { SILENT_LOG } from '../src/model/index.ts';
-import { Holds, HostProcesses, holdHook, Returns } from '../src/runtime/testing.ts';
+import { Holds, HostProcesses, holdHook, Returns, unlockTcp } from '../src/runtime/testing.ts';
 import { missingForTcp, TcpGround } from './coordination-ground.ts';
 
 const skip = (await missingForTcp()) ?? false;
@@ -28,11 +27,7 @@ class Node {
       log: SILENT_LOG,
       processes: new HostProcesses(this.#proc),
       signal: (pid: number, name: 'SIGCONT') => process.kill(pid, name),
-      unlock: async (pid: number) => {
-        const env = { ...process.env, CRTOOLS_SCRIPT_ACTION: 'fermata-unlock', CRTOOLS_INIT_PID: String(pid) };
-        const { status, stderr } = spawnSync(this.hook, [], { env, encoding: 'utf8' });
-        return status === 0 ? undefined : stderr;
-      },
+      unlock: (pid: number) => unlockTcp('/', this.hook, pid),
     };
     this.holds = new Holds(parts, this.folder);
     this.returns = new Returns(parts, this.folder);

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../model/index.ts';
 import { runCommand } from '../podman/command.ts';
 import { LOCK_RULES, UNLOCK_RULES } from '../podman/network-lock.ts';
 
@@ -46,8 +47,12 @@ ${UNLOCK_RULES}RULES
 /** By the hook, which lies at `hook` on the node whose `/` is seen at `root`. Gives why it did not come to be. */
 export async function unlockTcp(root: string, hook: string, pid: number): Promise<string | undefined> {
   const environment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', CRTOOLS_SCRIPT_ACTION: UNLOCK_ACTION };
-  const { status, stderr } = await runCommand('chroot', [root, hook], {
-    environment: { ...environment, CRTOOLS_INIT_PID: String(pid) },
-  });
-  return status === 0 ? undefined : stderr.trim();
+  try {
+    const { status, stderr } = await runCommand('chroot', [root, hook], {
+      environment: { ...environment, CRTOOLS_INIT_PID: String(pid) },
+    });
+    return status === 0 ? undefined : stderr.trim();
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
