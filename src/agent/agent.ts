@@ -255,12 +255,13 @@ export class Agent {
     const { namespace, uid } = pod.metadata;
     const scope = namespace === undefined ? {} : { namespace };
     const { items } = await this.#parts.store.list(POD_CHECKPOINTS, { ...scope, signal });
-    const own = items.filter(({ spec }) => spec.group === undefined);
-    const whole = pod.spec.containers.reduce(
-      (rest, { name }) => rest.filter(({ status }) => status?.checkpointedContainers?.some((one) => one.name === name)),
-      own,
+    const names = pod.spec.containers.map(({ name }) => name);
+    const whole = items.filter(
+      ({ spec, status }) =>
+        spec.group === undefined &&
+        names.every((name) => status?.checkpointedContainers?.some((dumped) => dumped.name === name)),
     );
-    return newestCopy(uid, pod.spec.containers[0]?.name ?? '', whole)?.metadata.name;
+    return newestCopy(uid, names[0] ?? '', whole)?.metadata.name;
   }
 
   /** Records that the pod goes on from the checkpoint. Idempotent; a checkpoint that is gone is fine. */

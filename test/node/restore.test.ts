@@ -240,6 +240,29 @@ test('a restored container that crashes goes on from the newest checkpoint of it
   await world.stop();
 });
 
+test('a newer checkpoint that is damaged is no reason not to go on from the first, and is said', async () => {
+  const world = await withSuspended({ faults: once({ kind: 'die', milliseconds: 900 }) });
+  const annotations = { [RESTORE_FROM_ANNOTATION]: 'c1' };
+  const draft = counting('p', { nodeName: 'n1', annotations });
+  const pod = await world.store.create(PODS, { ...draft, spec: { ...draft.spec, restartPolicy: 'OnFailure' } });
+  await world.until(async () => (await world.phase('p')) === 'Running');
+  const metadata = { namespace: 'default', name: 'c2' };
+  const spec = { sourcePod: { name: 'p', uid: pod.metadata.uid }, postCheckpointState: 'Running' as const };
+  await world.store.create(POD_CHECKPOINTS, { metadata, spec });
+  await world.until(() => world.isTrue('c2', 'Ready'));
+  for (const directory of world.files.directories()) {
+    if (directory.includes('_c2_')) await world.files.remove(directory);
+  }
+  await world.until(async () => (await world.phase('p')) === 'Succeeded');
+  const steps = new Set(world.outputs.steps('/shared/p', world.clock.now()));
+  assert.deepEqual(
+    [...steps].sort((one, other) => one - other),
+    STEPS(20),
+  );
+  assert.match((await world.events('RestoreFailed'))[0]?.message ?? '', /^Newer checkpoint c2 cannot be had: /);
+  await world.stop();
+});
+
 test('where its policy says so, a restored container that crashes starts from its image, and that is said', async () => {
   const world = await withSuspended({ faults: once({ kind: 'die', milliseconds: 450 }), policies: true });
   const metadata = { namespace: 'default', name: 'service' };

@@ -112,7 +112,7 @@ test('other kinds get theirs', () => {
     reason: 'Manual',
     restore: 'Automatic',
   });
-  const policy = { onPreemption: 'Checkpoint', outsideConnections: 'Keep' };
+  const policy = { onPreemption: 'Checkpoint', outsideConnections: 'Keep', restartFrom: 'Checkpoint' };
   assert.deepEqual(defaulted(INTERRUPTION_POLICIES, { spec: {} }).spec, policy);
   const { spec } = defaulted(CUSTOM_RESOURCE_DEFINITIONS, { spec: { names: { kind: 'Ab', plural: 'abs' } } });
   assert.deepEqual(spec, {

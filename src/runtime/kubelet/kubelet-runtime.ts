@@ -145,7 +145,9 @@ export class KubeletRuntime implements CheckpointRuntime {
       return await this.#byUpstream(uid, options, this.#upstream);
     } catch (error) {
       if (options.signal?.aborted || !(error instanceof FermataError) || error.code === 'PodNotRunning') throw error;
-      this.#parts.log.warn({ pod: uid, reason: error.message }, "the kubelet's checkpoint endpoint is used instead");
+      // Most clusters have none of it.
+      const level = error.code === 'CheckpointUnsupported' ? 'debug' : 'warn';
+      this.#parts.log[level]({ pod: uid, reason: error.message }, "the kubelet's checkpoint endpoint is used instead");
       return this.#byEndpoint(uid, options);
     }
   }

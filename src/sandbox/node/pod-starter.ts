@@ -117,8 +117,9 @@ export class PodStarter {
    */
   async restore(record: PodRecord, pod: Pod, again: boolean, signal: AbortSignal): Promise<void> {
     const { clock, checkpoints, runtime } = this.#parts;
-    const origin = restoreFrom(pod) ?? '';
-    const checkpoint = (again ? await checkpoints.newestOf(pod, signal) : undefined) ?? origin;
+    let checkpoint = restoreFrom(pod) ?? '';
+    const newest = again ? await this.#openNewest(pod, signal) : undefined;
+    checkpoint = newest?.name ?? checkpoint;
     if (again) {
       const message = `A restored container ended: the pod goes on from checkpoint ${checkpoint} again`;
       this.#event(pod, 'Warning', 'Restoring', message);
@@ -127,7 +128,7 @@ export class PodStarter {
     }
     if (again) record.backOff(WHOLE_POD, clock.now());
     try {
-      const opened = await checkpoints.open(pod, checkpoint, signal);
+      const opened = newest?.opened ?? (await checkpoints.open(pod, checkpoint, signal));
       const run = await this.#prepare(pod, signal);
       await opened.fillVolumes(emptyDirsOf(run), signal);
       const milliseconds = await this.#restoreInTime(run, opened, signal);
@@ -150,6 +151,19 @@ export class PodStarter {
       }
       await runtime.removePod(record.uid, 0, signal);
       record.failRestore(message);
+    }
+  }
+
+  /** The newest checkpoint of the pod itself, if there is one; that it cannot be had is no reason not to go on from the first. */
+  async #openNewest(pod: Pod, signal: AbortSignal): Promise<{ name: string; opened: OpenCheckpoint } | undefined> {
+    const name = await this.#parts.checkpoints.newestOf(pod, signal);
+    if (name === undefined) return undefined;
+    try {
+      return { name, opened: await this.#parts.checkpoints.open(pod, name, signal) };
+    } catch (error) {
+      if (!isPodFailure(error)) throw error;
+      this.#event(pod, 'Warning', 'RestoreFailed', `Newer checkpoint ${name} cannot be had: ${adviceOf(error)}`);
+      return undefined;
     }
   }
 
