@@ -26,6 +26,7 @@ export type HeldState = { state: 'held' } | { state: 'free'; backAt: number } | 
 interface Entry {
   now: HeldState;
   end: AbortController;
+  requested: Promise<void>;
   task: Promise<void>;
 }
 
@@ -45,18 +46,23 @@ export class HeldRestores {
   /** Before its first container is started, and for a pod that an agent before this one had begun to hold. Idempotent. */
   async begin(pod: Pod, hold: Hold | undefined): Promise<void> {
     const { uid } = pod.metadata;
-    if (this.#pods.has(uid)) return;
-    const end = new AbortController();
-    const entry: Entry = { now: { state: 'held' }, end, task: Promise.resolve() };
+    const known = this.#pods.get(uid);
+    if (known !== undefined) return known.requested;
+    const entry: Entry = {
+      now: { state: 'held' },
+      end: new AbortController(),
+      requested: this.#parts.returns.request(uid),
+      task: Promise.resolve(),
+    };
     this.#pods.set(uid, entry);
     try {
-      await this.#parts.returns.request(uid);
+      await entry.requested;
     } catch (error) {
       this.#pods.delete(uid);
       throw error;
     }
     entry.task = this.#run(pod, hold, entry).catch((error: unknown) => {
-      if (!end.signal.aborted) throw error;
+      if (!entry.end.signal.aborted) throw error;
     });
   }
 

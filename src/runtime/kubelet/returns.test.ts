@@ -59,6 +59,15 @@ test('one that has ended since is not back', async () => {
   assert.deepEqual(await returns.back(UID), []);
 });
 
+test('one that was on its way to be let go when its agent died is back, though it runs', async () => {
+  await returns.request(UID);
+  process(7, LEFT, 'S');
+  hook(`${LEFT}.back`);
+  assert.deepEqual(await returns.back(UID), []);
+  hook('released');
+  assert.deepEqual(await returns.back(UID), [LEFT]);
+});
+
 test('what is let go runs, and whatever the hook did not stop is left alone', async () => {
   await returns.request(UID);
   process(7, LEFT, 'T');

@@ -57,11 +57,14 @@ export class Returns {
     return files.flatMap((file) => (file.endsWith('.back') ? [file.slice(0, -'.back'.length)] : []));
   }
 
-  /** Ids of those of which every process is seen standing still, out of CRIU's hands: CRIU is among them until it has ended. */
+  /**
+   * Ids of those of which every process is seen standing still, out of CRIU's hands: CRIU is among them until it has ended. Of a pod that
+   * was on its way to be let go, all.
+   */
   async back(podUid: string): Promise<string[]> {
     const { processes } = this.#parts;
     const stopped = await this.stopped(podUid);
-    if (stopped.length === 0) return [];
+    if (stopped.length === 0 || (await list(join(this.#folder, podUid))).includes('released')) return stopped;
     const present = processes.ofPods();
     return stopped.filter((id) => {
       const own = present.filter(({ containerId }) => containerId === id);
