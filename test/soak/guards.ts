@@ -406,7 +406,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: keeper,
-        take: 'await this.#parts.storage.files.remove(join(this.#directory, folderOf(checkpoint)));',
+        take: 'await this.#parts.storage.files.remove(directory);',
         put: '',
       },
     ],
