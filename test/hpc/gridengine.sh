@@ -5,11 +5,15 @@ set -u
 unset TMPDIR # the daemons' own user may not write to ours
 what=$1 lab=$2
 folder=$lab/gridengine
-export SGE_ROOT=$folder/root SGE_CELL=default SGE_QMASTER_PORT=16444 SGE_EXECD_PORT=16445 SGE_CLUSTER_NAME=lab
+export SGE_ROOT=$folder/root SGE_CELL=default SGE_QMASTER_PORT=16844 SGE_EXECD_PORT=16845 SGE_CLUSTER_NAME=lab
 . "$(dirname "$0")/alive.sh"
-wait_for() {
-  for _ in $(seq 100); do timeout 3 bash -c "$1" >/dev/null 2>&1 && return; sleep 0.2; done
-  echo "not within 20 s: $1" >&2
+wait_for() { # COMMAND PIDFILE of the daemon that is to make it succeed
+  for _ in $(seq 100); do
+    timeout 3 bash -c "$1" >/dev/null 2>&1 && return
+    is_alive "$2" || break
+    sleep 0.2
+  done
+  echo "it did not come to be: $1" >&2
   return 1
 }
 
@@ -79,7 +83,7 @@ if ! is_alive "$folder/run/qmaster.pid"; then
   setsid env SGE_ND=1 LD_PRELOAD="$folder/loopback.so" /usr/sbin/sge_qmaster </dev/null >"$folder/qmaster.log" 2>&1 &
   echo $! >"$folder/run/qmaster.pid"
 fi
-wait_for 'qconf -sh' || { tail -5 "$folder/qmaster.log" "$folder/spool/qmaster/messages" >&2; exit 1; }
+wait_for 'qconf -sh' "$folder/run/qmaster.pid" || { tail -n 5 "$folder/qmaster.log" "$folder/spool/qmaster/messages" >&2; exit 1; }
 {
   qconf -ah "$host"
   qconf -as "$host"
@@ -100,4 +104,5 @@ if ! is_alive "$folder/run/execd.pid"; then
   setsid env SGE_ND=1 LD_PRELOAD="$folder/loopback.so" /usr/sbin/sge_execd </dev/null >"$folder/execd.log" 2>&1 &
   echo $! >"$folder/run/execd.pid"
 fi
-wait_for "qhost | grep -E '^$host ' | grep -v ' - .* - .* -'" || { tail -5 "$folder/execd.log" "$folder/setup.log" >&2; exit 1; }
+wait_for "qhost | grep -E '^$host ' | grep -v ' - .* - .* -'" "$folder/run/execd.pid" ||
+  { tail -n 5 "$folder/execd.log" "$folder/setup.log" >&2; exit 1; }

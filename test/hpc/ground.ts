@@ -191,7 +191,7 @@ export class HpcGround {
   #environment(): string {
     return this.system.name === 'slurm'
       ? `export SLURM_CONF=${this.folder}/slurm/slurm.conf`
-      : `export SGE_ROOT=${this.folder}/gridengine/root SGE_CELL=default SGE_QMASTER_PORT=16444 SGE_EXECD_PORT=16445`;
+      : `export SGE_ROOT=${this.folder}/gridengine/root SGE_CELL=default SGE_QMASTER_PORT=16844 SGE_EXECD_PORT=16845`;
   }
 }
 

@@ -29,7 +29,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 AllowUsers $user
 MaxSessions 20
-SetEnv SLURM_CONF=$lab/slurm/slurm.conf SGE_ROOT=$lab/gridengine/root SGE_CELL=default SGE_QMASTER_PORT=16444 SGE_EXECD_PORT=16445
+SetEnv SLURM_CONF=$lab/slurm/slurm.conf SGE_ROOT=$lab/gridengine/root SGE_CELL=default SGE_QMASTER_PORT=16844 SGE_EXECD_PORT=16845
 C
 [ ! -d "$lab/pbs" ] || sed -i "s#^SetEnv .*#& PBS_TEST_FOLDER=$lab/pbs/state PATH=$lab/pbs/bin:/usr/local/bin:/usr/bin:/bin#" "$folder/sshd_config"
 echo "[127.0.0.1]:16022 $(cut -d' ' -f1,2 "$folder/host.pub")" >"$folder/known_hosts"
