@@ -185,7 +185,7 @@ export class FermataPolicy implements WorldPolicy {
       this.#tell({ type: 'CheckpointDeleted', checkpoint });
     }
     known.asked = [];
-    this.#timed.began(work);
+    this.#timed.dumpFailed(work);
   }
 
   interrupted(work: Work): void {

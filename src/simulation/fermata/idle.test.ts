@@ -54,10 +54,11 @@ test('idle: without it, or with longer patience, the notebook holds its room all
   }
 });
 
-test('idle: a dump that fails leaves it running, and is tried again', () => {
+test('idle: a dump that fails leaves it running, and is tried again ten minutes later', () => {
   const chances = [0.1, 0.9, 0.9, 0.9];
   const world = { ...WORLD, costs: { ...WORLD.costs, dumpFailureShare: 0.5 } };
-  const { sleeps, dumpsFailed } = run([NOTEBOOK], { world, random: () => chances.shift() ?? 0.9 });
+  const { sleeps, dumpsFailed, uses } = run([NOTEBOOK], { world, random: () => chances.shift() ?? 0.9 });
   assert.equal(dumpsFailed, 1);
   assert.equal(sleeps, 2);
+  assert.equal(uses.compute.all, 4 * (900 + 600 + 900));
 });

@@ -24,9 +24,18 @@ export class TimedOrders {
 
   /** The job computes from now on. */
   began(work: Work): void {
+    this.#plan(work, 0);
+  }
+
+  /** A dump of it failed, and it computes on: an idle session is given as much patience again. */
+  dumpFailed(work: Work): void {
+    this.#plan(work, this.#options.idleAfterSeconds);
+  }
+
+  #plan(work: Work, patienceSeconds: number): void {
     if (!isCheckpointable(work)) return;
     this.#planPeriodic(work);
-    this.#planSleep(work);
+    this.#planSleep(work, patienceSeconds);
   }
 
   /** Young's and Daly's interval: √(2 × mean time between failures of the job × dump time). */
@@ -39,11 +48,11 @@ export class TimedOrders {
     this.#at(work, now + Math.sqrt((2 * costs.nodeMtbfSeconds * dumpSeconds) / disks), 'go on', 'Periodic');
   }
 
-  #planSleep(work: Work): void {
+  #planSleep(work: Work, patienceSeconds: number): void {
     const { capabilities, idleAfterSeconds } = this.#options;
     const { session, runSeconds } = work.job;
     if (session === undefined || !capabilities.has('idle') || !capabilities.has('checkpoint')) return;
-    const at = idleFor(session, work.doneSeconds, idleAfterSeconds);
+    const at = idleFor(session, work.doneSeconds + patienceSeconds, idleAfterSeconds);
     if (at < runSeconds) this.#at(work, this.#stage.now + at - work.doneSeconds, 'sleep', 'Idle');
   }
 
