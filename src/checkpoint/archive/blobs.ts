@@ -1,7 +1,7 @@
 import { FermataError } from '../../model/index.ts';
 import type { BlobStore } from '../stores/blob-store.ts';
 
-import { free } from './free.ts';
+import { allocateLarge, free } from './free.ts';
 
 /** The whole blob, or undefined when it is absent. Throws RangeError when it is longer than `maxBytes`, or not as long as it is said to be. */
 export async function readBlob(
@@ -13,7 +13,7 @@ export async function readBlob(
   const head = await store.head(key, signal);
   if (head === undefined) return undefined;
   if (head.size > maxBytes) throw new RangeError(`it has ${head.size} bytes, more than the ${maxBytes} it may have`);
-  const blob = Buffer.allocUnsafeSlow(head.size);
+  const blob = allocateLarge(head.size);
   let length = 0;
   try {
     for await (const piece of store.get(key, { signal })) {

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { TAG_BYTES } from './constants.ts';
+import { free } from './free.ts';
 
 /** How the bytes of a record are stored. */
 export type RecordCompression = 'none' | 'zstd';
@@ -36,6 +37,7 @@ export function compressed(
       params: { [constants.ZSTD_c_compressionLevel]: level },
     });
     if (bytes.length < raw.length * WORTHWHILE) return { bytes, compression: 'zstd' };
+    free(bytes);
   }
   return { bytes: raw, compression: 'none' };
 }

@@ -4,7 +4,7 @@ import { KEY_BYTES, MANIFEST_BODY_MAX_BYTES, RECORD_BYTES } from './constants.ts
 import type { ArchiveContents } from './contents.ts';
 import { decodeContents, encodeContents } from './contents-codec.ts';
 import { archiveCorrupt } from './errors.ts';
-import { free } from './free.ts';
+import { allocateLarge, free } from './free.ts';
 import { decodeHeader, encodeHeader, headerBytes, type ManifestHeader } from './manifest-header.ts';
 import type { ArchiveName } from './names.ts';
 import { compressed, decompressed, decrypted, encrypted, type RecordCompression, type RecordPlace } from './record.ts';
@@ -36,7 +36,8 @@ export function* sealManifest(
   let index = 0;
   function* record(raw: Uint8Array, kind: 'body' | 'last'): Generator<Uint8Array, void> {
     const { bytes, compression } = compressed(raw, BODY_LEVEL);
-    const stored = key === undefined ? bytes : Buffer.concat(encrypted(bytes, key, placeOf(name, index, kind)));
+    const stored = key === undefined ? bytes : joined(encrypted(bytes, key, placeOf(name, index, kind)));
+    if (key !== undefined && bytes !== raw) free(bytes);
     const frame = Buffer.alloc(FRAME_BYTES);
     frame.writeUInt32BE(stored.length, 0);
     frame.writeUInt32BE(raw.length, 4);
@@ -118,7 +119,7 @@ function openBody(name: ArchiveName, body: Uint8Array, key: Uint8Array | undefin
   let rawBytes = 0;
   for (const record of bodyRecords(body)) rawBytes += record.rawBytes;
   if (rawBytes > MANIFEST_BODY_MAX_BYTES) throw new RangeError('it is too long');
-  const whole = Buffer.allocUnsafeSlow(rawBytes);
+  const whole = allocateLarge(rawBytes);
   let filled = 0;
   for (const { index, kind, compression, stored, ...record } of bodyRecords(body)) {
     const opened = key === undefined ? stored : decrypted(stored, key, placeOf(name, index, kind));
@@ -149,6 +150,12 @@ function* bodyRecords(body: Uint8Array): Generator<BodyRecord, void> {
     if (offset !== bytes.length) throw new RangeError('something follows its last record');
     return;
   }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = Buffer.concat(pieces);
+  for (const piece of pieces) free(piece);
+  return whole;
 }
 
 function placeOf({ tenant, archive }: ArchiveName, index: number, kind: 'body' | 'last'): RecordPlace {
