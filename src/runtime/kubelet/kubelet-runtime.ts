@@ -141,29 +141,31 @@ export class KubeletRuntime implements CheckpointRuntime {
   async checkpointPod(uid: string, options: CheckpointOptions): Promise<DumpReport> {
     await this.returns.mustNotHold(uid);
     if (options.upstream !== true || this.#upstream?.mayBeServed !== true) return this.#byEndpoint(uid, options);
-    try {
-      return await this.#byUpstream(uid, options, this.#upstream);
-    } catch (error) {
-      if (options.signal?.aborted || !(error instanceof FermataError) || error.code === 'PodNotRunning') throw error;
-      // Most clusters have none of it.
-      const level = error.code === 'CheckpointUnsupported' ? 'debug' : 'warn';
-      this.#parts.log[level]({ pod: uid, reason: error.message }, "the kubelet's checkpoint endpoint is used instead");
-      return this.#byEndpoint(uid, options);
-    }
+    const done = await this.#byUpstream(uid, options, this.#upstream);
+    if (!(done instanceof FermataError)) return done;
+    // Most clusters have none of it.
+    const level = done.code === 'CheckpointUnsupported' ? 'debug' : 'warn';
+    this.#parts.log[level]({ pod: uid, reason: done.message }, "the kubelet's checkpoint endpoint is used instead");
+    return this.#byEndpoint(uid, options);
   }
 
   async discardDump(directory: string): Promise<void> {
     await this.#upstream?.discard(directory);
   }
 
-  async #byUpstream(uid: string, options: CheckpointOptions, upstream: UpstreamDumps): Promise<DumpReport> {
+  /** What is returned instead of a report is why there is none, and nothing of it is left. */
+  async #byUpstream(
+    uid: string,
+    options: CheckpointOptions,
+    upstream: UpstreamDumps,
+  ): Promise<DumpReport | FermataError> {
     const { directory, leaveRunning, timeoutMilliseconds, signal = new AbortController().signal } = options;
     const pod = (await this.#parts.pods(signal)).find(({ metadata }) => metadata.uid === uid);
     const targets = targetsOf(uid, pod, this.#processes.ofPods());
     if (options.outside?.policy === 'Refuse') this.#refuseOutside(uid, pod, options.outside);
     const since = this.#parts.clock.now();
     const containers = Object.fromEntries(targets.map(({ name, id }) => [name, id]));
-    await mkdir(directory, { mode: 0o700 });
+    await makeDirectory(directory);
     try {
       // Whoever carries it out pauses all containers before it dumps the first (CheckpointPod of the CRI).
       if (!leaveRunning) await this.#holds.request(uid, Object.values(containers), 1);
@@ -179,6 +181,7 @@ export class KubeletRuntime implements CheckpointRuntime {
     } catch (error) {
       await this.#undo(uid, targets, directory, since);
       if (signal.aborted) throw signal.reason;
+      if (error instanceof FermataError) return error;
       throw error;
     }
   }
@@ -188,9 +191,7 @@ export class KubeletRuntime implements CheckpointRuntime {
     const targets = targetsOf(uid, pod, this.#processes.ofPods());
     this.#refuseOutside(uid, pod, options.outside);
     const since = this.#parts.clock.now();
-    await mkdir(options.directory, { mode: 0o700 }).catch((error: unknown) => {
-      throw new FermataError('DumpFailed', `${options.directory} cannot be made: ${reasonOf(error)}`, { cause: error });
-    });
+    await makeDirectory(options.directory);
     const late = new AbortController();
     const timer = this.#parts.clock.setTimer(options.timeoutMilliseconds + ANSWER_GRACE_MILLISECONDS, () =>
       late.abort(),
@@ -337,8 +338,11 @@ export class KubeletRuntime implements CheckpointRuntime {
   async #undo(uid: string, targets: readonly DumpTarget[], directory: string, since: number): Promise<void> {
     // The record first: a crash between the two must not leave a dump that seems to count behind processes that went on.
     await removeRecord(directory);
-    await this.discardDump(directory);
-    await this.#holds.release(uid);
+    try {
+      await this.discardDump(directory);
+    } finally {
+      await this.#holds.release(uid);
+    }
     for (const { id } of targets) if (id !== '') await this.#holds.dumpEnded(id);
     await rm(directory, { recursive: true, force: true });
     for (const { namespace, pod, name } of targets) {
@@ -349,6 +353,12 @@ export class KubeletRuntime implements CheckpointRuntime {
   #containersOf(uid: string) {
     return this.#processes.ofPods().filter(({ podUid, containerId }) => podUid === uid && containerId !== undefined);
   }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
+    throw new FermataError('DumpFailed', `${directory} cannot be made: ${reasonOf(error)}`, { cause: error });
+  });
 }
 
 /** Nobody has said what becomes of a held dump. */

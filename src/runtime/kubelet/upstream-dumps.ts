@@ -194,9 +194,9 @@ function templateOf({ metadata, status }: NodePodCheckpoint): object {
 
 /** The data is one whole; each container is said to have an equal part of it. */
 function shares(containers: PodToDump['containers'], bytes: number): UpstreamRecord['containers'] {
-  return containers.map((container, index) => {
+  return containers.map(({ name, image }, index) => {
     const share = Math.floor(bytes / containers.length);
-    return { ...container, sizeBytes: index === 0 ? bytes - share * (containers.length - 1) : share };
+    return { name, image, sizeBytes: index === 0 ? bytes - share * (containers.length - 1) : share };
   });
 }
 
