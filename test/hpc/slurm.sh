@@ -17,8 +17,8 @@ wait_for() {
 stop() { # PIDFILE...: asks first
   for file in "$@"; do [ -s "$file" ] && kill "$(cat "$file")" 2>/dev/null; done
   for file in "$@"; do
-    [ -s "$file" ] || continue
-    pid=$(cat "$file")
+    # What ends removes it.
+    pid=$(cat "$file" 2>/dev/null) || continue
     for _ in $(seq 80); do is_running "$pid" || break; sleep 0.1; done
     kill -9 "$pid" 2>/dev/null
     rm -f "$file"
