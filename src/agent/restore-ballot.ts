@@ -80,7 +80,8 @@ export class RestoreBallot {
         if (restoreRoundOf(group) > round) throw refused(ref, pod, restoration?.message);
         if (clock.now() >= until) {
           const late = await this.#missing(ref.namespace, members, round, signal);
-          const limit = `not back within ${RESTORE_HOLD_MILLISECONDS / 1000} s: ${late.join(', ')}`;
+          const what = late.length === 0 ? 'not let go' : `${late.join(', ')} not back`;
+          const limit = `${what} within ${RESTORE_HOLD_MILLISECONDS / 1000} s`;
           await votes.endRestore(ref, round, limit, signal);
           return undefined;
         }

@@ -143,6 +143,7 @@ test('one that finds no room keeps the others waiting for two minutes, then they
   const before = ring.steps();
   await ring.until(async () => (await ring.prepared()).length === 2);
   await ring.until(async () => (await ring.group()).status?.restoration?.round === 2, 125);
+  assert.equal((await ring.group()).status?.restoration?.message, 'rank-2 not back within 120 s');
   await ring.the.pass(2);
   for (const { machine } of ring.the.nodes) assert.deepEqual(machine.pods(ring.the.clock.now()), []);
   assert.deepEqual(ring.steps(), before);
