@@ -70,6 +70,13 @@ test('li2015: what took less is killed', () => {
   assert.equal(outcome.uses.dump.all, 0);
 });
 
+test('li2015: whose dump failed is killed', () => {
+  const outcome = run('li2015', STORY, { dumpFailureShare: 1 });
+  assert.equal(outcome.dumpsFailed, 1);
+  assert.equal(outcome.lost.preemption.all, 4 * 1_000);
+  assert.deepEqual(spans(outcome)[1], [1_010, 1_060]);
+});
+
 test('fermata: the engine orders the checkpoint, and binds the urgent job when the room is free', () => {
   const outcome = run('fermata', STORY);
   assert.deepEqual(spans(outcome), [

@@ -26,6 +26,8 @@ export class PriorityPolicy implements WorldPolicy {
   readonly #waiting: Work[] = [];
   readonly #paused = new Set<Work>();
   readonly #gathering = new Map<Work, number>();
+  /** Whose last dump failed: it would be dumped again at once, and again. */
+  readonly #dumpFailed = new Set<Work>();
   /** Who waits until dumps that were ordered for it are done, and for how many. */
   readonly #makingRoom = new Map<Work, Set<Work>>();
 
@@ -38,7 +40,9 @@ export class PriorityPolicy implements WorldPolicy {
     this.#enqueue(work);
   }
 
-  ended(): void {}
+  ended(work: Work): void {
+    this.#dumpFailed.delete(work);
+  }
 
   dumped(work: Work): void {
     if (work.phase === 'waiting') this.#enqueue(work);
@@ -46,6 +50,7 @@ export class PriorityPolicy implements WorldPolicy {
   }
 
   dumpFailed(work: Work): void {
+    this.#dumpFailed.add(work);
     this.#dumpSettled(work);
   }
 
@@ -195,6 +200,7 @@ export class PriorityPolicy implements WorldPolicy {
     if (this.#rules.victims === 'adaptive' && this.#isWorthADump(victim, now) && this.#stage.dump(victim, 'stop')) {
       return 'dumping';
     }
+    this.#dumpFailed.delete(victim);
     this.#stage.kill(victim);
     this.#enqueue(victim);
     return 'gone';
@@ -202,7 +208,7 @@ export class PriorityPolicy implements WorldPolicy {
 
   /** Li et al., Middleware 2015: checkpoint if what is not saved yet took longer than dump and restore will. */
   #isWorthADump(victim: Work, now: number): boolean {
-    if (victim.phase !== 'running' || !isCheckpointable(victim)) return false;
+    if (victim.phase !== 'running' || !isCheckpointable(victim) || this.#dumpFailed.has(victim)) return false;
     const { costs } = this.#stage.world;
     const bytes = dumpBytesOf(victim, now);
     const transfer = bytes / (costs.nodeBytesPerSecond * disksOf(victim, this.#stage.world));
