@@ -14,15 +14,16 @@ wait_for() {
   echo "not within 90 s: $1" >&2
   return 1
 }
-stop() { # PIDFILE...: asks first
-  for file in "$@"; do [ -s "$file" ] && kill "$(cat "$file")" 2>/dev/null; done
+stop() { # PIDFILE...: asks first; a daemon removes its file before it has ended
+  local pid pids=()
   for file in "$@"; do
-    # What ends removes it.
-    pid=$(cat "$file" 2>/dev/null) || continue
-    for _ in $(seq 80); do is_running "$pid" || break; sleep 0.1; done
-    kill -9 "$pid" 2>/dev/null
-    rm -f "$file"
+    pid=$(cat "$file" 2>/dev/null) && [ -n "$pid" ] && kill "$pid" 2>/dev/null && pids+=("$pid")
   done
+  for pid in "${pids[@]}"; do
+    for _ in $(seq 80); do is_running "$pid" || continue 2; sleep 0.1; done
+    kill -9 "$pid" 2>/dev/null
+  done
+  rm -f "$@"
 }
 
 if [ "$what" = down ]; then
