@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { rfc3339 } from '../../clock/index.ts';
 import type { Condition, InterruptionPolicy, Pod, PodCheckpoint } from '../../model/index.ts';
 import { expendableCheckpoints } from './cluster-retention.ts';
+import { unreadableLimits } from './retention-policies.ts';
 
 const NOW = Date.parse('2026-01-02T00:00:00Z');
 const metadata = (name: string) => ({
@@ -163,4 +164,18 @@ test('a number of bytes is one, and no number of megabytes', () => {
     why: 'TooLarge',
     because: 'container main has 7 bytes, 6 are allowed',
   });
+});
+
+test('a size that is no quantity lets nothing go, and is named', () => {
+  const careless = policy({
+    maxTotalSize: '20 gigs',
+    maxCheckpoints: 3,
+    containers: [{ name: 'main', maxCheckpointSize: 'small' }],
+  });
+  assert.deepEqual(going(several(4), [pod], [careless]), ['default/c1 TooMany']);
+  assert.deepEqual(unreadableLimits(careless), [
+    'retention: maxTotalSize "20 gigs" is no quantity',
+    'containers main: maxCheckpointSize "small" is no quantity',
+  ]);
+  assert.deepEqual(unreadableLimits(policy({ maxTotalSize: '20Gi', namespace: { maxTotalSize: '1Ti' } })), []);
 });

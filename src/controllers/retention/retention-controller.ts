@@ -23,7 +23,7 @@ import {
 import type { ControllerDependencies } from '../interruption/interruption-controller.ts';
 import { ORPHANED } from './cluster-retention.ts';
 import { labelsOf, overLimits } from './limits-view.ts';
-import { RetentionPolicies } from './retention-policies.ts';
+import { RetentionPolicies, unreadableLimits } from './retention-policies.ts';
 import { WorkloadIndex } from './workload-index.ts';
 import { retainedCheckpoint, retainedWorkload } from './workload-view.ts';
 
@@ -77,7 +77,12 @@ export class RetentionController {
       for (const checkpoint of this.#checkpoints.items()) this.#loop.enqueue(workloadOfCheckpoint(checkpoint));
     };
     this.#policies = new Reflector<InterruptionPolicy>(dependencies, INTERRUPTION_POLICIES, {
-      onChange: judgeAnew,
+      onChange: (policy) => {
+        for (const what of unreadableLimits(policy)) {
+          this.#events.record(policy, 'Warning', 'LimitUnreadable', `It does not limit anything: ${what}`);
+        }
+        judgeAnew();
+      },
       onDelete: judgeAnew,
     });
   }

@@ -1,6 +1,7 @@
 import type { RetentionLimits, WorkloadLimits } from '../../checkpoint/index.ts';
 import {
   DEFAULT_POLICY_NAMESPACE,
+  FermataError,
   type InterruptionPolicy,
   mostSpecificFirst,
   policyThatHolds,
@@ -54,12 +55,45 @@ export function workloadLimitsOf(retention: Retention): WorkloadLimits {
   };
 }
 
-function limitsOf(retention: Partial<Retention>): RetentionLimits {
-  const { maxCheckpoints, maxCheckpointSize, maxTotalSize, maxAgeSeconds } = retention;
+/**
+ * What of a policy's limits is no quantity, one sentence each: a real API server takes any text. Such a limit does not hold, so that
+ * nothing goes by it.
+ */
+export function unreadableLimits({ spec }: InterruptionPolicy): string[] {
+  const { retention = {} } = spec;
+  const { pod, container, containers = [], namespace } = retention;
+  const all: Record<string, Partial<Retention> | undefined> = { retention, pod, container, namespace };
+  for (const one of containers) all[`containers ${one.name}`] = one;
+  return Object.entries(all).flatMap(([whose, { maxCheckpointSize, maxTotalSize } = {}]) =>
+    Object.entries({ maxCheckpointSize, maxTotalSize }).flatMap(([field, quantity]) =>
+      quantity === undefined || bytesOf(quantity) !== undefined
+        ? []
+        : [`${whose}: ${field} "${quantity}" is no quantity`],
+    ),
+  );
+}
+
+function limitsOf({
+  maxCheckpoints,
+  maxCheckpointSize,
+  maxTotalSize,
+  maxAgeSeconds,
+}: Partial<Retention>): RetentionLimits {
+  const [maxCheckpointBytes, maxTotalBytes] = [bytesOf(maxCheckpointSize), bytesOf(maxTotalSize)];
   return {
     ...(maxCheckpoints === undefined ? {} : { maxCheckpoints }),
-    ...(maxCheckpointSize === undefined ? {} : { maxCheckpointBytes: quantityUnits(maxCheckpointSize) }),
-    ...(maxTotalSize === undefined ? {} : { maxTotalBytes: quantityUnits(maxTotalSize) }),
+    ...(maxCheckpointBytes === undefined ? {} : { maxCheckpointBytes }),
+    ...(maxTotalBytes === undefined ? {} : { maxTotalBytes }),
     ...(maxAgeSeconds === undefined ? {} : { maxAgeMilliseconds: maxAgeSeconds * 1000 }),
   };
+}
+
+function bytesOf(quantity: string | undefined): number | undefined {
+  if (quantity === undefined) return undefined;
+  try {
+    return quantityUnits(quantity);
+  } catch (error) {
+    if (error instanceof FermataError && error.code === 'QuantityInvalid') return undefined;
+    throw error;
+  }
 }
