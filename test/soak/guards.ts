@@ -131,8 +131,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
       },
       {
         file: keeper,
-        take: 'if ((await runtime.list(signal)).some((pod) => pod.uid === uid)) {',
-        put: 'if (uid === undefined) {',
+        take: 'const runs = (await runtime.list(signal)).some((pod) => pod.uid === uid);',
+        put: 'const runs = uid === undefined;',
       },
     ],
     finds: { invariants: [6], message: /was Released while container/ },
@@ -146,14 +146,14 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   'a pod is deleted because of its name': {
     cuts: [
       {
-        file: interruption,
-        take: 'if (uid === undefined || pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined)',
-        put: 'if (pod === undefined || pod.metadata.deletionTimestamp !== undefined)',
+        file: 'src/controllers/interruption/source-deletion.ts',
+        take: 'if (uid === undefined || pod?.metadata.uid !== uid) return undefined;',
+        put: 'if (pod === undefined) return undefined;',
       },
       {
-        file: interruption,
-        take: '{ uid, gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal }',
-        put: '{ gracePeriodSeconds: FROZEN_POD_GRACE_SECONDS, signal }',
+        file: 'src/controllers/interruption/source-deletion.ts',
+        take: '{ uid, gracePeriodSeconds, signal }',
+        put: '{ gracePeriodSeconds, signal }',
       },
     ],
     finds: { invariants: [3], message: /without a Ready checkpoint/ },
@@ -174,8 +174,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: interruption,
-        take: "if (!isConditionTrue(conditions, 'Released')) return this.#deleteSource(checkpoint, signal);",
-        put: "if (!isConditionTrue(conditions, 'Released')) await this.#deleteSource(checkpoint, signal);",
+        take: 'return deleteSource({',
+        put: 'await deleteSource({',
       },
     ],
     finds: { invariants: [2], message: /before checkpoint .* was Released/ },
