@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test/api-machinery/run.sh [SUITE]: what kube-apiserver makes of deploy/, by its own libraries: the webhook's conditions, and the
 # definitions with their rules. Debian's SUITE (default sid) has them as source, with a Go that builds them; nothing is installed.
-# Half a gigabyte is fetched and 3 GB are unpacked into node_modules/.cache. The first run builds 1,100 packages, later ones few.
+# 330 MB are fetched and 3 GB unpacked into node_modules/.cache. The first run builds 1,100 packages, later ones few.
 set -euo pipefail
 suite=${1:-sid}
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
