@@ -10,8 +10,8 @@ export const FILE_CHUNK_BYTES = 64 * 1024;
  * at once, so that a new file's chunks are a record without being copied. Larger ones leave more memory in pieces.
  */
 export const RECORD_BYTES = 512 * 1024;
-/** Records of one upload go to the store together, 12 MiB at most: 86 requests a GiB; two under way and one being filled fit into memory. */
-export const SEGMENT_RECORDS = 24;
+/** Records of one upload go to the store together, less than 8 MiB: one part of an S3 upload. Two under way and one being filled fit into memory. */
+export const SEGMENT_RECORDS = 15;
 /** Chunks of a record at most, when they are of many tiny files. */
 export const RECORD_CHUNKS = 1024;
 /** Segments sent at once: one is being made durable while the next is sent. */

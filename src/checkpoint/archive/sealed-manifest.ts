@@ -47,18 +47,15 @@ export function* sealManifest(
     yield out(stored);
     index += 1;
   }
-  for (const piece of pieces(contents)) yield* record(piece, 'body');
-  yield* record(new Uint8Array(), 'last');
-  yield signatureOf(hash, signingKey);
-}
-
-/** The contents cut so that each piece is a record. */
-function* pieces(contents: ArchiveContents): Generator<Uint8Array, void> {
   for (const piece of encodeContents(contents)) {
     for (let offset = 0; offset < piece.length; offset += RECORD_BYTES) {
-      yield piece.subarray(offset, offset + RECORD_BYTES);
+      yield* record(piece.subarray(offset, offset + RECORD_BYTES), 'body');
     }
+    // Not encrypted it may be what was handed on.
+    if (key !== undefined) free(piece);
   }
+  yield* record(new Uint8Array(), 'last');
+  yield signatureOf(hash, signingKey);
 }
 
 /** A manifest whose signature was verified; its contents are not decrypted yet. */

@@ -27,7 +27,7 @@ export interface UploadParts {
   store: BlobStore;
   clock: Pick<Clock, 'monotonic'>;
   keys: ArchiveKeys;
-  /** Default: records of 512 KiB, 24 in a segment. */
+  /** Default: records of 512 KiB, 15 in a segment. */
   layout?: ArchiveLayout;
 }
 
