@@ -19,16 +19,8 @@ export interface FeasibleNodes {
   readonly version: number;
 }
 
-/** What is said of a node. */
-interface Answer {
-  readonly verdict: Rejection | undefined;
-  readonly base: number;
-  /** By scaled scorer. */
-  readonly raws: readonly number[];
-}
-
-/** Answers kept by room; when there are this many, they are all forgotten. */
-const MOST_ANSWERS = 4_096;
+/** Rooms of which a node is remembered; when there are this many, they are all forgotten. */
+const MOST_ROOMS = 512;
 /** The room of a node about which nothing is kept. */
 const NO_ROOM = -1;
 
@@ -65,9 +57,12 @@ export class NodeTable {
   #extremes: Extremes[] = [];
   /** Whether the plugins read no more of a node than its room: then nodes alike are asked about once. */
   #readsRoomOnly = false;
-  readonly #answers = new Map<number, Answer>();
+  /** By number of the room: the position of a node that had it when it was asked about. */
+  readonly #alike = new Map<number, number>();
   /** By position: number of the room the answer is of. */
   #rooms = new Float64Array(0);
+  /** Raw scores of the node in question, by scaled scorer. */
+  readonly #fresh: number[] = [];
   #membership = -1;
   #generation = -1;
 
@@ -177,7 +172,7 @@ export class NodeTable {
 
   /** Nothing is known of any node. Arrays of a recycled table are used again: the system is slow to hand out large ones. */
   #clear(size: number): void {
-    this.#answers.clear();
+    this.#alike.clear();
     const isReusable = this.#membership < 0 && this.base.length === size && this.raws.length === this.#scaled.length;
     if (isReusable) {
       this.verdicts.fill(undefined);
@@ -206,26 +201,35 @@ export class NodeTable {
   #ask(cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo): boolean {
     const { position } = node;
     const isSame = this.#leave(position);
-    const { verdict, base, raws } = this.#answerOf(cycle, filters, node);
-    return this.#enter(position, verdict, base, raws) && isSame;
+    const alike = this.#alikeTo(node);
+    const verdict = alike === undefined ? this.#framework.filter(cycle, node, filters) : this.verdicts[alike];
+    if (verdict !== undefined) {
+      this.#enter(position, verdict, -Infinity, []);
+      return isSame;
+    }
+    let base = alike === undefined ? 0 : (this.base[alike] ?? 0);
+    if (alike === undefined) for (const { plugin, weight } of this.#fixed) base += plugin.score(cycle, node) * weight;
+    for (let index = 0; index < this.#scaled.length; index++) {
+      const score = alike === undefined ? this.#scaled[index]?.plugin.score(cycle, node) : this.raws[index]?.[alike];
+      this.#fresh[index] = score ?? 0;
+    }
+    return this.#enter(position, undefined, base, this.#fresh) && isSame;
   }
 
-  /** Promises count for some pods and not for others: with them no two nodes are alike. */
-  #answerOf(cycle: Cycle, filters: readonly FilterPlugin[], node: NodeInfo): Answer {
+  /**
+   * The position of a node of the same room, of which is known what is to be said; undefined: there is none. Promises count for
+   * some pods and not for others: with them no two nodes are alike.
+   */
+  #alikeTo(node: NodeInfo): number | undefined {
+    const { position } = node;
     const room = this.#readsRoomOnly && node.nominated.length === 0 ? this.#cluster.rooms.of(node) : NO_ROOM;
-    this.#rooms[node.position] = room;
-    const known = room === NO_ROOM ? undefined : this.#answers.get(room);
-    if (known !== undefined) return known;
-    const verdict = this.#framework.filter(cycle, node, filters);
-    let base = verdict === undefined ? 0 : -Infinity;
-    if (verdict === undefined) for (const { plugin, weight } of this.#fixed) base += plugin.score(cycle, node) * weight;
-    const raws = verdict === undefined ? this.#scaled.map(({ plugin }) => plugin.score(cycle, node)) : [];
-    const answer = { verdict, base, raws };
-    if (room !== NO_ROOM) {
-      if (this.#answers.size >= MOST_ANSWERS) this.#answers.clear();
-      this.#answers.set(room, answer);
-    }
-    return answer;
+    this.#rooms[position] = room;
+    if (room === NO_ROOM) return undefined;
+    const alike = this.#alike.get(room);
+    if (alike !== undefined && alike !== position && this.#rooms[alike] === room) return alike;
+    if (this.#alike.size >= MOST_ROOMS) this.#alike.clear();
+    this.#alike.set(room, position);
+    return undefined;
   }
 
   #leave(position: number): boolean {
