@@ -6,10 +6,11 @@ import { type AddressInfo, connect as connectTo, createServer, type Server } fro
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { BATCH_JOBS, type Job } from '../../src/bursting/index.ts';
 import { type HttpStore, isApiError } from '../../src/kubernetes/index.ts';
 import {
+  CONFIG_MAPS,
   type Draft,
   type KubeObject,
   MUTATING_WEBHOOK_CONFIGURATIONS,
@@ -29,6 +30,7 @@ import { BINDING_KINDS } from './role-scene.ts';
 const ROLE = 'fermata-hpc-webhook';
 const CONFIGURATION = 'fermata-hpc';
 const MANIFESTS = join(import.meta.dirname, '../../deploy/hpc/webhook.yaml');
+const EXAMPLE = join(import.meta.dirname, '../../deploy/hpc/job.yaml');
 
 interface Manifest extends KubeObject {
   rules?: { resourceNames?: string[] }[];
@@ -44,6 +46,7 @@ export class HpcScene {
   namespace = '';
   readonly #undo: (() => Promise<unknown>)[] = [];
   #site: HpcGround | undefined;
+  #image = '';
 
   get site(): HpcGround {
     assert.ok(this.#site);
@@ -51,20 +54,31 @@ export class HpcScene {
   }
 
   async start(): Promise<void> {
-    const [image, site] = await Promise.all([serveFermataImage(), HpcGround.start('gridengine')]);
-    this.#site = site;
-    this.#undo.push(image.stop, () => site.stop());
-    const { metadata } = await this.store.create(NAMESPACES, {
-      metadata: { generateName: 'fermata-test-', labels: { 'fermata.dev/test': 'hpc' } },
+    const image = serveFermataImage().then(({ reference, stop }) => {
+      this.#undo.push(stop);
+      this.#image = reference;
     });
-    this.namespace = metadata.name;
-    this.#undo.push(() => this.store.delete(NAMESPACES, metadata));
-    await this.#makeSecret(await this.#makeWayIn());
-    await this.#startWebhook(image.reference);
+    const site = HpcGround.start('gridengine').then((ground) => {
+      this.#undo.push(() => ground.stop());
+      this.#site = ground;
+    });
+    try {
+      await Promise.allSettled([image, site]);
+      await Promise.all([image, site]);
+      const labels = { 'fermata.dev/test': 'hpc' };
+      const { metadata } = await this.store.create(NAMESPACES, { metadata: { generateName: 'fermata-test-', labels } });
+      this.namespace = metadata.name;
+      this.#undo.push(() => this.store.delete(NAMESPACES, metadata));
+      await this.#makeSecret(await this.#makeWayIn());
+      await this.#startWebhook();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
-    for (const undo of this.#undo.reverse()) await undo();
+    for (const undo of this.#undo.splice(0).reverse()) await undo();
     await this.store.close();
   }
 
@@ -88,6 +102,23 @@ export class HpcScene {
       metadata,
       spec: { backoffLimit: 0, ...spec, template },
     } as unknown as Draft<Job>);
+  }
+
+  /** The Job of deploy/hpc/job.yaml, with this image and what this site has; gives its name. */
+  async example(script: string): Promise<string> {
+    const { namespace } = this;
+    await this.store.create(CONFIG_MAPS, { metadata: { namespace, name: 'hpc-script' }, data: { 'job.sh': script } });
+    const job = parse(await readFile(EXAMPLE, 'utf8')) as Draft<Job>;
+    const { metadata, spec } = job.spec.template;
+    const [container] = spec?.containers ?? [];
+    assert.ok(container !== undefined && metadata?.annotations !== undefined);
+    container.image = this.#image;
+    // Both of this machine's batch systems are installed on its login node.
+    container.args?.splice(2, 0, '--scheduler', 'gridengine');
+    const here = { 'hpc.fermata.dev/partition': 'all.q', 'hpc.fermata.dev/cpus-per-task': '1' };
+    Object.assign(metadata.annotations, here);
+    await this.store.create(BATCH_JOBS, { ...job, metadata: { ...job.metadata, namespace } });
+    return job.metadata.name ?? '';
   }
 
   async pods(job: string): Promise<Pod[]> {
@@ -173,7 +204,7 @@ export class HpcScene {
     });
   }
 
-  async #startWebhook(image: string): Promise<void> {
+  async #startWebhook(): Promise<void> {
     const { namespace } = this;
     const manifests = parseAllDocuments(await readFile(MANIFESTS, 'utf8')).map((one) => one.toJS() as Manifest);
     await this.#grant(manifests);
@@ -195,7 +226,7 @@ export class HpcScene {
     const cluster = { clusters: [{ name: 'c', cluster: { server } }], users: [{ name: 'u', user: {} }] };
     await writeFile(kubeconfig, JSON.stringify({ apiVersion: 'v1', kind: 'Config', ...names, ...cluster }));
     const where = ['--kubeconfig', kubeconfig, '-n', namespace, '--configuration-name', namespace];
-    const flags = [...where, '--port', String(port), '--server-name', '127.0.0.1', '--image', image];
+    const flags = [...where, '--port', String(port), '--server-name', '127.0.0.1', '--image', this.#image];
     const child = spawn(OWN_COMMAND.command, [...OWN_COMMAND.arguments, 'hpc', 'webhook', ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -48,6 +48,12 @@ describe('Jobs that go out to an HPC site', {
     assert.equal(small.spec.template.spec?.containers[0]?.name, 'program');
   });
 
+  test('the example needs no webhook: it is a connector, and its script runs there', async () => {
+    const name = await scene.example('#!/bin/sh\necho "$0 of the example" | sed "s#.*/##"\n');
+    assert.match(await scene.log(await scene.ended(name)), /^script of the example$/m);
+    assert.deepEqual(await scene.counts(name), { succeeded: 1, failed: 0 });
+  });
+
   test('one that cannot go is refused with the reason', async () => {
     await assert.rejects(
       scene.job('refused', 'must', {}),
