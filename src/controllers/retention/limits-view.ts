@@ -45,8 +45,10 @@ export function overLimits(
     }
   }
   const ofNamespace = policies.ofNamespace(namespace);
-  const ofWorkload = (workload: string): WorkloadLimits =>
-    workloadLimitsOf(policies.ofWorkload(namespace, labels.get(workload) ?? {}) ?? {});
+  const ofEach = new Map<string, WorkloadLimits>();
+  for (const [workload, own] of labels)
+    ofEach.set(workload, workloadLimitsOf(policies.ofWorkload(namespace, own) ?? {}));
+  const ofWorkload = (workload: string): WorkloadLimits | undefined => ofEach.get(workload);
   return planLimits(limited, { ofWorkload, ...(ofNamespace === undefined ? {} : { ofNamespace }) }, now);
 }
 
