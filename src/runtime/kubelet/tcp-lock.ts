@@ -25,6 +25,7 @@ ${LOCK_RULES}RULES
     return
   fi
   for tables in iptables ip6tables; do
+    [ "$tables" = iptables ] || [ -e ${proc}/"$1"/net/if_inet6 ] || continue
     for chain in INPUT OUTPUT; do $net $tables -w -I $chain -p tcp -m comment --comment fermata -j DROP || return 1; done
   done
 }
