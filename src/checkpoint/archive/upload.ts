@@ -11,6 +11,7 @@ import { type ArchiveContents, type ArchiveFile, RunBuilder, type Segment } from
 import { dataKeyFor } from './data-key.ts';
 import { EarlierFiles } from './earlier-files.ts';
 import { archiveCorrupt } from './errors.ts';
+import { free } from './free.ts';
 import { KnownChunks } from './known-chunks.ts';
 import { type ArchiveName, checkName, claimKey, manifestKey, segmentKey } from './names.ts';
 import { type ArchiveProgress, ProgressMeter } from './progress.ts';
@@ -180,7 +181,10 @@ async function putManifest(
   }
   await store.put(manifestKey(request), body(), { signal });
   const got = createHash('sha256');
-  for await (const piece of store.get(manifestKey(request), { signal })) got.update(piece);
+  for await (const piece of store.get(manifestKey(request), { signal })) {
+    got.update(piece);
+    free(piece);
+  }
   const digest = put.digest('hex');
   if (got.digest('hex') !== digest) {
     await store.delete(manifestKey(request), signal);
