@@ -43,6 +43,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'controller: create fermata.dev/podcheckpoints': 'members of groups',
   'controller: delete fermata.dev/podcheckpoints': 'retention',
   'controller: restore fermata.dev/podcheckpoints': 'asked for by the webhook, of whom it admits',
+  'controller: restore node.k8s.io/podcheckpoints': 'asked for by API servers that have them (KEP-5823)',
   'controller: get fermata.dev/podgroupcheckpoints': 'groups',
   'controller: patch fermata.dev/podgroupcheckpoints': 'groups',
   'controller: delete fermata.dev/podgroupcheckpoints': 'groups',
