@@ -105,6 +105,7 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     finds: { invariants: [6], message: /was bound/ },
     world: {
       days: 1,
+      seed: 13,
       rates: { ...none, watch: { stall: 0.2 }, request: { slow: 0.5, tooManyRequests: 0.3 }, dump: { slow: 0.3 } },
       nodes: 2,
       workloadsPerDay: 200,
