@@ -75,9 +75,12 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
   controller: [
     rule('follows victims and incarnations', '', 'pods', READ),
     rule('makes the next incarnation of a pod that nobody controls', '', 'pods', ['create']),
-    rule('lets a victim go from its Job before it is deleted, and its heir once there may be room', '', 'pods', [
-      'patch',
-    ]),
+    rule(
+      'lets a victim go from its Job before it is deleted, and its heir once there may be room; gives a restored container that crashed its own image back, where its policy says so',
+      '',
+      'pods',
+      ['patch'],
+    ),
     rule('deletes what was checkpointed, only that UID, only when the checkpoint is Ready', '', 'pods', ['delete']),
     rule('shows that a pod is suspended', '', 'pods/status', ['patch']),
     rule('whether a node may still run what was taken from it', '', 'nodes', ['get', 'list']),
@@ -127,7 +130,6 @@ export const CLUSTER_RULES: Readonly<Record<RoleName, Rules>> = {
   agent: [
     rule('what runs on its node; Kubernetes cannot narrow this to one node for a service account', '', 'pods', READ),
     rule('says that a pod was restored, or why not', '', 'pods/status', ['patch']),
-    rule('gives a restored container that crashed its own image back, where its policy says so', '', 'pods', ['patch']),
     rule('carries out the orders for its node; holds them until their data is gone', 'fermata.dev', 'podcheckpoints', [
       ...READ,
       'patch',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type HttpStore, isApiError } from '../../src/kubernetes/index.ts';
@@ -40,6 +40,8 @@ export interface Ground {
   output(name: string): Promise<string>;
   /** The numbers of its lines. */
   steps(name: string): Promise<number[]>;
+  /** Makes an empty file in the `/data` of the pod. */
+  touch(name: string, file: string): Promise<void>;
   cordon(node: string, unschedulable: boolean): Promise<void>;
   /** Creates a Job or StatefulSet with one such pod at a time. */
   controlled(type: ResourceType<KubeObject>, name: string, options: PodOptions): Promise<KubeObject>;
@@ -130,6 +132,7 @@ export function groundOf(facts: {
         return { uid: pod.metadata.uid, node: pod.spec.nodeName ?? '' };
       }),
     steps: async (name) => [...(await output(name)).matchAll(/^n=(\d+) .*$/gm)].map(([, number]) => Number(number)),
+    touch: (name, file) => writeFile(join(folder, name, file), ''),
     cordon: async (node, unschedulable) => {
       await store.patch(NODES, { name: node }, { spec: { unschedulable } });
     },

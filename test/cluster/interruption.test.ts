@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { INTERRUPTION_POLICIES, isConditionTrue, RESTORED_CONDITION } from '../../src/model/index.ts';
 import { counting, countsOn, sleeping } from './counting.ts';
 import { NODES_HERE, WHY_SKIPPED, withFermata } from './fermata-on-nodes.ts';
 import { isReleased } from './ground.ts';
@@ -99,5 +100,44 @@ test('two victims give way to one preemptor, and both go on', { skip }, async ()
     await ground.running('right', right.uid);
     await countsOn(ground, 'left', before[0] ?? []);
     await countsOn(ground, 'right', before[1] ?? []);
+  });
+});
+
+test('a restored container that crashes starts from its image where its policy says so', { skip }, async () => {
+  await withFermata(async (ground) => {
+    const { store, namespace } = ground;
+    const [node = ''] = ground.nodes;
+    await store.create(INTERRUPTION_POLICIES, {
+      metadata: { namespace, name: 'service' },
+      spec: { restartFrom: 'Image' },
+    });
+    const work = 'n=0; until [ -e /data/crash ]; do n=$((n+1)); echo "n=$n ." >>/data/steps; sleep 0.2; done';
+    const command = ['sh', '-c', `${work}; mv /data/crash /data/crashed; exit 1`];
+    await ground.pod('victim', { priority: 'low', cpu: '1500m', node, command });
+    const { uid } = await ground.running('victim');
+    await counting(ground, 'victim');
+    const { image } = (await ground.get('victim'))?.spec.containers[0] ?? {};
+    await ground.pod('urgent', { priority: 'high', cpu: '1500m', node, command: sleeping(3), restartPolicy: 'Never' });
+    await ground.running('urgent');
+    const before = (await ground.steps('victim')).length;
+    await ground.running('victim', uid);
+    await ground.until('it has gone on', async () => (await ground.steps('victim')).length > before + 3);
+    await ground.until('it is known to be back', async () =>
+      isConditionTrue((await ground.get('victim'))?.status?.conditions, RESTORED_CONDITION),
+    );
+    await ground.touch('victim', 'crash');
+    await ground.until(
+      'it begins anew',
+      async () => (await ground.steps('victim')).filter((n) => n === 1).length === 2,
+    );
+    const steps = await ground.steps('victim');
+    const again = steps.lastIndexOf(1);
+    assert.deepEqual(
+      steps.slice(0, again),
+      Array.from({ length: again }, (_, index) => index + 1),
+    );
+    const { spec, status } = (await ground.get('victim')) ?? {};
+    assert.equal(spec?.containers[0]?.image, image);
+    assert.ok((status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
   });
 });

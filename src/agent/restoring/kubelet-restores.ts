@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Clock, type Random, rfc3339 } from '../../clock/index.ts';
 import { EventRecorder, type ObjectStore, ReconcileLoop, Reflector } from '../../kubernetes/index.ts';
 import {
-  type Container,
   conditionOf,
   isConditionTrue,
   isTerminal,
@@ -140,7 +139,7 @@ export class KubeletRestores implements ImageSource {
     const named = await this.#parts.store.get(POD_CHECKPOINTS, { namespace, name: checkpoint }, { signal });
     if (named.metadata.uid !== request.checkpointUid) return undefined;
     if (starting && !(await this.#mayStart(pod, named))) return undefined;
-    if (starting && (await this.#startsFromImage(pod, request.container, signal))) return undefined;
+    if (!(await this.#mayGoBack(pod, request.container, signal))) return undefined;
     if (!this.#askedAt.has(uid)) this.#askedAt.set(uid, this.#parts.clock.now());
     const given = this.#given.get(uid) ?? { copies: new Map(), opening: new Map(), startedFrom: new Map() };
     this.#given.set(uid, given);
@@ -165,26 +164,11 @@ export class KubeletRestores implements ImageSource {
     return true;
   }
 
-  /**
-   * By policy a container that crashed is not to go back: it gets its own image again, which of a pod that runs may be written, and this
-   * start of it fails; the next is from there.
-   */
-  async #startsFromImage(pod: Pod, container: string, signal: AbortSignal): Promise<boolean> {
-    if (!isConditionTrue(pod.status?.conditions, RESTORED_CONDITION)) return false;
-    const policy = await this.#parts.agent.restartsFromImage(pod, signal);
-    const image = originalImages(pod)[container]?.image;
-    if (policy === undefined || image === undefined) return false;
-    const { namespace, name, uid, resourceVersion } = pod.metadata;
-    const original = (one: Container): Container => (one.name === container ? { ...one, image } : one);
-    const { containers, initContainers } = pod.spec;
-    const spec = {
-      containers: containers.map(original),
-      ...(initContainers && { initContainers: initContainers.map(original) }),
-    };
-    await this.#parts.store.patch(PODS, { namespace, name }, { metadata: { uid, resourceVersion }, spec }, { signal });
-    const message = `container ${container} starts again from its image, as policy ${policy} says: all that it did is lost`;
-    this.#events.record(pod, 'Warning', 'StartsFromImage', message);
-    return true;
+  /** By policy a container that crashed is not to go back: it is given nothing, until the controller has given it its own image again. */
+  async #mayGoBack(pod: Pod, container: string, signal: AbortSignal): Promise<boolean> {
+    if (!isConditionTrue(pod.status?.conditions, RESTORED_CONDITION)) return true;
+    if (originalImages(pod)[container]?.image === undefined) return true;
+    return (await this.#parts.agent.restartsFromImage(pod, signal)) === undefined;
   }
 
   async #copyOf(pod: Pod, { copies, opening }: Given, checkpoint: string) {

@@ -24,6 +24,7 @@ import {
 import { ControlledWorkloads } from '../identity/controlled-workloads.ts';
 import { GoneIncarnations } from './gone-incarnations.ts';
 import { Incarnations, isReplacedByController, type NextPod } from './incarnations.ts';
+import { giveOwnImagesBack } from './own-images.ts';
 import { deleteSource, FROZEN_POD_GRACE_SECONDS } from './source-deletion.ts';
 import type { WorkloadMetrics } from './workload-metrics.ts';
 
@@ -141,7 +142,8 @@ export class InterruptionController {
     if (!isConditionTrue(conditions, 'Released')) {
       return deleteSource({ store: this.#store, controlled: this.#controlled }, checkpoint, source, signal);
     }
-    if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return undefined;
+    if (checkpoint.spec.restore === 'Never') return undefined;
+    if (isConditionTrue(conditions, 'Restored')) return this.#followRestored(checkpoint, signal);
     const restored = conditionOf(conditions, 'Restored');
     if (restored?.reason === 'Abandoned') return undefined;
     if (restored?.reason === 'Suspended') return this.#watchIncarnation(checkpoint, signal);
@@ -150,6 +152,13 @@ export class InterruptionController {
     }
     if (!(await this.#isGroupReleased(checkpoint, signal))) return undefined;
     return this.#createIncarnation(checkpoint, signal);
+  }
+
+  async #followRestored({ metadata: { namespace }, status }: PodCheckpoint, signal: AbortSignal): Promise<undefined> {
+    const { podName: name, podUID } = status?.restoration ?? {};
+    const pod = name === undefined ? undefined : this.#pods.get(keyOf({ metadata: { namespace, name } }));
+    if (pod === undefined || pod.metadata.uid !== podUID) return;
+    await giveOwnImagesBack({ store: this.#store, events: this.#events }, pod, signal);
   }
 
   /** The pods of a group come back together: not while one of them is still on its way out. */
