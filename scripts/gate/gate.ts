@@ -30,6 +30,7 @@ const STAGES: readonly Stage[] = [
     name: 'unit',
     patterns: UNIT_PATTERNS,
     isolation: 'none',
+    beside: ['src/{checkpoint,kubernetes}/**/*.test.ts'], // half of the time
     testTimeoutMilliseconds: 60_000,
     timeoutMilliseconds: 300_000,
   }),
@@ -37,7 +38,7 @@ const STAGES: readonly Stage[] = [
     name: 'end-to-end',
     patterns: END_TO_END_PATTERNS,
     isolation: 'process',
-    beside: ['test/hpc/**/*.test.ts'], // four minutes of batch systems' own pace
+    beside: ['test/{archive,hpc,stores}/**/*.test.ts'], // they wait for batch systems, disks and servers
     testTimeoutMilliseconds: 600_000,
     timeoutMilliseconds: 1_800_000,
   }),

@@ -75,7 +75,7 @@ const CASES: Readonly<Record<string, Case>> = {
     want: { passed: 0, failed: 1, skipped: 0 },
     wantFailure: /not done after 0\.7 s/,
   },
-  'runs files that mostly wait beside the others and counts both': {
+  'runs some files beside the others and counts both': {
     files: {
       'a.test.ts': `${HEAD}import { existsSync } from 'node:fs';
         test('sees the other under way', async () => {

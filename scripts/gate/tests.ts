@@ -10,7 +10,7 @@ export interface TestStageOptions {
   patterns: readonly string[];
   /** One process for all files (fast), or one each, one after the other. */
   isolation: 'none' | 'process';
-  /** Of these files, those that mostly wait: they run beside the others. None if absent. */
+  /** Patterns of those among them that run beside the others, in a process or processes of their own. None if absent. */
   beside?: readonly string[];
   /** For one test; with isolation, for one file too. */
   testTimeoutMilliseconds: number;
