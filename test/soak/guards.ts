@@ -164,8 +164,8 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
     cuts: [
       {
         file: interruption,
-        take: "if (checkpoint.spec.restore === 'Never' || isConditionTrue(conditions, 'Restored')) return undefined;",
-        put: "if (checkpoint.spec.restore === 'Never') return undefined;",
+        take: "if (isConditionTrue(conditions, 'Restored')) return this.#followRestored(checkpoint, signal);",
+        put: '',
       },
     ],
     finds: { invariants: [2], message: /went on already/ },
