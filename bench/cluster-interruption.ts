@@ -85,7 +85,8 @@ export async function benchInterruption(options: {
       });
       for (let number = 1; number <= options.runs && NODES_HERE?.byHand !== undefined; number++) {
         options.onProgress(`${size} MiB by hand, run ${number} of ${options.runs}`);
-        byHand.push(await moveByHand(ground, `by-hand-${size}-${number}`, size));
+        // A name of its own: a node that has an image of that name from an earlier run would restore that.
+        byHand.push(await moveByHand(ground, `${ground.namespace}-${size}-${number}`, size));
       }
       figures.push(summary(size, samples, byHand));
     }
